@@ -1,1 +1,30 @@
-//! Doorward.
+//! Doorward: a reverse proxy that authenticates. It stands in front of apps that have no sign-in of their own.
+//!
+//! Two paths run through it, and its files are named after their steps:
+//!
+//! ```text
+//! a proxied request    listener → route → credentials → verify → revocation → policy → identity → upstream
+//! a person signing in  request → deliver → verify → issue → refresh → revoke
+//! ```
+//!
+//! The database is the truth, Redis is the speed. A **Refusal** is a decision, an **Outage** the lack of one; neither ever
+//! becomes a yes.
+
+pub mod admission;
+pub mod clock;
+pub mod config;
+pub mod cookie;
+pub mod deliver;
+pub mod endpoint;
+pub mod gateway;
+pub mod id;
+pub mod limits;
+pub mod outage;
+pub mod random;
+pub mod revocation;
+pub mod seal;
+pub mod secret;
+pub mod signin;
+pub mod store;
+pub mod telemetry;
+pub mod token;

@@ -1,0 +1,197 @@
+//! The sections `[[route]]` and `[identity]`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::config::duration;
+
+/// What a rule asks for first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Require {
+    /// Nothing: everybody, with identity when signed in is not asserted.
+    Public,
+    /// Somebody who is signed in.
+    #[default]
+    Session,
+    /// With a second factor.
+    SecondFactor,
+}
+
+/// What `cross_site` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CrossSite {
+    /// Unsafe requests of other sites, authenticated by cookie, are refused.
+    #[default]
+    Refuse,
+    /// They pass.
+    Allow,
+}
+
+/// What `preflight` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preflight {
+    /// CORS preflights pass to the upstream, without identity.
+    #[default]
+    Pass,
+    /// They are refused.
+    Refuse,
+}
+
+/// What `challenge` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Challenge {
+    /// `WWW-Authenticate: Bearer`.
+    #[default]
+    Bearer,
+    /// `Basic` too, for git, pip, docker and DAV clients.
+    Basic,
+}
+
+/// A rule: what is required, and how it is narrowed. All that is set must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RuleSettings {
+    /// Path prefix under the route's, by whole segments, that this rule is for; all of it when unset.
+    pub path: Option<String>,
+    /// What is required.
+    pub require: Require,
+    /// User names, addresses or account ids that may pass.
+    pub accounts: Vec<String>,
+    /// Domains of verified e-mail addresses that may pass.
+    pub email_domains: Vec<String>,
+    /// Groups of which one is needed.
+    pub groups: Vec<String>,
+    /// Claims that must have one of these values.
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// Networks that the client must be in.
+    pub networks: Vec<IpNet>,
+    /// Methods that this rule is for; all when empty.
+    pub methods: Vec<String>,
+    /// Greatest age of `auth_time`.
+    #[serde(with = "duration::option")]
+    pub max_age: Option<Duration>,
+    /// The address must be verified.
+    pub verified: bool,
+}
+
+/// A route.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSettings {
+    /// Its name: in logs, metrics and as `aud` of assertions. Unique.
+    pub name: String,
+    /// `wiki.example.com`, `*.example.com` for one label; every host when unset.
+    pub host: Option<String>,
+    /// Path prefix by whole segments.
+    #[serde(default = "root")]
+    pub path: String,
+    /// Addresses: `http://host:port`.
+    pub upstream: Vec<String>,
+    /// The rule of a route that has only one.
+    #[serde(default)]
+    pub require: Option<Require>,
+    /// See [`RuleSettings::accounts`].
+    #[serde(default)]
+    pub accounts: Vec<String>,
+    /// See [`RuleSettings::email_domains`].
+    #[serde(default)]
+    pub email_domains: Vec<String>,
+    /// See [`RuleSettings::groups`].
+    #[serde(default)]
+    pub groups: Vec<String>,
+    /// See [`RuleSettings::claims`].
+    #[serde(default)]
+    pub claims: BTreeMap<String, Vec<String>>,
+    /// See [`RuleSettings::networks`].
+    #[serde(default)]
+    pub networks: Vec<IpNet>,
+    /// See [`RuleSettings::methods`].
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// See [`RuleSettings::max_age`].
+    #[serde(default, with = "duration::option")]
+    pub max_age: Option<Duration>,
+    /// See [`RuleSettings::verified`].
+    #[serde(default)]
+    pub verified: bool,
+    /// Several rules: the first that is for the request's path and method, and admits it, decides; none admits: refused.
+    #[serde(default, rename = "rule")]
+    pub rules: Vec<RuleSettings>,
+    /// Take the route's path off before forwarding; `X-Forwarded-Prefix` tells it.
+    #[serde(default)]
+    pub strip_prefix: bool,
+    /// Send the client's Host on.
+    #[serde(default = "yes")]
+    pub preserve_host: bool,
+    /// Send our access token on, as `Authorization: Bearer`.
+    #[serde(default)]
+    pub forward_token: bool,
+    /// Unsafe requests of other sites.
+    #[serde(default)]
+    pub cross_site: CrossSite,
+    /// CORS preflights.
+    #[serde(default)]
+    pub preflight: Preflight,
+    /// How to ask for credentials.
+    #[serde(default)]
+    pub challenge: Challenge,
+    /// Time to connect to the upstream.
+    #[serde(default = "ten_seconds", with = "duration")]
+    pub connect_timeout: Duration,
+    /// Longest silence of the upstream.
+    #[serde(default = "one_minute", with = "duration")]
+    pub read_timeout: Duration,
+    /// Longest time that the upstream takes nothing.
+    #[serde(default = "one_minute", with = "duration")]
+    pub write_timeout: Duration,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn ten_seconds() -> Duration {
+    Duration::from_secs(10)
+}
+
+const fn one_minute() -> Duration {
+    Duration::from_secs(60)
+}
+
+/// A set of header names that apps know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// `Remote-User`, `Remote-Email`, `Remote-Name`, `Remote-Groups`.
+    #[default]
+    Remote,
+    /// `X-Forwarded-User`, `-Email`, `-Preferred-Username`, `-Groups`.
+    XForwarded,
+    /// `X-Auth-Request-User`, `-Email`, `-Preferred-Username`, `-Groups` (oauth2-proxy).
+    XAuthRequest,
+    /// `X-authentik-username`, `-email`, `-name`, `-uid`, `-groups`.
+    Authentik,
+    /// `Cf-Access-Authenticated-User-Email`, `Cf-Access-Jwt-Assertion`.
+    Cloudflare,
+}
+
+/// The section `[identity]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentitySettings {
+    /// Which names.
+    pub headers: Preset,
+    /// Own names: header = claim (`user`, `email`, `name`, `groups`, `sub`, `acr`, or a custom claim).
+    pub custom: BTreeMap<String, String>,
+}

@@ -1,0 +1,220 @@
+//! Our three cookies: their names, how they are read from a request, and how they are set and cleared (RFC 6265bis).
+//!
+//! Apart from both paths, because both need it: a proxied request reads them, a sign-in sets them.
+
+use std::time::Duration;
+
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
+
+use crate::clock::ceil_secs;
+use crate::secret::Secret;
+
+/// The section `[cookies]`.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CookieSettings {
+    /// `Secure`, and a prefix that browsers hold to it. Off only for plain HTTP on one's own machine.
+    pub secure: bool,
+    /// One sign-in for all subdomains of this domain.
+    pub domain: Option<String>,
+}
+
+impl Default for CookieSettings {
+    fn default() -> Self {
+        Self { secure: true, domain: None }
+    }
+}
+
+/// Which of our cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The access token.
+    Access,
+    /// The refresh token.
+    Refresh,
+    /// The challenge that was asked for here.
+    Challenge,
+}
+
+/// The names and attributes of our cookies.
+#[derive(Debug, Clone)]
+pub struct Cookies {
+    prefix: &'static str,
+    attributes: String,
+}
+
+/// One of our names stands in a request twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a cookie of ours is there twice")]
+pub struct Repeated;
+
+/// What a request carries of ours.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// The access token.
+    pub access: Option<Secret<String>>,
+    /// The refresh token.
+    pub refresh: Option<Secret<String>>,
+    /// The challenge's id.
+    pub challenge: Option<Secret<String>>,
+}
+
+impl Cookies {
+    /// From the section.
+    pub fn new(settings: &CookieSettings) -> Self {
+        let prefix = match (settings.secure, &settings.domain) {
+            (false, _) => "",
+            (true, None) => "__Host-",
+            (true, Some(_)) => "__Secure-",
+        };
+        let domain = settings.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+        let secure = if settings.secure { "; Secure" } else { "" };
+        Self { prefix, attributes: format!("; Path=/{domain}; HttpOnly{secure}; SameSite=Lax") }
+    }
+
+    /// The full name of a cookie.
+    pub fn name(&self, kind: Kind) -> String {
+        format!("{}{}", self.prefix, base(kind))
+    }
+
+    /// The value of a `Set-Cookie` header that sets `kind` for `max_age` (whole seconds, rounded up).
+    pub fn set(&self, kind: Kind, value: &Secret<String>, max_age: Duration) -> Option<HeaderValue> {
+        let text = format!("{}={}; Max-Age={}{}", self.name(kind), value.expose(), ceil_secs(max_age), self.attributes);
+        let mut header = HeaderValue::try_from(text).ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
+
+    /// The value of a `Set-Cookie` header that clears `kind`, with the attributes that it was set with.
+    pub fn clear(&self, kind: Kind) -> Option<HeaderValue> {
+        HeaderValue::try_from(format!("{}=; Max-Age=0{}", self.name(kind), self.attributes)).ok()
+    }
+
+    /// What a request carries of ours.
+    ///
+    /// # Errors
+    /// [`Repeated`] when one of our names stands there twice: which one counts would be a guess.
+    pub fn read(&self, headers: &HeaderMap) -> Result<Carried, Repeated> {
+        let mut carried = Carried::default();
+        for (name, value) in pairs(headers) {
+            let Some(kind) = self.kind(name) else { continue };
+            let place = match kind {
+                Kind::Access => &mut carried.access,
+                Kind::Refresh => &mut carried.refresh,
+                Kind::Challenge => &mut carried.challenge,
+            };
+            if place.replace(Secret::new(value.to_owned())).is_some() {
+                return Err(Repeated);
+            }
+        }
+        Ok(carried)
+    }
+
+    /// The `Cookie` header without ours, for the upstream; `None` when nothing is left.
+    pub fn without_ours(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        let mut left: Vec<u8> = Vec::new();
+        for header in headers.get_all(COOKIE) {
+            for pair in header.as_bytes().split(|byte| *byte == b';') {
+                let pair = pair.trim_ascii();
+                if pair.is_empty() || is_ours(name_of(pair)) {
+                    continue;
+                }
+                if !left.is_empty() {
+                    left.extend_from_slice(b"; ");
+                }
+                left.extend_from_slice(pair);
+            }
+        }
+        if left.is_empty() { None } else { HeaderValue::from_bytes(&left).ok() }
+    }
+
+    fn kind(&self, name: &[u8]) -> Option<Kind> {
+        let rest = name.strip_prefix(self.prefix.as_bytes())?;
+        [Kind::Access, Kind::Refresh, Kind::Challenge].into_iter().find(|kind| base(*kind).as_bytes() == rest)
+    }
+}
+
+const fn base(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Access => "doorward_access",
+        Kind::Refresh => "doorward_refresh",
+        Kind::Challenge => "doorward_challenge",
+    }
+}
+
+/// Is this the name of a cookie of ours, with any prefix and in any case? Such a one never reaches an upstream, and no
+/// upstream may set one.
+pub fn is_ours(name: &[u8]) -> bool {
+    let lower = name.trim_ascii().to_ascii_lowercase();
+    let rest = lower.strip_prefix(b"__host-").or_else(|| lower.strip_prefix(b"__secure-")).unwrap_or(&lower);
+    [Kind::Access, Kind::Refresh, Kind::Challenge].iter().any(|kind| base(*kind).as_bytes() == rest)
+}
+
+/// Does this `Set-Cookie` of an upstream set one of ours?
+pub fn sets_ours(set_cookie: &HeaderValue) -> bool {
+    is_ours(name_of(set_cookie.as_bytes()))
+}
+
+fn name_of(pair: &[u8]) -> &[u8] {
+    pair.split(|byte| *byte == b'=' || *byte == b';').next().unwrap_or_default().trim_ascii()
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &str)> {
+    let all = headers.get_all(COOKIE).into_iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+    all.map(|pair| {
+        let pair = pair.trim_ascii();
+        let name = name_of(pair);
+        let value = pair.get(name.len()..).unwrap_or_default();
+        let value = value.trim_ascii_start().strip_prefix(b"=").unwrap_or_default();
+        // A value that is no text is no token of ours either: it reads as empty, and is refused as such.
+        (name, std::str::from_utf8(value).unwrap_or_default().trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (COOKIE, HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    #[test]
+    fn names_follow_the_settings() {
+        let strict = Cookies::new(&CookieSettings::default());
+        assert_eq!(strict.name(Kind::Access), "__Host-doorward_access");
+        let set = strict.set(Kind::Access, &Secret::new("t".into()), Duration::from_secs(60)).unwrap();
+        assert_eq!(set, "__Host-doorward_access=t; Max-Age=60; Path=/; HttpOnly; Secure; SameSite=Lax");
+        let shared = Cookies::new(&CookieSettings { secure: true, domain: Some("example.com".into()) });
+        assert_eq!(
+            shared.clear(Kind::Refresh).unwrap(),
+            "__Secure-doorward_refresh=; Max-Age=0; Path=/; Domain=example.com; HttpOnly; Secure; SameSite=Lax"
+        );
+        let plain = Cookies::new(&CookieSettings { secure: false, domain: None });
+        assert_eq!(plain.name(Kind::Challenge), "doorward_challenge");
+    }
+
+    #[test]
+    fn a_name_of_ours_twice_is_refused() {
+        let cookies = Cookies::new(&CookieSettings::default());
+        assert!(cookies.read(&headers(&["__Host-doorward_access=a; x=1; __Host-doorward_access=b"])).is_err());
+        assert!(cookies.read(&headers(&["__Host-doorward_access=a", "__Host-doorward_access=a"])).is_err());
+        let carried = cookies.read(&headers(&["x=1; __Host-doorward_access=a", "__Host-doorward_refresh=b"])).unwrap();
+        assert_eq!(carried.access.unwrap().expose(), "a");
+        assert_eq!(carried.refresh.unwrap().expose(), "b");
+        assert!(carried.challenge.is_none());
+    }
+
+    #[test]
+    fn ours_never_travel_on() {
+        let cookies = Cookies::new(&CookieSettings::default());
+        let left =
+            cookies.without_ours(&headers(&["a=1; __Host-doorward_access=x; doorward_refresh=y", "b=2; __secure-Doorward_challenge=z"]));
+        assert_eq!(left.unwrap(), "a=1; b=2");
+        assert_eq!(cookies.without_ours(&headers(&["__Host-doorward_access=x"])), None);
+        assert!(sets_ours(&HeaderValue::from_static("__Host-doorward_access=evil; Path=/")));
+        assert!(sets_ours(&HeaderValue::from_static(" Doorward_Refresh =evil")));
+        assert!(!sets_ours(&HeaderValue::from_static("doorward_accessory=fine")));
+    }
+}

@@ -1,0 +1,5 @@
+//! Our own endpoints, with types of `http`, not of pingora.
+
+mod settings;
+
+pub use settings::PageSettings;

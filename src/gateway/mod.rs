@@ -1,0 +1,5 @@
+//! The edge: the only module that names pingora.
+
+mod settings;
+
+pub use settings::ListenSettings;

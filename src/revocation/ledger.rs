@@ -1,0 +1,110 @@
+//! The durable list of revocations, and the acts that write it.
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::id::{AccountId, SessionId, TokenId};
+use crate::outage::Outage;
+
+/// What is revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// One access token.
+    Token(TokenId),
+    /// One session, with all its tokens.
+    Session(SessionId),
+    /// All tokens of an account that were issued before a moment (whole seconds of `iat` are compared; sessions are ended
+    /// one by one besides, so that a sign-in within that second lives).
+    Account(AccountId, Timestamp),
+}
+
+impl Subject {
+    /// The word of its kind, in stores and metrics: `token`, `session`, `account`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Session(_) => "session",
+            Self::Account(..) => "account",
+        }
+    }
+
+    /// The name of what is revoked.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Token(id) => id.as_str(),
+            Self::Session(id) => id.as_str(),
+            Self::Account(id, _) => id.as_str(),
+        }
+    }
+}
+
+/// One line of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number: one more than that of the commit before, no gaps.
+    pub number: i64,
+    /// What is revoked.
+    pub subject: Subject,
+    /// When the last token that it concerns has expired; after that the line may be forgotten.
+    pub expires_at: Timestamp,
+}
+
+/// How far the ledger has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Which ledger: a random name made with the database, so that the index of another database is never believed.
+    pub ledger: String,
+    /// The newest number; 0 when nothing was ever revoked.
+    pub number: i64,
+}
+
+/// What a token names, to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ids<'a> {
+    /// `jti`.
+    pub token: &'a TokenId,
+    /// `sid`.
+    pub session: &'a SessionId,
+    /// `sub`.
+    pub account: &'a AccountId,
+    /// `iat`, whole seconds.
+    pub issued_at: i64,
+}
+
+/// Something that ends tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// End one token.
+    Token(TokenId),
+    /// End one session.
+    Session(SessionId),
+    /// End one session, if it belongs to this account.
+    SessionOf(AccountId, SessionId),
+    /// End all sessions of an account but this one.
+    Others(AccountId, SessionId),
+    /// End all sessions of an account.
+    Account(AccountId),
+    /// Disable an account and end all its sessions; no session of it can start afterwards.
+    Disable(AccountId),
+}
+
+/// The truth about revocations.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Do `act` in one transaction: mark the sessions ended, disable where asked, write one line for each session that was
+    /// live (and for a token; `Disable` writes an account line too), numbered in the order of commits. `reason` is kept with
+    /// the sessions. The lines returned are durable. Empty when nothing was live: doing it twice is no error.
+    async fn commit(&self, act: &Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage>;
+
+    /// How far the ledger has come.
+    async fn head(&self) -> Result<Head, Outage>;
+
+    /// Lines with a number above `number` that have not expired at `now`, oldest first, at most `limit`.
+    async fn since(&self, number: i64, now: Timestamp, limit: u32) -> Result<Vec<Entry>, Outage>;
+
+    /// Is one of these revoked?
+    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage>;
+
+    /// Forget lines that expired before `now`. Returns how many.
+    async fn sweep(&self, now: Timestamp) -> Result<u64, Outage>;
+}

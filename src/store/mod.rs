@@ -1,0 +1,5 @@
+//! Where things are kept: the only module that names sqlx and redis.
+
+mod settings;
+
+pub use settings::{Check, RedisSettings, StoreSettings};
