@@ -11,6 +11,7 @@
 //! becomes a yes.
 
 pub mod admission;
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod cookie;

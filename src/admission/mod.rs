@@ -10,5 +10,5 @@ pub mod renew;
 mod settings;
 
 pub use refusal::Refusal;
-pub use renew::{NotRenewed, Renew, Renewed, Seen};
+pub use renew::{NotRenewed, Renew};
 pub use settings::{Challenge, CrossSite, IdentitySettings, Preflight, Preset, Require, RouteSettings, RuleSettings};

@@ -1,38 +1,15 @@
 //! Renewal in passing: the port through which a proxied request with an expired access token and a good refresh token is
-//! given new ones. The sign-in side implements it.
-
-use std::net::IpAddr;
-use std::time::Duration;
+//! given new ones. The sign-in side stands behind it.
 
 use async_trait::async_trait;
 
+use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
 use crate::secret::Secret;
+use crate::token::Issued;
 
-/// From where a request came, as far as a session remembers it.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    /// The client's address.
-    pub address: Option<IpAddr>,
-    /// Its `User-Agent`.
-    pub agent: String,
-}
-
-/// New tokens of a session.
-#[derive(Debug, Clone)]
-pub struct Renewed {
-    /// The access token.
-    pub access: Secret<String>,
-    /// Its remaining life.
-    pub access_lifetime: Duration,
-    /// The refresh token.
-    pub refresh: Secret<String>,
-    /// Its remaining life.
-    pub refresh_lifetime: Duration,
-}
-
-/// Why there are none.
+/// Why there are no new tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRenewed {
     /// Unknown, ended, expired, idle or reused: the person has to sign in again.
@@ -47,5 +24,5 @@ pub enum NotRenewed {
 #[async_trait]
 pub trait Renew: Send + Sync {
     /// New tokens for the session of `refresh`, which is spent (or was within the concurrent window: then the same successor).
-    async fn renew(&self, refresh: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Renewed, NotRenewed>;
+    async fn renew(&self, refresh: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, NotRenewed>;
 }

@@ -8,9 +8,11 @@
 //! The only module that names `jsonwebtoken`.
 
 pub mod claims;
+mod issued;
 pub mod keys;
 mod settings;
 
 pub use claims::{Acr, Amr, Claims};
+pub use issued::Issued;
 pub use keys::{Algorithm, Keys, Purpose, StoredKey};
 pub use settings::TokenSettings;

@@ -1,0 +1,47 @@
+//! Who is calling: found out once, at the edge, from the peer and (if it is trusted) its forwarded headers.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Who is calling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// The client's address; IPv4 in IPv6 is IPv4.
+    pub address: IpAddr,
+    /// Did the client come by TLS, here or at a trusted proxy?
+    pub secure: bool,
+    /// The host that the client asked for, as sent (with port, if any).
+    pub host: String,
+}
+
+/// From where a request came, as far as a session remembers it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// The client's address.
+    pub address: Option<IpAddr>,
+    /// Its `User-Agent`, at most 256 bytes.
+    pub agent: String,
+}
+
+/// The network that limits count by: the address itself for IPv4, its /64 for IPv6; none for loopback, which is a proxy on
+/// this machine and not a person.
+pub fn network(address: IpAddr) -> Option<String> {
+    match address.to_canonical() {
+        canonical if canonical.is_loopback() => None,
+        IpAddr::V4(v4) => Some(Ipv4Addr::to_string(&v4)),
+        IpAddr::V6(v6) => Some(format!("{}/64", Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_what_one_person_can_move_within() {
+        assert_eq!(network("192.0.2.7".parse().unwrap()).unwrap(), "192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()).unwrap(), "192.0.2.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6".parse().unwrap()).unwrap(), "2001:db8:1:2::/64");
+        assert_eq!(network("127.0.0.1".parse().unwrap()), None);
+        assert_eq!(network("::1".parse().unwrap()), None);
+    }
+}
