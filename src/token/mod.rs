@@ -1,18 +1,27 @@
 //! Access tokens and the assertion for the app: what they say, what signs them, and what is believed.
 //!
 //! ```text
-//! claims ─▶ mint ─▶ a person's cookie ─▶ check ─▶ claims        keys: the ring that both use, kept sealed in the store
-//! claims ─▶ assertion ─▶ the app, which verifies it with jwks
+//! claims ─▶ mint ─▶ a person's cookie ─▶ check ─▶ claims        keys ─▶ ring: what signs and verifies now
+//! claims ─▶ assertion ─▶ the app, which verifies it with jwks   rotate: keys are made, and followed by others
 //! ```
 //!
 //! The only module that names `jsonwebtoken`.
 
+pub mod assertion;
+pub mod check;
 pub mod claims;
 mod issued;
 pub mod keys;
+pub mod mint;
+pub mod ring;
+pub mod rotate;
 mod settings;
 
+pub use assertion::Asserter;
+pub use check::{Invalid, Verifier};
 pub use claims::{Acr, Amr, Claims};
 pub use issued::Issued;
 pub use keys::{Algorithm, Keys, Purpose, StoredKey};
+pub use mint::Minter;
+pub use ring::Ring;
 pub use settings::TokenSettings;
