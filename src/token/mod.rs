@@ -25,3 +25,6 @@ pub use keys::{Algorithm, Keys, Purpose, StoredKey};
 pub use mint::Minter;
 pub use ring::Ring;
 pub use settings::TokenSettings;
+
+#[cfg(test)]
+mod tests;
