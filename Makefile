@@ -1,0 +1,63 @@
+# The list of commands. `make` alone prints it.
+#
+# Every command prepares what it needs (see scripts/setup), so each of them works on a fresh Debian or Ubuntu
+# with nothing but cargo and make.
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+export CARGO_TARGET_DIR := $(TARGET)
+TOOLS  := $(TARGET)/test-tools
+CARGO  ?= cargo
+
+# One place decides how loud a mistake is.
+WARNINGS := -D warnings
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-quick lint fmt check bench doc setup setup-build setup-lint advisories clean-free
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+# The development profile: half the time of a release build, and shared with `make test`. A demo answers one person.
+demo: setup-build ## build, and run everything on this machine: http://127.0.0.1:8080
+	$(CARGO) run --locked -- demo
+
+test: setup lint ## everything: lints, then every test against real servers
+	$(CARGO) test --locked
+
+test-quick: setup-build ## the tests that need no server
+	$(CARGO) test --locked --lib --bins
+	$(CARGO) test --locked --test it -- architecture
+
+lint: setup-lint ## format, clippy, documentation, licences, bans and sources of dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets -- $(WARNINGS)
+	RUSTDOCFLAGS="$(WARNINGS)" $(CARGO) doc --locked --no-deps
+	"$(TOOLS)/bin/cargo-deny" --locked check bans licenses sources
+
+# Not part of `lint`: it asks the RustSec database over the network, and a new advisory must not turn an old commit red.
+advisories: setup-lint ## known vulnerabilities in dependencies (needs the network)
+	"$(TOOLS)/bin/cargo-deny" --locked check advisories
+
+fmt: ## format the sources
+	$(CARGO) fmt --all
+
+check: setup-build ## does it compile?
+	$(CARGO) check --locked --all-targets
+
+bench: setup ## compare with a bare proxy, interleaved, and print the ratios
+	$(CARGO) bench --locked
+
+doc: setup-build ## the documentation of the modules, in the browser's form
+	$(CARGO) doc --locked --no-deps
+
+setup: ## install what the tests need: servers, browser, tools
+	@scripts/setup tests "$(TOOLS)"
+
+setup-build:
+	@scripts/setup build "$(TOOLS)"
+
+setup-lint:
+	@scripts/setup lint "$(TOOLS)"
+
+clean-free: ## free disk space, but keep what took long to build
+	rm -rf "$(TARGET)"/*/incremental "$(TARGET)/tmp" "$(TARGET)/doc"
