@@ -1,0 +1,323 @@
+//! What the tests stand on, tested itself: a support that lies would make every other test lie.
+
+use std::time::Duration;
+
+use lettre::message::MultiPart;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use serde_json::json;
+use sqlx::Row;
+
+use crate::support::browser::{Browser, JavaScript};
+use crate::support::child::Signal;
+use crate::support::client::{CLOSE_FRAME, Person, Raw, TEXT_FRAME};
+use crate::support::mariadb::MariaDb;
+use crate::support::postgres::Postgres;
+use crate::support::redis::Redis;
+use crate::support::smtp::{Mailbox, Manner};
+use crate::support::upstream::Upstream;
+use crate::support::{ports, python};
+
+#[test]
+fn no_port_is_given_twice() {
+    let first: Vec<u16> = (0..50).map(|_| ports::free()).collect();
+
+    let mut distinct = first.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+
+    assert_eq!(distinct.len(), first.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_gives_each_test_a_database() {
+    let server = Postgres::shared();
+    let (mine, yours) = (server.database(), server.database());
+
+    server.psql(&mine, "CREATE TABLE words (word TEXT); INSERT INTO words VALUES ('hodge')");
+    let pool = sqlx::PgPool::connect(&mine).await.unwrap();
+    let row = sqlx::query("SELECT word FROM words").fetch_one(&pool).await.unwrap();
+
+    assert_eq!(row.get::<String, _>(0), "hodge");
+    assert!(server.dump(&mine).contains("hodge"));
+    assert!(!server.dump(&yours).contains("hodge"));
+}
+
+#[test]
+fn postgres_comes_back_with_its_data() {
+    let mut server = Postgres::start();
+    let url = server.database();
+    server.psql(&url, "CREATE TABLE words (word TEXT); INSERT INTO words VALUES ('hodge')");
+
+    server.stop();
+    let gone = is_refused(&url);
+    server.start_again();
+
+    assert!(gone);
+    assert_eq!(server.psql(&url, "SELECT word FROM words"), "hodge");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_postgres_answers_later() {
+    let mut server = Postgres::start();
+    let url = server.database();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+
+    server.pause();
+    let query = sqlx::query("SELECT 1").fetch_one(&pool);
+    let unanswered = tokio::time::timeout(Duration::from_millis(300), query).await;
+    server.resume();
+
+    assert!(unanswered.is_err());
+    assert_eq!(server.psql(&url, "SELECT 1"), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mariadb_gives_each_test_a_database() {
+    let server = MariaDb::shared();
+    let (mine, yours) = (server.database(), server.database());
+
+    server.sql(&mine, "CREATE TABLE words (word TEXT); INSERT INTO words VALUES ('hodge')");
+    let pool = sqlx::MySqlPool::connect(&mine).await.unwrap();
+    let row = sqlx::query("SELECT word FROM words").fetch_one(&pool).await.unwrap();
+
+    assert_eq!(row.get::<String, _>(0), "hodge");
+    assert!(server.dump(&mine).contains("hodge"));
+    assert!(!server.dump(&yours).contains("hodge"));
+}
+
+#[test]
+fn mariadb_comes_back_with_its_data() {
+    let mut server = MariaDb::start();
+    let url = server.database();
+    server.sql(&url, "CREATE TABLE words (word TEXT); INSERT INTO words VALUES ('hodge')");
+
+    server.stop();
+    let gone = is_refused(&url);
+    server.start_again();
+
+    assert!(gone);
+    assert_eq!(server.sql(&url, "SELECT word FROM words"), "hodge");
+}
+
+/// True when nobody listens where a URL points.
+fn is_refused(url: &str) -> bool {
+    let url = url::Url::parse(url).unwrap();
+    std::net::TcpStream::connect(("127.0.0.1", url.port().unwrap())).is_err()
+}
+
+#[test]
+fn redis_shows_all_it_holds_and_forgets_it() {
+    let server = Redis::start();
+
+    server.command::<()>(&["SET", "one", "hodge", "PX", "60000"]);
+    server.command::<()>(&["HSET", "two", "field", "podge"]);
+    let held = server.dump();
+    server.flush();
+
+    assert!(held.contains("hodge") && held.contains("podge"), "{held}");
+    assert!(held.contains("two -1"), "{held}");
+    assert!(server.keys().is_empty());
+}
+
+#[test]
+fn redis_starts_again_empty_on_the_same_port() {
+    let mut server = Redis::start();
+    server.command::<()>(&["SET", "one", "hodge"]);
+    let before = server.url();
+
+    server.stop(Signal::Kill);
+    server.start_again();
+
+    assert_eq!(server.url(), before);
+    assert!(server.keys().is_empty());
+}
+
+#[test]
+fn a_paused_redis_is_silent_until_it_resumes() {
+    let mut server = Redis::start();
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut connection = client.get_connection().unwrap();
+    connection.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+
+    server.pause();
+    let silent = redis::cmd("PING").query::<String>(&mut connection);
+    server.resume();
+
+    assert!(silent.unwrap_err().is_timeout());
+    assert_eq!(server.command::<String>(&["PING"]), "PONG");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mailbox_keeps_and_decodes_what_is_mailed() {
+    let mailbox = Mailbox::start().await;
+
+    let sent = send(&mailbox, "ada@example.com").await;
+
+    let mail = mailbox.wait_for("ada@example.com").await;
+    assert_eq!(sent, Ok(()));
+    assert_eq!(mail.subject(), "Grüße: your code is 123456");
+    assert_eq!(mail.text().trim(), "Grüße, Ada.\r\nYour code is 123456 = fine.");
+    assert!(mail.html().unwrap().contains("<b>Grüße</b>"));
+    assert_eq!(mail.code(), "123456");
+    assert_eq!(mail.from, "door@example.com");
+    assert_eq!(mail.signed_in, Some(("door".to_owned(), "hodge".to_owned())));
+    assert_eq!(mailbox.mails_to("bob@example.com").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mailbox_can_refuse_and_fall_silent() {
+    let mailbox = Mailbox::start().await;
+
+    mailbox.behave(Manner::Refuse(451));
+    let refused = send(&mailbox, "ada@example.com").await;
+    mailbox.behave(Manner::Hang);
+    let held = tokio::time::timeout(Duration::from_millis(300), send(&mailbox, "ada@example.com")).await;
+
+    assert!(refused.unwrap_err().contains("451"));
+    assert!(held.is_err());
+    assert!(mailbox.mails().is_empty());
+    assert_eq!(mailbox.connections(), 2);
+}
+
+/// Mails a code with letters that need every encoding.
+async fn send(mailbox: &Mailbox, to: &str) -> Result<(), String> {
+    let message = Message::builder()
+        .from("Door <door@example.com>".parse().unwrap())
+        .to(to.parse().unwrap())
+        .subject("Grüße: your code is 123456")
+        .multipart(MultiPart::alternative_plain_html(
+            "Grüße, Ada.\r\nYour code is 123456 = fine.".to_owned(),
+            "<p><b>Grüße</b>, Ada</p>".to_owned(),
+        ))
+        .unwrap();
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+        .port(mailbox.address().port())
+        .credentials(Credentials::new("door".to_owned(), "hodge".to_owned()))
+        .build();
+    transport.send(message).await.map(drop).map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstream_remembers_every_byte() {
+    let upstream = Upstream::start().await;
+    let request = "POST /a%2Fb?c HTTP/1.1\r\nhOST: wiki\r\nX-One: 1\r\nX-One:  2\r\nContent-Length: 4\r\n\r\nbody";
+
+    let reply = Raw::exchange(upstream.address(), request).await;
+
+    let received = upstream.last();
+    assert_eq!(format!("{}body", received.head_text()), request);
+    assert_eq!(received.body, b"body");
+    assert_eq!(received.target(), "/a%2Fb?c");
+    assert_eq!(received.header("host").as_deref(), Some("wiki"));
+    assert_eq!(received.all("x-one"), ["1", "2"]);
+    assert_eq!(reply.json()["headers"][0], json!(["hOST", "wiki"]));
+    assert_eq!((upstream.count(), upstream.connections()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstream_streams_when_it_is_told() {
+    let upstream = Upstream::start().await;
+    let chunks = upstream.stream_next();
+    let mut client = Raw::connect(upstream.address()).await;
+
+    client.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    let head = client.reply_head().await.unwrap();
+    chunks.send("one".to_owned()).unwrap();
+    let first = client.chunk().await;
+    chunks.send("two".to_owned()).unwrap();
+    let second = client.chunk().await;
+    drop(chunks);
+
+    assert_eq!(head.status, 200);
+    assert_eq!((first, second), (Some(b"one".to_vec()), Some(b"two".to_vec())));
+    assert_eq!(client.chunk().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstream_echoes_websocket_frames() {
+    let upstream = Upstream::start().await;
+    let mut client = Raw::connect(upstream.address()).await;
+
+    client.send("GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").await;
+    let head = client.reply_head().await.unwrap();
+    client.send_frame(TEXT_FRAME, "hodge").await;
+    let echoed = client.frame().await;
+    client.send_frame(CLOSE_FRAME, "").await;
+    let closed = client.frame().await;
+
+    assert_eq!(head.status, 101);
+    assert_eq!(head.header("sec-websocket-accept").as_deref(), Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    assert_eq!(echoed, Some((TEXT_FRAME, "hodge".to_owned())));
+    assert_eq!(closed, Some((CLOSE_FRAME, String::new())));
+    assert!(client.is_closed_within(Duration::from_secs(5)).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstream_misbehaves_when_it_is_told() {
+    let upstream = Upstream::start().await;
+    let person = Person::at(upstream.address());
+
+    upstream.hang_up_next();
+    let hung_up = person.request(reqwest::Method::POST, "/").try_send().await;
+    upstream.raw_next(b"HTTP/1.1 418 Teapot\r\nContent-Length: 0\r\n\r\n");
+    let raw = person.get("/").await;
+    upstream.status(503);
+    let status = person.get("/").await;
+    upstream.silence_next();
+    let silent = tokio::time::timeout(Duration::from_millis(200), person.get("/")).await;
+    upstream.delay(Duration::from_millis(200));
+    let late = tokio::time::timeout(Duration::from_millis(100), person.get("/")).await;
+
+    assert!(hung_up.is_err() && silent.is_err() && late.is_err());
+    assert_eq!((raw.status, status.status), (418, 503));
+    upstream.wait_for_count(5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_keeps_cookies_until_they_are_cleared() {
+    let upstream = Upstream::start().await;
+    let person = Person::at_host(upstream.address(), "wiki.example.com");
+    upstream.add_header("Set-Cookie", "__Host-a=1; Path=/; Secure; HttpOnly");
+    upstream.add_header("Set-Cookie", "b=2; Max-Age=60");
+    let first = person.post("/", &json!({ "hodge": "podge" })).await;
+
+    let thief = person.copy();
+    upstream.add_header("Set-Cookie", "b=; Max-Age=0");
+    let second = person.visit("/page").await;
+
+    assert_eq!(first.set_cookie("__Host-a").as_deref(), Some("__Host-a=1; Path=/; Secure; HttpOnly"));
+    assert_eq!(second.all("set-cookie").len(), 3);
+    assert_eq!(upstream.received()[0].header("cookie"), None);
+    assert_eq!(upstream.last().header("cookie").as_deref(), Some("__Host-a=1; b=2"));
+    assert_eq!(upstream.last().header("host").as_deref(), Some("wiki.example.com"));
+    assert_eq!(person.cookie_names(), ["__Host-a"]);
+    assert_eq!(thief.cookie("b").as_deref(), Some("2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_runs_scripts_only_where_they_are_on() {
+    let upstream = Upstream::start().await;
+    let page = "<body><p>plain</p><script>document.body.append('scripted')</script></body>";
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}", page.len());
+
+    let mut texts = Vec::new();
+    for javascript in [JavaScript::On, JavaScript::Off] {
+        let browser = Browser::open(javascript).await;
+        upstream.raw_next(answer.as_bytes());
+        browser.page.goto(&upstream.url()).await.unwrap();
+        texts.push(browser.text().await);
+        browser.close().await;
+    }
+
+    assert!(texts.iter().all(|text| text.contains("plain")), "{texts:?}");
+    assert!(texts[0].contains("scripted"));
+    assert!(!texts[1].contains("scripted"));
+}
+
+#[test]
+fn python_has_a_token_library_that_is_not_ours() {
+    let script = "import jwt, sys; print(jwt.decode(jwt.encode({'sub': sys.argv[1]}, 'k' * 32), 'k' * 32, algorithms=['HS256'])['sub'])";
+
+    assert_eq!(python::run(script, &["ada"]), "ada");
+}

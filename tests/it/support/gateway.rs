@@ -1,0 +1,176 @@
+//! The real binary, started as an operator starts it: `doorward serve --config FILE`, on free ports.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::child::{self, Output, Process, Signal, Spawn};
+use super::client::Person;
+use super::{folder, ports, wait};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
+
+/// Where a gateway listens; a configuration names both.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    pub public: SocketAddr,
+    pub admin: SocketAddr,
+}
+
+/// A running gateway. It ends with the value.
+#[derive(Debug)]
+pub struct Gateway {
+    process: Process,
+    listen: Listen,
+    folder: TempDir,
+    environment: Vec<(String, String)>,
+    output: Output,
+}
+
+impl Gateway {
+    /// Starts a gateway whose configuration is written for the ports it is given, and waits until it is ready.
+    pub fn start(configure: impl Fn(Listen) -> String) -> Self {
+        Self::start_with(&[], configure)
+    }
+
+    /// [`Gateway::start`], with variables in its environment.
+    pub fn start_with(environment: &[(&str, &str)], configure: impl Fn(Listen) -> String) -> Self {
+        let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        for _ in 0..3 {
+            let mut gateway = Self::spawn(environment.clone(), &configure);
+            if gateway.is_ready_in_time() {
+                return gateway;
+            }
+            let log = gateway.log();
+            assert!(log.contains("in use"), "the gateway did not start: {log}");
+        }
+        panic!("the gateway found no free port in three tries");
+    }
+
+    fn spawn(environment: Vec<(String, String)>, configure: &impl Fn(Listen) -> String) -> Self {
+        let folder = folder::new("gateway");
+        let listen = Listen { public: ports::free_address(), admin: ports::free_address() };
+        std::fs::write(folder.path().join("doorward.toml"), configure(listen)).expect("a writable folder");
+        let output = Output::default();
+        let process = serve(&folder, &environment, &output);
+        Self { process, listen, folder, environment, output }
+    }
+
+    pub fn public(&self) -> SocketAddr {
+        self.listen.public
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        self.listen.admin
+    }
+
+    /// Somebody with an empty cookie jar.
+    pub fn person(&self) -> Person {
+        Person::at(self.listen.public)
+    }
+
+    /// Somebody who asks for a host by name.
+    pub fn person_at(&self, host: &str) -> Person {
+        Person::at_host(self.listen.public, host)
+    }
+
+    /// A client of the admin listener.
+    pub fn operator(&self) -> Person {
+        Person::at(self.listen.admin)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// The configuration file, to be changed while the gateway runs.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("doorward.toml")
+    }
+
+    /// Everything it has printed since it was first started.
+    pub fn log(&self) -> String {
+        self.output.text()
+    }
+
+    /// Waits until the log has a line with this text.
+    pub fn wait_for_log(&self, text: &str) {
+        wait::until_true(&format!("{text:?} in the log"), Duration::from_secs(10), || self.log().contains(text));
+    }
+
+    /// Runs another command of the program with this gateway's configuration; gives its exit code and output.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {
+        command(arguments, &self.environment_with_config())
+    }
+
+    /// As the kernel ends a process: at once, with nothing said.
+    pub fn kill9(&mut self) {
+        self.process.end(Signal::Kill);
+    }
+
+    /// As an operator ends it.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.process.end(Signal::Term)
+    }
+
+    pub fn signal(&mut self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Starts it again (ended or not), same file, same ports, same log; gives the time until it was ready.
+    pub fn restart(&mut self) -> Duration {
+        if self.process.has_ended().is_none() {
+            self.terminate();
+        }
+        let begun = std::time::Instant::now();
+        self.process = serve(&self.folder, &self.environment, &self.output);
+        assert!(self.is_ready_in_time(), "the gateway did not start again: {}", self.log());
+        begun.elapsed()
+    }
+
+    fn is_ready_in_time(&mut self) -> bool {
+        let admin = self.listen.admin;
+        child::await_ready("the gateway", &mut self.process, || status_of(admin, "/readyz") == Some(200))
+    }
+
+    fn environment_with_config(&self) -> Vec<(String, String)> {
+        let mut environment = self.environment.clone();
+        environment.push(("DOORWARD_CONFIG".to_owned(), self.config().display().to_string()));
+        environment
+    }
+}
+
+/// Runs a command of the program to its end; gives its exit code, what it printed, and what it complained.
+pub fn command(arguments: &[&str], environment: &[(String, String)]) -> (i32, String, String) {
+    let mut command = std::process::Command::new(BINARY);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    let done = command.stdin(std::process::Stdio::null()).output().expect("the binary");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (done.status.code().expect("not killed"), text(&done.stdout), text(&done.stderr))
+}
+
+/// Starts any command of the program that runs on, such as `demo`.
+pub fn start_command(arguments: &[&str], environment: &[(String, String)]) -> Process {
+    let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
+    Process::start(Spawn { program: BINARY, arguments: &arguments, environment, user: None }, Signal::Term)
+}
+
+/// The status of a GET, or nothing when nobody answers. By hand, because it is asked before a runtime exists.
+pub fn status_of(address: SocketAddr, path: &str) -> Option<u16> {
+    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
+    let mut head = [0_u8; 12];
+    stream.read_exact(&mut head).ok()?;
+    std::str::from_utf8(&head).ok()?.split(' ').nth(1)?.parse().ok()
+}
+
+fn serve(folder: &TempDir, environment: &[(String, String)], output: &Output) -> Process {
+    let config = folder.path().join("doorward.toml").display().to_string();
+    let arguments = ["serve".to_owned(), "--config".to_owned(), config];
+    Process::start_into(Spawn { program: BINARY, arguments: &arguments, environment, user: None }, Signal::Term, output.clone())
+}

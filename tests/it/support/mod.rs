@@ -1,0 +1,24 @@
+//! What the tests stand on: real servers as child processes, an app that remembers, a mailbox, clients, a browser.
+//!
+//! Nothing here pretends. A server that a test may stop or pause belongs to that test; the others are started once,
+//! and each test takes a database of its own inside.
+
+pub mod browser;
+pub mod child;
+pub mod client;
+pub mod folder;
+pub mod gateway;
+pub mod mariadb;
+pub mod ports;
+pub mod postgres;
+pub mod python;
+pub mod redis;
+pub mod smtp;
+pub mod upstream;
+pub mod wait;
+
+/// Libraries that speak TLS ask for the process's provider of cryptography; the binary installs the same one.
+pub fn install_crypto_provider() {
+    // Installed already is installed.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+}

@@ -1,0 +1,26 @@
+//! Python with libraries that are not ours (PyJWT, cryptography, aiosmtpd), put under the target folder by `make setup`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Runs a script with arguments and gives what it printed; fails the test with its complaint when it fails.
+pub fn run(script: &str, arguments: &[&str]) -> String {
+    let done = Command::new(interpreter())
+        .arg("-c")
+        .arg(script)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("python; `make setup` installs it");
+    assert!(done.status.success(), "python failed: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).expect("text").trim_end().to_owned()
+}
+
+/// The interpreter that sees those libraries.
+pub fn interpreter() -> PathBuf {
+    target().join("test-tools/venv/bin/python")
+}
+
+fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's tmp is inside the target folder")
+}
