@@ -2,5 +2,6 @@
 //!
 //! A test's name is a sentence about what Doorward does. What they stand on is in `support`.
 
+mod architecture;
 mod smoke_support;
 mod support;

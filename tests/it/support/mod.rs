@@ -9,6 +9,7 @@ pub mod client;
 pub mod folder;
 pub mod gateway;
 pub mod mariadb;
+pub mod paths;
 pub mod ports;
 pub mod postgres;
 pub mod python;
