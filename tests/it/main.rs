@@ -2,6 +2,15 @@
 //!
 //! A test's name is a sentence about what Doorward does. What they stand on is in `support`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a panic is how a test says no"
+)]
+
 mod architecture;
 mod smoke_support;
 mod support;

@@ -16,7 +16,7 @@ use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
 use crate::support::smtp::{Mailbox, Manner};
 use crate::support::upstream::Upstream;
-use crate::support::{ports, python};
+use crate::support::{ports, python, wait};
 
 #[test]
 fn no_port_is_given_twice() {
@@ -100,6 +100,21 @@ fn mariadb_comes_back_with_its_data() {
     assert_eq!(server.sql(&url, "SELECT word FROM words"), "hodge");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_mariadb_answers_later() {
+    let mut server = MariaDb::start();
+    let url = server.database();
+    let pool = sqlx::MySqlPool::connect(&url).await.unwrap();
+
+    server.pause();
+    let query = sqlx::query("SELECT 1").fetch_one(&pool);
+    let unanswered = tokio::time::timeout(Duration::from_millis(300), query).await;
+    server.resume();
+
+    assert!(unanswered.is_err());
+    assert_eq!(server.sql(&url, "SELECT 1"), "1");
+}
+
 /// True when nobody listens where a URL points.
 fn is_refused(url: &str) -> bool {
     let url = url::Url::parse(url).unwrap();
@@ -126,11 +141,22 @@ fn redis_starts_again_empty_on_the_same_port() {
     server.command::<()>(&["SET", "one", "hodge"]);
     let before = server.url();
 
-    server.stop(Signal::Kill);
+    server.stop(Signal::Term);
     server.start_again();
 
     assert_eq!(server.url(), before);
     assert!(server.keys().is_empty());
+}
+
+#[test]
+fn redis_can_follow_another() {
+    let (first, mut second) = (Redis::start(), Redis::start());
+    first.command::<()>(&["SET", "one", "hodge"]);
+
+    second.stop(Signal::Kill);
+    second.start_again_with(&["--replicaof", "127.0.0.1", &first.port().to_string()]);
+
+    wait::until_true("the replica to have the key", Duration::from_secs(20), || second.keys() == ["one"]);
 }
 
 #[test]
@@ -191,8 +217,8 @@ async fn send(mailbox: &Mailbox, to: &str) -> Result<(), String> {
             "<p><b>Grüße</b>, Ada</p>".to_owned(),
         ))
         .unwrap();
-    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
-        .port(mailbox.address().port())
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(&mailbox.url())
+        .unwrap()
         .credentials(Credentials::new("door".to_owned(), "hodge".to_owned()))
         .build();
     transport.send(message).await.map(drop).map_err(|error| error.to_string())
@@ -293,6 +319,23 @@ async fn a_person_keeps_cookies_until_they_are_cleared() {
     assert_eq!(upstream.last().header("host").as_deref(), Some("wiki.example.com"));
     assert_eq!(person.cookie_names(), ["__Host-a"]);
     assert_eq!(thief.cookie("b").as_deref(), Some("2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_asks_two_servers_with_one_jar() {
+    let (here, there) = (Upstream::start().await, Upstream::start().await);
+    let person = Person::at(here.address());
+    person.set_cookie("a", "1");
+
+    person.post_form("/form", &[("code", "12 34")]).await;
+    let elsewhere = person.copy_at(there.address());
+    let request = elsewhere.request(reqwest::Method::PUT, "/body").bearer("hodge").body("podge");
+    let reply = request.send().await;
+
+    assert_eq!(here.last().body, b"code=12+34");
+    assert_eq!(there.last().header("cookie").as_deref(), Some("a=1"));
+    assert_eq!(there.last().header("authorization").as_deref(), Some("Bearer hodge"));
+    assert!(reply.text().contains("podge"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,13 +55,22 @@ impl Postgres {
 
     /// Runs SQL in a database and gives the rows as `psql` prints them: unaligned, without headings.
     pub fn psql(&self, url: &str, sql: &str) -> String {
+        let url = self.own(url);
         let arguments = ["--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", url, "-c", sql];
-        child::run(&program("psql"), &arguments.map(str::to_owned), None).trim_end().to_owned()
+        let printed = child::run(&program("psql"), &arguments.map(str::to_owned), None);
+        printed.trim_end().to_owned()
     }
 
     /// Everything in a database, as text: to look for what must not be there.
     pub fn dump(&self, url: &str) -> String {
-        child::run(&program("pg_dump"), &["--inserts".to_owned(), url.to_owned()], None)
+        let arguments = ["--inserts", self.own(url)];
+        child::run(&program("pg_dump"), &arguments.map(str::to_owned), None)
+    }
+
+    /// A test that asks one server about another's database is wrong, and should hear it.
+    fn own<'a>(&self, url: &'a str) -> &'a str {
+        assert!(url.contains(&format!(":{}/", self.port)), "{url} is a database of another server");
+        url
     }
 
     /// Ends the server at once, connections and all. What was committed stays.

@@ -85,7 +85,11 @@ impl Redis {
     /// be there, and for what would stay for ever.
     pub fn dump(&self) -> String {
         let mut connection = self.connect();
-        self.keys().iter().map(|key| format!("{key} {} {}\n", self.command::<i64>(&["PTTL", key]), value(&mut connection, key))).collect()
+        let mut line = |key: String| {
+            let life: i64 = self.command(&["PTTL", &key]);
+            format!("{key} {life} {}", value(&mut connection, &key))
+        };
+        self.keys().into_iter().map(&mut line).collect::<Vec<_>>().join("\n")
     }
 
     fn connect(&self) -> Connection {

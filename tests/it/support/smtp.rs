@@ -305,13 +305,11 @@ impl Dialogue {
     }
 
     async fn answer_or_ask(&mut self, given: Option<String>, question: &str) -> std::io::Result<String> {
-        let encoded = match given {
-            Some(given) => given,
-            None => {
-                self.say(question).await?;
-                self.line().await?.unwrap_or_default()
-            }
-        };
+        if let Some(given) = given {
+            return Ok(from_base64(&given));
+        }
+        self.say(question).await?;
+        let encoded = self.line().await?.unwrap_or_default();
         Ok(from_base64(&encoded))
     }
 

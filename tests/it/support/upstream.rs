@@ -262,7 +262,7 @@ impl Connection {
         .to_string();
         let mut answer = format!("HTTP/1.1 {status} Upstream\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
-            answer.push_str(&format!("{name}: {value}\r\n"));
+            answer.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
         }
         answer.push_str("\r\n");
         if received.method() != "HEAD" {
