@@ -45,15 +45,6 @@ pub enum Refusal {
     /// A CORS preflight on a route that refuses them: 403 `preflight_refused`.
     #[error("preflights are not answered here")]
     PreflightRefused,
-    /// The head has more bytes or lines than we read: 431 `head_too_large` (RFC 6585 §5).
-    #[error("the request's head is too large")]
-    HeadTooLarge,
-    /// A body for us has more bytes than we read: 413 `body_too_large`.
-    #[error("the request's body is too large")]
-    BodyTooLarge,
-    /// A body for us did not arrive in time: 408 `too_slow`.
-    #[error("the request did not arrive in time")]
-    TooSlow,
 }
 
 impl Refusal {
@@ -73,9 +64,6 @@ impl Refusal {
             Self::CrossSite => "cross_site",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreflightRefused => "preflight_refused",
-            Self::HeadTooLarge => "head_too_large",
-            Self::BodyTooLarge => "body_too_large",
-            Self::TooSlow => "too_slow",
         }
     }
 
@@ -87,9 +75,6 @@ impl Refusal {
             Self::Unauthenticated | Self::InvalidToken | Self::SessionEnded | Self::SecondFactorNeeded | Self::TooLongAgo(_) => 401,
             Self::Forbidden | Self::CrossSite | Self::PreflightRefused => 403,
             Self::MethodNotAllowed => 405,
-            Self::HeadTooLarge => 431,
-            Self::BodyTooLarge => 413,
-            Self::TooSlow => 408,
         }
     }
 }
