@@ -1,41 +1,102 @@
-//! The fast copy of the ledger.
+//! The fast copy of the ledger: a port, and what it must promise so that its "no" can be believed.
+//!
+//! The promise is about one number, the **marker**: an index with the marker *n* of a ledger holds every live line of that
+//! ledger up to *n*. Lines may be in it beyond the marker; none may be missing below. `super::check` builds on nothing else.
+
+use std::time::Instant;
 
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::outage::Outage;
-use crate::revocation::ledger::{Entry, Head, Ids};
+use crate::revocation::ledger::{Entry, Ids};
 
 /// What the index says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// One of the ids is revoked.
+    /// One of the ids is revoked, wherever the marker stands.
     Revoked,
-    /// None is, and the index has seen the ledger up to this number.
-    Clear(i64),
-    /// The index was emptied, is behind, or belongs to another ledger: it has seen the ledger up to this number at most.
-    Behind(i64),
+    /// None of them is in the index, whose marker of this ledger stands here: `None` when it has none (emptied, never filled,
+    /// another ledger's).
+    Clear(Option<i64>),
+}
+
+/// Consecutive lines of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lines<'a> {
+    /// Whose lines they are.
+    pub ledger: &'a str,
+    /// The number before the first one; 0 for the beginning of the ledger.
+    pub after: i64,
+    /// The last number that they cover.
+    pub upto: i64,
+    /// All live lines above `after`, up to and with `upto`, in order. Those that have expired may be absent.
+    pub entries: &'a [Entry],
+}
+
+/// Who writes to an index, and so how long its answers hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feed {
+    /// Every node, with each commit. It is the same server as before since this moment, as far as this node can tell:
+    /// connections that are opened anew may lead to a replica that was promoted, or to a restored copy.
+    Shared {
+        /// When the newest connection was opened.
+        since: Instant,
+    },
+    /// This node alone: its own commits, and those of others as far as it has polled the ledger.
+    Own,
+}
+
+/// Who answered: the label `source` of `doorward_revocation_checks_total`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The index in Redis.
+    Redis,
+    /// The index in this process.
+    Memory,
+    /// The ledger, in the database.
+    Ledger,
+}
+
+impl Source {
+    /// The word for metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Memory => "memory",
+            Self::Ledger => "ledger",
+        }
+    }
 }
 
 /// The fast copy of the ledger: Redis, or this process's memory.
 #[async_trait]
 pub trait Index: Send + Sync {
-    /// Ask for all ids and for how far the index has come, in one round trip. `known` is the newest head that the caller
-    /// knows of: an index that has not come that far answers `Behind`, unless it has one of the ids.
+    /// Ask for all ids and for the marker of `ledger` in one round trip, as of one moment.
     ///
     /// # Errors
     /// An [`Outage`] when it cannot be asked in time.
-    async fn ask(&self, ids: Ids<'_>, known: &Head, now: Timestamp) -> Result<Answer, Outage>;
+    async fn ask(&self, ids: Ids<'_>, ledger: &str, now: Timestamp) -> Result<Answer, Outage>;
 
-    /// Write lines of the ledger, contiguous and ascending, each with its remaining life; then move the marker up to the
-    /// last of them, but only if it stood right before the first (else it stays, and `false` is returned: something between
-    /// is missing, and wants [`Index::repair`]).
-    async fn record(&self, ledger: &str, entries: &[Entry], now: Timestamp) -> Result<bool, Outage>;
+    /// Write `lines`, each with its remaining life, then move the marker up to `lines.upto`; both in one atomic act. The
+    /// marker is never moved down, nor past a hole: unless the lines begin with the ledger (`after` is 0), it moves only when
+    /// it stands at `lines.after` or beyond.
+    ///
+    /// `true` when the marker covers the lines now; `false` when they were written and something before them is missing.
+    async fn write(&self, lines: Lines<'_>, now: Timestamp) -> Result<bool, Outage>;
 
-    /// How far the index says that it has come in this ledger; `None` when it has no marker of it (emptied, or another's).
+    /// Where the marker of this ledger stands; `None` when there is none.
     async fn marker(&self, ledger: &str) -> Result<Option<i64>, Outage>;
 
-    /// Write `entries`, which are all live lines after the marker's number (after 0 when there was none), and set the marker
-    /// to `head` if it is lower or missing.
-    async fn repair(&self, head: &Head, entries: &[Entry], now: Timestamp) -> Result<(), Outage>;
+    /// Forget the marker if it stands exactly here: the ledger was set back behind it. Lines stay.
+    async fn forget(&self, ledger: &str, marker: i64) -> Result<(), Outage>;
+
+    /// Who writes to it.
+    fn feed(&self) -> Feed;
+
+    /// What it is, for metrics.
+    fn source(&self) -> Source;
+
+    /// Does it answer, as far as is known?
+    fn is_whole(&self) -> bool;
 }

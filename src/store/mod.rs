@@ -1,5 +1,6 @@
 //! Where things are kept: the only module that names sqlx and redis.
 
+pub mod memory;
 mod settings;
 
 pub use settings::{Check, RedisSettings, StoreSettings};

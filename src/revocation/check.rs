@@ -1,0 +1,120 @@
+//! The order of the questions, and the fall-back, in one place.
+//!
+//! 1. The index: "revoked" is believed always. "No" is believed when the index covers all that was ever revoked.
+//! 2. Else, or when the index is out, the ledger.
+//! 3. Else an [`Outage`]. Never a yes.
+//!
+//! # Why "no" can be believed
+//!
+//! *The ledger has no gaps.* Its numbers are given out in the order of commits, so whoever reads the head *n* knows that all
+//! lines up to *n* are committed, and that every later commit has a larger number.
+//!
+//! *The marker has no holes.* An index moves its marker to *n* only together with all lines between its old marker and *n*
+//! ([`super::Index::write`]). So marker *n* means: every live line up to *n* is in the index.
+//!
+//! *The node knows the head.* A "no" is believed only if the marker has reached the newest head that this node knows of. It
+//! knows all own commits, every marker that it has seen, and what it has polled less than [`Pace::bound`](super::Pace) ago.
+//!
+//! A revocation that another node has answered with success is therefore seen here at the next question:
+//!
+//! - it was written to the shared index before that answer, and the index still has it: "revoked";
+//! - the shared index has lost it since (emptied, restarted, set back, a replica that was late): an emptied one has no marker.
+//!   The others are reached through a new connection, and after a connection was opened a poll must have begun before
+//!   anything is believed again; that poll knows the number, the marker is lower;
+//! - it could not be written to the shared index: the other node then held back its answer for [`Pace::bound`](super::Pace),
+//!   and whatever this node polled before the commit is too old now ([`super::revoke`]).
+//!
+//! With an index in memory (no Redis) the last point has no waiting: other nodes learn within the bound.
+//!
+//! *Without the database* nobody can commit, so a shared index is believed at the last known head. What remains open: a node
+//! that is cut off from the database alone, while another one is cut off from Redis alone; it learns of that node's
+//! revocations when either returns.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::clock::Timestamp;
+use crate::id::{AccountId, SessionId, TokenId};
+use crate::outage::Outage;
+use crate::revocation::index::{Answer, Source};
+use crate::revocation::ledger::{Ids, Ledger};
+use crate::revocation::{Known, Revocations};
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not revoked.
+    Good,
+    /// Revoked: the token, its session, or its account.
+    Revoked,
+}
+
+impl Revocations {
+    /// Is one of these revoked at `now`?
+    ///
+    /// # Errors
+    /// An [`Outage`] when neither the index nor the ledger can say.
+    pub async fn ask(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
+        let (standing, source) = match self.ask_index(ids, now).await {
+            Some(standing) => (standing, self.parts.index.source()),
+            None => (self.ask_ledger(ids, now).await?, Source::Ledger),
+        };
+        self.parts.observer.checked(source);
+        Ok(standing)
+    }
+
+    /// `None` when the index cannot be asked, or its "no" not be believed.
+    async fn ask_index(&self, ids: Ids<'_>, now: Timestamp) -> Option<Standing> {
+        let known = self.known.keep();
+        let ledger = known.head.as_ref()?.ledger.as_str();
+        match self.parts.index.ask(ids, ledger, now).await {
+            Ok(Answer::Revoked) => Some(Standing::Revoked),
+            Ok(Answer::Clear(marker)) => self.believes(ledger, marker).then_some(Standing::Good),
+            Err(outage) => {
+                tracing::debug!("The index was not asked: {outage}.");
+                None
+            }
+        }
+    }
+
+    /// Compares with what is known *after* the answer, so that a poll that ended meanwhile counts.
+    fn believes(&self, ledger: &str, marker: Option<i64>) -> bool {
+        if let Some(marker) = marker {
+            self.known.raise(ledger, marker);
+        }
+        let covers = |known: &Known| known.covers(marker, self.parts.index.feed(), Instant::now(), self.parts.pace.bound);
+        let covered = covers(&self.known.look());
+        if !covered {
+            self.wake.notify_one();
+        }
+        covered
+    }
+
+    /// In the runtime of its connections, so that a client that hangs up does not cancel a query half-way.
+    async fn ask_ledger(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
+        let question = Question::of(ids);
+        let ledger = Arc::clone(&self.parts.ledger);
+        let answer = self.parts.slow.spawn(async move { question.put_to(ledger.as_ref(), now).await });
+        let revoked = answer.await.map_err(Outage::store)??;
+        Ok(if revoked { Standing::Revoked } else { Standing::Good })
+    }
+}
+
+/// [`Ids`] that can travel to another thread.
+struct Question {
+    token: TokenId,
+    session: SessionId,
+    account: AccountId,
+    issued_at: i64,
+}
+
+impl Question {
+    fn of(ids: Ids<'_>) -> Self {
+        Self { token: ids.token.clone(), session: ids.session.clone(), account: ids.account.clone(), issued_at: ids.issued_at }
+    }
+
+    async fn put_to(&self, ledger: &dyn Ledger, now: Timestamp) -> Result<bool, Outage> {
+        let ids = Ids { token: &self.token, session: &self.session, account: &self.account, issued_at: self.issued_at };
+        ledger.revoked(ids, now).await
+    }
+}

@@ -1,0 +1,151 @@
+//! Keeps what this node knows of the ledger new, and repairs the index: after a flush, a restart, a hole, another node's
+//! commits. One task, in the runtime of the ledger's connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::clock::{Clock, Timestamp};
+use crate::outage::Outage;
+use crate::revocation::Revocations;
+use crate::revocation::index::Lines;
+use crate::revocation::ledger::Head;
+
+/// Lines in one step of a repair.
+const PAGE: u32 = 500;
+
+/// Between two looks, also when every request wakes us.
+const BREATH: Duration = Duration::from_millis(20);
+
+/// Between two sweeps of the ledger.
+const SWEEP: Duration = Duration::from_mins(10);
+
+/// The running task; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Revocations {
+    /// Begin to look at the ledger, now and every [`Pace::poll`](super::Pace).
+    pub fn watch(self: &Arc<Self>, clock: Arc<dyn Clock>) -> Watch {
+        let this = Arc::clone(self);
+        Watch(self.parts.slow.spawn(async move { this.keep_watch(clock.as_ref()).await }))
+    }
+
+    async fn keep_watch(&self, clock: &dyn Clock) {
+        let mut swept: Option<Instant> = None;
+        let mut covered = Instant::now();
+        loop {
+            if self.look(clock.now()).await {
+                covered = Instant::now();
+            }
+            self.parts.observer.lag(covered.elapsed());
+            if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
+                swept = Some(Instant::now());
+                self.sweep(clock.now()).await;
+            }
+            sleep(BREATH).await;
+            drop(timeout(self.parts.pace.poll.saturating_sub(BREATH), self.wake.notified()).await);
+        }
+    }
+
+    /// One look at the ledger and the index. `true` when the index covers the ledger afterwards.
+    ///
+    /// The marker is read *before* the head: a marker that is larger all the same belongs to a ledger that was set back.
+    async fn look(&self, now: Timestamp) -> bool {
+        let before = self.known.keep();
+        let marker = match &before.head {
+            Some(head) => self.parts.index.marker(&head.ledger).await,
+            None => Ok(None),
+        };
+        let Some(head) = self.poll(before.head.as_ref()).await else { return false };
+        if before.head.as_ref().is_none_or(|before| before.ledger != head.ledger) {
+            self.wake.notify_one();
+            return false;
+        }
+        let repaired = match marker {
+            Ok(marker) => self.bring_up(&head, marker, now).await,
+            Err(outage) => Err(outage),
+        };
+        repaired.unwrap_or_else(|outage| {
+            tracing::debug!("The index was not brought up to the ledger: {outage}.");
+            false
+        })
+    }
+
+    /// Ask the ledger how far it has come, and remember when that was.
+    async fn poll(&self, before: Option<&Head>) -> Option<Head> {
+        let began = Instant::now();
+        let answer = timeout(self.parts.pace.patience, self.parts.ledger.head()).await;
+        let was_out = self.known.look().is_out();
+        let outage = match answer {
+            Ok(Ok(head)) => {
+                self.known.polled(&head, before, began);
+                if was_out {
+                    tracing::info!("The ledger of revocations can be read again.");
+                }
+                return Some(head);
+            }
+            Ok(Err(outage)) => outage,
+            Err(late) => Outage::store(late),
+        };
+        self.known.failed();
+        if !was_out {
+            tracing::warn!("The ledger of revocations cannot be read: {outage}.");
+        }
+        None
+    }
+
+    async fn bring_up(&self, head: &Head, marker: Option<i64>, now: Timestamp) -> Result<bool, Outage> {
+        let marker = match marker {
+            Some(number) if number > head.number => {
+                tracing::warn!("The index has seen line {number}, the ledger ends with {}: it was set back. Starting over.", head.number);
+                self.parts.index.forget(&head.ledger, number).await?;
+                None
+            }
+            other => other,
+        };
+        if marker < Some(head.number) && !self.repair(head, marker, now).await? {
+            // It was emptied again meanwhile, or others are repairing it too.
+            self.wake.notify_one();
+            return Ok(false);
+        }
+        self.reached.send_replace(head.number);
+        Ok(true)
+    }
+
+    /// Write what the index lacks, page by page; each page moves the marker, so that an interrupted repair goes on there.
+    async fn repair(&self, head: &Head, marker: Option<i64>, now: Timestamp) -> Result<bool, Outage> {
+        let mut after = marker.unwrap_or(0);
+        loop {
+            let entries = self.parts.ledger.since(after, now, PAGE).await?;
+            let last = entries.last().map_or(after, |entry| entry.number);
+            let is_full = u32::try_from(entries.len()).is_ok_and(|count| count >= PAGE);
+            let upto = if is_full { last } else { last.max(head.number) };
+            let lines = Lines { ledger: &head.ledger, after, upto, entries: &entries };
+            if !self.parts.index.write(lines, now).await? {
+                return Ok(false);
+            }
+            tracing::debug!("The index was brought from line {after} to {upto} of the ledger.");
+            if !is_full {
+                return Ok(true);
+            }
+            after = upto;
+        }
+    }
+
+    async fn sweep(&self, now: Timestamp) {
+        match self.parts.ledger.sweep(now).await {
+            Ok(0) => (),
+            Ok(count) => tracing::debug!("{count} lines of the ledger of revocations had expired and were forgotten."),
+            Err(outage) => tracing::debug!("The ledger of revocations was not swept: {outage}."),
+        }
+    }
+}

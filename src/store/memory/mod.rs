@@ -1,0 +1,6 @@
+//! What is kept in this process: the index of revocations and the limits, where there is no Redis.
+
+mod index;
+mod shards;
+
+pub use index::MemoryIndex;
