@@ -6,12 +6,113 @@ pub mod account;
 pub mod address;
 pub mod challenge;
 pub mod deliver;
+pub mod events;
+mod issue;
+mod keyed;
+mod refresh;
+mod request;
+mod revoke;
 pub mod session;
 mod settings;
+mod verify;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use account::{Account, Accounts};
 pub use address::Handle;
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
 pub use deliver::{Channel, Deliver, Message};
+pub use events::Events;
+pub use keyed::Keyed;
+pub use refresh::RefreshRefusal;
+pub use request::{Ask, AskRefusal, Asked};
+pub use revoke::{Presented, Scope};
 pub use session::{Family, NewSession, Session, Sessions};
 pub use settings::{LimitSettings, OtpSettings, Registration, SessionSettings};
+pub use verify::{Guess, GuessRefusal};
+
+use crate::client::{self, Seen};
+use crate::clock::Timestamp;
+use crate::limits::{Limits, Quota, Verdict};
+use crate::outage::Outage;
+use crate::random::Entropy;
+use crate::revocation::Revocations;
+use crate::seal::Sealer;
+use crate::token::{Minter, Ring, TokenSettings, Verifier};
+
+/// What the steps of signing in work with.
+pub struct SignIn {
+    /// Where accounts are kept.
+    pub accounts: Arc<dyn Accounts>,
+    /// Where challenges are kept.
+    pub challenges: Arc<dyn Challenges>,
+    /// Where sessions are kept.
+    pub sessions: Arc<dyn Sessions>,
+    /// What counts uses.
+    pub limits: Arc<dyn Limits>,
+    /// What sends codes.
+    pub deliver: Arc<dyn Deliver>,
+    /// What ends sessions.
+    pub revocations: Arc<Revocations>,
+    /// What signs access tokens.
+    pub minter: Minter,
+    /// What believes them.
+    pub verifier: Verifier,
+    /// The keys of both.
+    pub ring: Arc<Ring>,
+    /// What seals the keys of families.
+    pub sealer: Sealer,
+    /// Where codes and ids come from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What is told of what happens.
+    pub events: Arc<dyn Events>,
+    /// The keys under which codes and addresses are hashed.
+    pub keyed: Keyed,
+    /// How it is all set.
+    pub settings: Settings,
+}
+
+/// What of the configuration concerns signing in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `public_url`, without a slash at its end: `iss`.
+    pub issuer: String,
+    /// `aud` of access tokens.
+    pub audience: String,
+    /// Codes.
+    pub otp: OtpSettings,
+    /// Sessions.
+    pub session: SessionSettings,
+    /// Limits.
+    pub limits: LimitSettings,
+    /// Tokens.
+    pub tokens: TokenSettings,
+    /// The channels that have a provider.
+    pub channels: HashSet<Channel>,
+    /// Every code is zeros, and is told to who asks.
+    pub development: bool,
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+impl SignIn {
+    /// Take one of `count` an hour for the network that `seen` came from. The wait when there is none left.
+    async fn take_for_network(&self, limit: &'static str, count: u32, seen: &Seen, now: Timestamp) -> Result<Option<Duration>, Outage> {
+        let Some(network) = seen.address.and_then(client::network) else { return Ok(None) };
+        self.take(limit, &network, count, now).await
+    }
+
+    /// Take one of `count` an hour for what is named `what`. The wait when there is none left.
+    async fn take(&self, limit: &'static str, what: &str, count: u32, now: Timestamp) -> Result<Option<Duration>, Outage> {
+        let key = format!("{limit}:{}", self.keyed.limit(what));
+        match self.limits.take(&key, Quota { count, window: HOUR }, now).await? {
+            Verdict::Left(_) => Ok(None),
+            Verdict::Spent(wait) => {
+                self.events.limited(limit);
+                Ok(Some(wait))
+            }
+        }
+    }
+}

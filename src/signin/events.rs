@@ -1,0 +1,29 @@
+//! What happens, told to whoever counts it.
+
+use crate::signin::deliver::Channel;
+
+/// Is told of what happens while people sign in. Words of outcomes are fixed.
+pub trait Events: Send + Sync {
+    /// A code was tried: `verified`, `wrong`, `exhausted`, `nothing`.
+    fn otp_verified(&self, channel: Option<Channel>, outcome: &'static str);
+
+    /// A refresh token was presented: `rotated`, `concurrent`, `ended`, `expired`, `reused`, `unknown`.
+    fn refreshed(&self, outcome: &'static str);
+
+    /// Something was revoked: `token`, `session`, `account`.
+    fn revoked(&self, kind: &'static str);
+
+    /// A limit refused somebody.
+    fn limited(&self, limit: &'static str);
+}
+
+/// Tells nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unheard;
+
+impl Events for Unheard {
+    fn otp_verified(&self, _: Option<Channel>, _: &'static str) {}
+    fn refreshed(&self, _: &'static str) {}
+    fn revoked(&self, _: &'static str) {}
+    fn limited(&self, _: &'static str) {}
+}

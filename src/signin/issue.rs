@@ -1,0 +1,114 @@
+//! A session begins, and tokens are made for it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::id::{SessionId, TokenId};
+use crate::outage::Outage;
+use crate::random;
+use crate::secret::{self, MacKey, Secret};
+use crate::signin::SignIn;
+use crate::signin::account::Account;
+use crate::signin::deliver::Channel;
+use crate::signin::session::{NewSession, Session};
+use crate::token::claims::ACCESS;
+use crate::token::{Acr, Amr, Claims, Issued};
+
+/// What a family's key is sealed for.
+const SEALED_FOR: &str = "refresh-family";
+
+/// The number of a family's first token.
+const FIRST: i64 = 1;
+
+/// The key of one family, from which its tokens are derived.
+pub(super) struct FamilyKey(MacKey);
+
+impl FamilyKey {
+    /// The refresh token with this number: 256 bits, base64url.
+    pub(super) fn token(&self, session: &SessionId, number: i64) -> Secret<String> {
+        let raw = self.0.raw(&[session.as_str(), &number.to_string()]);
+        Secret::new(URL_SAFE_NO_PAD.encode(raw))
+    }
+}
+
+impl SignIn {
+    /// Begin a session of `account`; `None` when the account may not sign in at this moment.
+    pub(super) async fn begin(&self, account: &Account, channel: Channel, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, Outage> {
+        let session = self.session(account, channel, seen, now)?;
+        let key = random::bytes::<32>(self.entropy.as_ref())?;
+        let sealed = self.sealer.seal(self.entropy.as_ref(), session.id.as_str(), SEALED_FOR, &key)?;
+        let refresh = FamilyKey(MacKey::new(&key)).token(&session.id, FIRST);
+        let new = NewSession { refresh: secret::fingerprint(refresh.expose()), family_key: sealed, session };
+        if !self.sessions.start(&new).await? {
+            return Ok(None);
+        }
+        let NewSession { session, .. } = new;
+        tracing::info!(account.id = %account.id, session.id = %session.id, "account {} signed in, session {} begins", account.id, session.id);
+        self.issue(account, &session, refresh, now).map(Some)
+    }
+
+    /// Tokens for a session that lives.
+    pub(super) fn issue(&self, account: &Account, session: &Session, refresh: Secret<String>, now: Timestamp) -> Result<Issued, Outage> {
+        let refresh_lifetime = session.expires_at.since(now);
+        let access_lifetime = self.settings.tokens.access_lifetime.min(refresh_lifetime);
+        let claims = self.claims(account, session, now, now.plus(access_lifetime))?;
+        let access = self.minter.mint(&claims, now)?;
+        Ok(Issued { access, access_lifetime, refresh, refresh_lifetime })
+    }
+
+    pub(super) fn family_key(&self, session: &SessionId, sealed: &str) -> Result<FamilyKey, Outage> {
+        let key = self.sealer.open(session.as_str(), SEALED_FOR, sealed)?;
+        Ok(FamilyKey(MacKey::new(key.expose())))
+    }
+
+    fn session(&self, account: &Account, channel: Channel, seen: &Seen, now: Timestamp) -> Result<Session, Outage> {
+        Ok(Session {
+            id: SessionId::draw(self.entropy.as_ref())?,
+            account: account.id.clone(),
+            created_at: now,
+            last_seen_at: now,
+            expires_at: now.plus(self.settings.tokens.refresh_lifetime),
+            auth_time: now,
+            amr: vec![amr(channel)],
+            acr: Acr::OneFactor,
+            address: seen.address,
+            agent: seen.agent.clone(),
+            ended_at: None,
+        })
+    }
+
+    fn claims(&self, account: &Account, session: &Session, now: Timestamp, expires: Timestamp) -> Result<Claims, Outage> {
+        Ok(Claims {
+            iss: self.settings.issuer.clone(),
+            sub: account.id.clone(),
+            aud: self.settings.audience.clone(),
+            iat: now.as_secs(),
+            nbf: now.as_secs(),
+            exp: expires.as_secs(),
+            jti: TokenId::draw(self.entropy.as_ref())?,
+            sid: session.id.clone(),
+            kind: ACCESS.to_owned(),
+            email: account.email.clone(),
+            email_verified: account.email_verified,
+            phone_number: account.phone.clone(),
+            phone_number_verified: account.phone_verified,
+            preferred_username: account.username.clone(),
+            name: account.name.clone(),
+            groups: account.groups.clone(),
+            amr: session.amr.clone(),
+            acr: session.acr,
+            auth_time: session.auth_time.as_secs(),
+            custom: account.claims.clone(),
+        })
+    }
+}
+
+const fn amr(channel: Channel) -> Amr {
+    match channel {
+        Channel::Email => Amr::Email,
+        Channel::Sms => Amr::Sms,
+        Channel::Whatsapp => Amr::Whatsapp,
+    }
+}

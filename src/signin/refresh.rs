@@ -1,0 +1,128 @@
+//! A refresh token is used, and followed by another (RFC 9700 §4.14.2).
+//!
+//! Those who race with the same token, or lost the reply, are given the same newest token within a window; a spent token
+//! after that window is a stolen one, and ends the family.
+
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::outage::Outage;
+use crate::revocation::Act;
+use crate::secret::{self, Secret};
+use crate::signin::SignIn;
+use crate::signin::session::{Family, Session};
+use crate::token::Issued;
+
+/// Why there are no new tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum RefreshRefusal {
+    /// Unknown, ended, expired, idle, or reused: the person has to sign in again.
+    #[error("the refresh token is not good any more")]
+    Ended,
+    /// It could not be decided.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+/// What is to be done with a refresh token that was presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is the newest: spend it.
+    Rotate,
+    /// It was spent a moment ago: give the newest.
+    Concurrent,
+    /// It was spent long ago: end the family.
+    Reused,
+    /// Its session is over.
+    Ended,
+    /// Its session's time is over.
+    Expired,
+}
+
+impl Fate {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rotate => "rotated",
+            Self::Concurrent => "concurrent",
+            Self::Reused => "reused",
+            Self::Ended => "ended",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl SignIn {
+    /// Use the refresh token `token`: new tokens of its session.
+    pub async fn refresh(&self, token: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, RefreshRefusal> {
+        let print = secret::fingerprint(token.expose());
+        // Losing the race for the rotation shows the token as spent just now: the second look finds it concurrent.
+        for _ in 0..3 {
+            let Some(family) = self.sessions.family(&print).await? else {
+                self.events.refreshed("unknown");
+                return Err(RefreshRefusal::Ended);
+            };
+            let fate = self.fate(&family, now);
+            let issued = match fate {
+                Fate::Rotate => self.rotate(&family, seen, now).await?,
+                Fate::Concurrent => self.again(&family, family.newest, now).await?,
+                Fate::Reused => return self.end(&family.session, fate, now).await,
+                Fate::Ended | Fate::Expired => {
+                    self.events.refreshed(fate.as_str());
+                    return Err(RefreshRefusal::Ended);
+                }
+            };
+            if let Some(issued) = issued {
+                self.events.refreshed(fate.as_str());
+                return Ok(issued);
+            }
+        }
+        self.events.refreshed("ended");
+        Err(RefreshRefusal::Ended)
+    }
+
+    fn fate(&self, family: &Family, now: Timestamp) -> Fate {
+        let session = &family.session;
+        if session.ended_at.is_some() {
+            return Fate::Ended;
+        }
+        if session.expires_at <= now || self.is_idle(session, now) {
+            return Fate::Expired;
+        }
+        match family.spent_at {
+            None if family.presented == family.newest => Fate::Rotate,
+            Some(spent) if now.since(spent) < self.settings.session.concurrent_refresh_window => Fate::Concurrent,
+            None | Some(_) => Fate::Reused,
+        }
+    }
+
+    fn is_idle(&self, session: &Session, now: Timestamp) -> bool {
+        self.settings.session.idle.is_some_and(|idle| now.since(session.last_seen_at) >= idle)
+    }
+
+    /// Spend the newest token. `None` when another request did so in between.
+    async fn rotate(&self, family: &Family, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, RefreshRefusal> {
+        let number = family.presented.saturating_add(1);
+        let key = self.family_key(&family.session.id, &family.family_key)?;
+        let successor = secret::fingerprint(key.token(&family.session.id, number).expose());
+        if !self.sessions.rotate(&family.session.id, family.presented, &successor, now, seen.address).await? {
+            return Ok(None);
+        }
+        self.again(family, number, now).await
+    }
+
+    /// Tokens of a session whose newest refresh token has this number.
+    async fn again(&self, family: &Family, newest: i64, now: Timestamp) -> Result<Option<Issued>, RefreshRefusal> {
+        let session = &family.session;
+        let account = self.accounts.find(&session.account).await?;
+        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else { return Err(RefreshRefusal::Ended) };
+        let refresh = self.family_key(&session.id, &family.family_key)?.token(&session.id, newest);
+        Ok(Some(self.issue(&account, session, refresh, now)?))
+    }
+
+    async fn end(&self, session: &Session, fate: Fate, now: Timestamp) -> Result<Issued, RefreshRefusal> {
+        tracing::warn!(session.id = %session.id, account.id = %session.account, audit = "refresh_token_reused",
+            "a spent refresh token of session {} came back, the session is ended", session.id);
+        self.events.refreshed(fate.as_str());
+        self.end_by(Act::Session(session.id.clone()), "refresh_token_reused", now).await?;
+        Err(RefreshRefusal::Ended)
+    }
+}

@@ -1,0 +1,255 @@
+//! A person asks for a code. Known or not, the answer is the same, and takes the same time: what differs (making an account,
+//! sending a message) happens after it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Map;
+
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::id::AccountId;
+use crate::outage::Outage;
+use crate::random;
+use crate::secret::{self, Secret};
+use crate::signin::account::Account;
+use crate::signin::address::Handle;
+use crate::signin::challenge::{Challenge, Opened};
+use crate::signin::deliver::{Channel, Message};
+use crate::signin::settings::Registration;
+use crate::signin::{SignIn, account};
+
+/// Codes of a subject that are live at once.
+const LIVE: u32 = 3;
+
+/// A person asks.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// For a code to this address.
+    pub handle: Handle,
+    /// Sent this way.
+    pub channel: Channel,
+    /// From here.
+    pub seen: Seen,
+}
+
+/// The answer.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The challenge's id, for who asked alone.
+    pub challenge_id: Secret<String>,
+    /// How the code is sent.
+    pub channel: Channel,
+    /// How long the code is good.
+    pub expires_in: Duration,
+    /// When one may ask again.
+    pub resend_after: Duration,
+    /// The code itself, in development mode only.
+    pub development_code: Option<String>,
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub enum AskRefusal {
+    /// The address was asked for a moment ago: wait this long.
+    #[error("a code was asked for a moment ago")]
+    TooSoon(Duration),
+    /// Too many, from this network or for this address.
+    #[error("too many codes were asked for")]
+    Limited {
+        /// Which limit.
+        limit: &'static str,
+        /// Wait this long.
+        retry_after: Duration,
+    },
+    /// Nothing here sends by this channel.
+    #[error("codes are not sent this way")]
+    ChannelUnavailable,
+    /// It could not be decided.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+impl From<random::NoEntropy> for AskRefusal {
+    fn from(cause: random::NoEntropy) -> Self {
+        Self::Outage(cause.into())
+    }
+}
+
+/// What becomes of an unknown address, besides.
+#[derive(Debug, Clone, Default)]
+struct Wishes {
+    username: Option<String>,
+    name: Option<String>,
+}
+
+impl SignIn {
+    /// Ask for a code.
+    pub async fn request(self: &Arc<Self>, ask: Ask, now: Timestamp) -> Result<Asked, AskRefusal> {
+        self.open(ask, Wishes::default(), now).await
+    }
+
+    /// Ask for an account, and for a code for it. Taken or not: one answer. `username` is kept only if the account is new and
+    /// nobody has it.
+    pub async fn register(
+        self: &Arc<Self>,
+        ask: Ask,
+        username: Option<String>,
+        name: Option<String>,
+        now: Timestamp,
+    ) -> Result<Asked, AskRefusal> {
+        self.open(ask, Wishes { username, name }, now).await
+    }
+
+    async fn open(self: &Arc<Self>, ask: Ask, wishes: Wishes, now: Timestamp) -> Result<Asked, AskRefusal> {
+        if !self.settings.channels.contains(&ask.channel) {
+            return Err(AskRefusal::ChannelUnavailable);
+        }
+        self.may_ask(&ask, now).await?;
+        let known = self.accounts.find_by_handle(&ask.handle).await?;
+        let recipient = self.recipient(known, &ask.handle, wishes, now)?;
+        let drawn = self.draw(&ask, recipient.as_ref().map(|(account, _)| &account.id), now)?;
+        if let Opened::TooSoon(wait) = self.challenges.open(&drawn.challenge, self.settings.otp.resend_after, LIVE).await? {
+            return Err(AskRefusal::TooSoon(wait));
+        }
+        self.within_address_limit(&drawn.challenge.handle, now).await?;
+        let asked = self.answer(&ask, &drawn);
+        if let Some((account, is_new)) = recipient {
+            let signin = Arc::clone(self);
+            tokio::spawn(async move { signin.send(account, is_new, ask, drawn).await });
+        }
+        Ok(asked)
+    }
+
+    async fn may_ask(&self, ask: &Ask, now: Timestamp) -> Result<(), AskRefusal> {
+        let limit = "codes_per_network";
+        let wait = self.take_for_network(limit, self.settings.limits.codes_per_network, &ask.seen, now).await?;
+        wait.map_or(Ok(()), |retry_after| Err(AskRefusal::Limited { limit, retry_after }))
+    }
+
+    /// Counted after the resend wait, so that a stranger who asks too soon uses up nothing of the address's.
+    async fn within_address_limit(&self, handle: &str, now: Timestamp) -> Result<(), AskRefusal> {
+        let limit = "codes_per_address";
+        let wait = self.take(limit, handle, self.settings.limits.codes_per_address, now).await?;
+        wait.map_or(Ok(()), |retry_after| Err(AskRefusal::Limited { limit, retry_after }))
+    }
+
+    /// Who the code is for, and whether the account is yet to be made; nobody, when the address is unknown and registration
+    /// is closed, or the account is disabled.
+    fn recipient(
+        &self,
+        known: Option<Account>,
+        handle: &Handle,
+        wishes: Wishes,
+        now: Timestamp,
+    ) -> Result<Option<(Account, bool)>, random::NoEntropy> {
+        match (known, self.settings.otp.registration) {
+            (Some(account), _) => Ok(account.disabled_at.is_none().then_some((account, false))),
+            (None, Registration::Closed) => Ok(None),
+            (None, Registration::Open) => {
+                let id = AccountId::draw(self.entropy.as_ref())?;
+                Ok(Some((unverified(id, handle, wishes, now), true)))
+            }
+        }
+    }
+
+    fn draw(&self, ask: &Ask, account: Option<&AccountId>, now: Timestamp) -> Result<Drawn, random::NoEntropy> {
+        let id = random::id(self.entropy.as_ref())?;
+        let code = if self.settings.development {
+            "0".repeat(self.settings.otp.length)
+        } else {
+            random::digits(self.entropy.as_ref(), self.settings.otp.length)?
+        };
+        let print = secret::fingerprint(&id);
+        let handle = self.keyed.handle(&ask.handle);
+        let challenge = Challenge {
+            subject: account.map_or_else(|| handle.clone(), |account| account.as_str().to_owned()),
+            account: account.cloned(),
+            handle,
+            channel: ask.channel,
+            code: self.keyed.code(&print, &code),
+            id: print,
+            created_at: now,
+            expires_at: now.plus(self.settings.otp.lifetime),
+        };
+        Ok(Drawn { id: Secret::new(id), code: Secret::new(code), challenge })
+    }
+
+    fn answer(&self, ask: &Ask, drawn: &Drawn) -> Asked {
+        Asked {
+            challenge_id: drawn.id.clone(),
+            channel: ask.channel,
+            expires_in: self.settings.otp.lifetime,
+            resend_after: self.settings.otp.resend_after,
+            development_code: self.settings.development.then(|| drawn.code.expose().clone()),
+        }
+    }
+
+    /// After the reply: keep the new account, and queue the message. What fails here is logged, and the resend wait released.
+    async fn send(&self, account: Account, is_new: bool, ask: Ask, drawn: Drawn) {
+        if is_new && !self.keep(&account).await {
+            self.release(&drawn.challenge.handle).await;
+            return;
+        }
+        let minutes = self.settings.otp.lifetime.as_secs().div_ceil(60);
+        let handle = drawn.challenge.handle.clone();
+        let message = Message { to: ask.handle, channel: ask.channel, code: drawn.code, minutes, handle: handle.clone() };
+        if !self.deliver.enqueue(message) {
+            self.release(&handle).await;
+        }
+    }
+
+    async fn keep(&self, account: &Account) -> bool {
+        match self.add(account).await {
+            Ok(kept) => kept,
+            Err(outage) => {
+                tracing::error!(account.id = %account.id, cause = %outage, "account {} could not be kept, no code is sent", account.id);
+                false
+            }
+        }
+    }
+
+    async fn add(&self, account: &Account) -> Result<bool, Outage> {
+        if self.accounts.add(account).await? {
+            return Ok(true);
+        }
+        if account.username.is_none() {
+            return Ok(false);
+        }
+        // The user name is taken, and nobody is told so: the account goes without.
+        let without = Account { username: None, ..account.clone() };
+        self.accounts.add(&without).await
+    }
+
+    async fn release(&self, handle: &str) {
+        if let Err(outage) = self.challenges.release(handle).await {
+            tracing::warn!(cause = %outage, "the resend wait of an address could not be released, it runs out by itself");
+        }
+    }
+}
+
+struct Drawn {
+    id: Secret<String>,
+    code: Secret<String>,
+    challenge: Challenge,
+}
+
+fn unverified(id: AccountId, handle: &Handle, wishes: Wishes, now: Timestamp) -> account::Account {
+    let (email, phone) = match handle {
+        Handle::Email(text) => (Some(text.clone()), None),
+        Handle::Phone(text) => (None, Some(text.clone())),
+    };
+    Account {
+        id,
+        username: wishes.username,
+        name: wishes.name,
+        email,
+        email_verified: false,
+        phone,
+        phone_verified: false,
+        groups: Vec::new(),
+        claims: Map::new(),
+        disabled_at: None,
+        created_at: now,
+    }
+}

@@ -1,0 +1,117 @@
+//! A person signs out: here, elsewhere, or everywhere. Durable before it is acknowledged.
+
+use crate::clock::Timestamp;
+use crate::id::{AccountId, SessionId};
+use crate::outage::Outage;
+use crate::revocation::{Act, Ids, Standing};
+use crate::secret::{self, Secret};
+use crate::signin::SignIn;
+use crate::signin::session::Session;
+use crate::token::Claims;
+
+/// How many sessions a person is shown.
+const SHOWN: u32 = 200;
+
+/// What is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// What was presented.
+    Local,
+    /// All sessions of the account but that one.
+    Others,
+    /// All sessions of the account.
+    Global,
+}
+
+/// The credentials that a request carries.
+#[derive(Debug, Clone, Default)]
+pub struct Presented {
+    /// Access tokens: of the header, then of the cookie.
+    pub access: Vec<Secret<String>>,
+    /// The refresh cookie.
+    pub refresh: Option<Secret<String>>,
+}
+
+impl SignIn {
+    /// Sign out what was presented, as far as it names anything of ours; nonsense names nothing, and is no error.
+    ///
+    /// # Errors
+    /// An [`Outage`] when it is not durable: nobody may be told that they are signed out.
+    pub async fn sign_out(&self, presented: &Presented, scope: Scope, now: Timestamp) -> Result<(), Outage> {
+        for (account, session) in self.named(presented, now).await? {
+            let act = match scope {
+                Scope::Local => Act::Session(session),
+                Scope::Others | Scope::Global if !self.lives(&session, now).await? => continue,
+                Scope::Others => Act::Others(account, session),
+                Scope::Global => Act::Account(account),
+            };
+            self.end_by(act, "signed_out", now).await?;
+        }
+        Ok(())
+    }
+
+    /// Who is signed in by what was presented; the first token that names us decides.
+    pub async fn current(&self, presented: &Presented, now: Timestamp) -> Result<Option<Claims>, Outage> {
+        let ours = presented.access.iter().find(|token| self.verifier.names_us(token.expose()));
+        let Some(token) = ours else { return Ok(None) };
+        let Ok(claims) = self.verifier.check(token.expose(), now) else { return Ok(None) };
+        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };
+        match self.revocations.ask(ids, now).await? {
+            Standing::Good => Ok(Some(claims)),
+            Standing::Revoked => Ok(None),
+        }
+    }
+
+    /// The sessions of the person who is signed in, newest first.
+    pub async fn sessions(&self, claims: &Claims, now: Timestamp) -> Result<Vec<Session>, Outage> {
+        self.sessions.list(&claims.sub, now, SHOWN).await
+    }
+
+    /// End a session of the person who is signed in. False when they have no such session.
+    pub async fn end_session(&self, claims: &Claims, id: &SessionId, now: Timestamp) -> Result<bool, Outage> {
+        let act = Act::SessionOf(claims.sub.clone(), id.clone());
+        self.end_by(act, "ended_by_person", now).await
+    }
+
+    /// The public keys, as a JWK Set.
+    pub fn jwks(&self, now: Timestamp) -> String {
+        self.ring.jwks(now)
+    }
+
+    /// Do `act`, and tell of it. True when something was ended.
+    pub(super) async fn end_by(&self, act: Act, reason: &'static str, now: Timestamp) -> Result<bool, Outage> {
+        let entries = self.revocations.revoke(act, reason, now).await?;
+        for entry in &entries {
+            self.events.revoked(entry.subject.kind());
+            tracing::info!(
+                audit = "revoked",
+                kind = entry.subject.kind(),
+                id = entry.subject.name(),
+                ledger.number = entry.number,
+                reason,
+                "{} {} is revoked: {reason}",
+                entry.subject.kind(),
+                entry.subject.name()
+            );
+        }
+        Ok(!entries.is_empty())
+    }
+
+    /// The sessions that were presented, each once.
+    async fn named(&self, presented: &Presented, now: Timestamp) -> Result<Vec<(AccountId, SessionId)>, Outage> {
+        let genuine = presented.access.iter().filter_map(|token| self.verifier.check_to_sign_out(token.expose(), now).ok());
+        let mut named: Vec<_> = genuine.map(|claims| (claims.sub, claims.sid)).collect();
+        if let Some(refresh) = presented.refresh.as_ref().filter(|refresh| !refresh.expose().is_empty()) {
+            let family = self.sessions.family(&secret::fingerprint(refresh.expose())).await?;
+            named.extend(family.map(|family| (family.session.account, family.session.id)));
+        }
+        named.sort_unstable();
+        named.dedup();
+        Ok(named)
+    }
+
+    async fn lives(&self, id: &SessionId, now: Timestamp) -> Result<bool, Outage> {
+        let session = self.sessions.find(id).await?;
+        Ok(session.is_some_and(|session| session.ended_at.is_none() && session.expires_at > now))
+    }
+}

@@ -1,0 +1,138 @@
+//! A code comes back. The attempt is counted before anything is compared; whatever is wrong, the answer is one.
+
+use std::time::Duration;
+
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::id::AccountId;
+use crate::limits::Quota;
+use crate::outage::Outage;
+use crate::secret::{self, Secret};
+use crate::signin::account::Account;
+use crate::signin::address::Handle;
+use crate::signin::challenge::{Attempt, Candidate, Pointer, Taken};
+use crate::signin::{HOUR, SignIn};
+use crate::token::Issued;
+
+/// A code comes back.
+#[derive(Debug, Clone)]
+pub struct Guess {
+    /// For this address; a page leaves it out, and has the cookie.
+    pub handle: Option<Handle>,
+    /// The code, as typed.
+    pub code: Secret<String>,
+    /// The challenge's id that stood in the body.
+    pub named: Option<Secret<String>>,
+    /// The challenge's id in the cookie.
+    pub held: Option<Secret<String>>,
+    /// From here.
+    pub seen: Seen,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug, thiserror::Error)]
+pub enum GuessRefusal {
+    /// Unknown account, nothing pending, wrong, expired or spent: one answer.
+    #[error("the code is not valid")]
+    Invalid,
+    /// No attempt is left: wait this long.
+    #[error("too many attempts")]
+    TooMany(Duration),
+    /// Too many from this network.
+    #[error("too many attempts from this network")]
+    Limited {
+        /// Which limit.
+        limit: &'static str,
+        /// Wait this long.
+        retry_after: Duration,
+    },
+    /// It could not be decided.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+impl SignIn {
+    /// Try a code. Right: a session begins, and these are its tokens.
+    pub async fn verify(&self, guess: Guess, now: Timestamp) -> Result<Issued, GuessRefusal> {
+        self.may_guess(&guess.seen, now).await?;
+        let Some((pointer, taken)) = self.count(&guess, now).await? else { return Err(self.invalid("nothing")) };
+        let (account, candidates) = match taken {
+            Taken::Nothing => return Err(self.invalid("nothing")),
+            Taken::Exhausted(wait) => {
+                self.events.otp_verified(None, "exhausted");
+                return Err(GuessRefusal::TooMany(wait));
+            }
+            Taken::Counted { account, candidates } => (account, candidates),
+        };
+        let (Some(account), Some(right)) = (account, self.compare(&guess.code, candidates)) else {
+            return Err(self.invalid("wrong"));
+        };
+        if !self.challenges.spend(&right.id, &pointer, now).await? {
+            return Err(self.invalid("nothing"));
+        }
+        self.let_in(&account, &right, &guess.seen, now).await
+    }
+
+    async fn may_guess(&self, seen: &Seen, now: Timestamp) -> Result<(), GuessRefusal> {
+        let limit = "attempts_per_network";
+        let wait = self.take_for_network(limit, self.settings.limits.attempts_per_network, seen, now).await?;
+        wait.map_or(Ok(()), |retry_after| Err(GuessRefusal::Limited { limit, retry_after }))
+    }
+
+    /// Count the attempt where it belongs: at the challenge that is named; else at the one that this browser holds; else at
+    /// the account's latest.
+    async fn count(&self, guess: &Guess, now: Timestamp) -> Result<Option<(Pointer, Taken)>, Outage> {
+        let handle = guess.handle.as_ref().map(|handle| self.keyed.handle(handle));
+        if let Some(id) = guess.named.as_ref().or(guess.held.as_ref()) {
+            let pointer = Pointer::Bound { id: secret::fingerprint(id.expose()), handle: handle.clone() };
+            let taken = self.take_attempt(pointer.clone(), now).await?;
+            if guess.named.is_some() || taken != Taken::Nothing || handle.is_none() {
+                return Ok(Some((pointer, taken)));
+            }
+        }
+        let (Some(typed), Some(handle)) = (&guess.handle, handle) else { return Ok(None) };
+        let account = self.accounts.find_by_handle(typed).await?.map(|account| account.id);
+        let pointer = Pointer::Unbound { handle, account };
+        let taken = self.take_attempt(pointer.clone(), now).await?;
+        Ok(Some((pointer, taken)))
+    }
+
+    async fn take_attempt(&self, pointer: Pointer, now: Timestamp) -> Result<Taken, Outage> {
+        let budget = Quota { count: self.settings.limits.failures_per_account, window: HOUR };
+        let attempt = Attempt { pointer, per_challenge: self.settings.otp.attempts, budget };
+        self.challenges.take_attempt(&attempt, now).await
+    }
+
+    /// The candidate whose code this is. All are compared, in constant time, whichever fits.
+    fn compare(&self, code: &Secret<String>, candidates: Vec<Candidate>) -> Option<Candidate> {
+        let typed = code.expose().trim();
+        let fits = |candidate: &Candidate| secret::same(self.keyed.code(&candidate.id, typed).as_bytes(), candidate.code.as_bytes());
+        candidates.into_iter().fold(None, |found, candidate| if fits(&candidate) { Some(candidate) } else { found })
+    }
+
+    async fn let_in(&self, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Issued, GuessRefusal> {
+        let Some(mut account) = self.accounts.find(id).await? else { return Err(self.invalid("nothing")) };
+        self.mark_verified(&mut account, right).await?;
+        let Some(issued) = self.begin(&account, right.channel, seen, now).await? else { return Err(self.invalid("nothing")) };
+        self.events.otp_verified(Some(right.channel), "verified");
+        Ok(issued)
+    }
+
+    /// The address that the code was sent to belongs to the person, if it still belongs to the account.
+    async fn mark_verified(&self, account: &mut Account, right: &Candidate) -> Result<(), Outage> {
+        let sent_to = |handle: &Handle| self.keyed.handle(handle) == right.handle;
+        let email = account.email.clone().map(Handle::Email).filter(sent_to);
+        let phone = account.phone.clone().map(Handle::Phone).filter(sent_to);
+        account.email_verified |= email.is_some();
+        account.phone_verified |= phone.is_some();
+        match email.or(phone) {
+            Some(handle) => self.accounts.mark_verified(&account.id, &handle).await,
+            None => Ok(()),
+        }
+    }
+
+    fn invalid(&self, outcome: &'static str) -> GuessRefusal {
+        self.events.otp_verified(None, outcome);
+        GuessRefusal::Invalid
+    }
+}
