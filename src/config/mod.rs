@@ -1,7 +1,20 @@
 //! Configuration: TOML, the environment and secret files become one [`Config`]. A section's struct lives in the module that
 //! it configures; here they are put together.
+//!
+//! ```text
+//! load:  file ─▶ environment ─▶ files (secrets) ─▶ typed ─▶ check        every step notes its mistakes, and none stops
+//! ```
 
+mod check;
 pub mod duration;
+mod environment;
+mod files;
+mod load;
+mod mistake;
+mod place;
+mod typed;
+
+pub use mistake::Mistake;
 
 use serde::Deserialize;
 

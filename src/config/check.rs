@@ -1,0 +1,224 @@
+//! What types cannot say: numbers within their bounds, keys that must agree, addresses that must be on this machine.
+//!
+//! A section at a time, every mistake of it; nothing here stops at the first.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use url::{Host, Url};
+
+use super::Config;
+use super::mistake::Mistake;
+use crate::deliver;
+use crate::secret::RootKey;
+use crate::telemetry;
+use crate::token::Algorithm;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+impl Config {
+    /// The key that the operator holds, from which all others are derived.
+    ///
+    /// # Errors
+    /// The mistake, when it is missing or not 32 bytes of base64; a configuration that was loaded has none.
+    pub fn root_key(&self) -> Result<RootKey, Mistake> {
+        let wrong = |problem: &str| Mistake::new("store.encryption_key", format!("{problem}; `doorward init` makes one"));
+        let text = self.store.encryption_key.as_ref().ok_or_else(|| wrong("is missing"))?;
+        let bytes = STANDARD.decode(text.expose()).map_err(|_| wrong("is not base64"))?;
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| wrong("is not 32 bytes long"))?;
+        Ok(RootKey::new(bytes))
+    }
+
+    /// Can only this machine reach it?
+    pub fn is_local(&self) -> bool {
+        is_loopback(&self.public_url) && self.listen.public.iter().all(|address| address.ip().is_loopback())
+    }
+}
+
+/// Every mistake of a configuration whose types are right.
+pub(super) fn all(config: &Config) -> Vec<Mistake> {
+    let mut notes = Notes::default();
+    front(config, &mut notes);
+    listen(config, &mut notes);
+    store(config, &mut notes);
+    redis(config, &mut notes);
+    otp(config, &mut notes);
+    tokens(config, &mut notes);
+    session(config, &mut notes);
+    cookies(config, &mut notes);
+    delivery(config, &mut notes);
+    limits(config, &mut notes);
+    pages(config, &mut notes);
+    development(config, &mut notes);
+    notes.0
+}
+
+#[derive(Default)]
+struct Notes(Vec<Mistake>);
+
+impl Notes {
+    fn must(&mut self, holds: bool, key: &str, problem: &str) {
+        if !holds {
+            self.0.push(Mistake::new(key, problem));
+        }
+    }
+}
+
+fn front(config: &Config, notes: &mut Notes) {
+    let url = &config.public_url;
+    let web = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+    notes.must(web, "public_url", "should begin with https:// and name a host");
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    notes.must(!web || bare, "public_url", "should have no path, query or fragment");
+    notes.must(url.username().is_empty() && url.password().is_none(), "public_url", "should have no user or password");
+    let plain_is_fine = is_loopback(url) || !config.cookies.secure || config.development.enabled;
+    notes.must(url.scheme() != "http" || plain_is_fine, "public_url", "should be https, or browsers will not keep the cookies");
+    let segment = config.prefix.strip_prefix('/').unwrap_or_default();
+    let plain = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    notes.must(plain, "prefix", "should be one path segment of letters, digits, - and _, as \"/auth\"");
+}
+
+fn listen(config: &Config, notes: &mut Notes) {
+    let listen = &config.listen;
+    notes.must(!listen.public.is_empty(), "listen.public", "should name at least one address, as \"0.0.0.0:8080\"");
+    let distinct: BTreeSet<_> = listen.public.iter().filter(|address| address.port() != 0).collect();
+    let fixed = listen.public.iter().filter(|address| address.port() != 0).count();
+    notes.must(distinct.len() == fixed, "listen.public", "names an address twice");
+    let shared = listen.public.iter().any(|public| collide(*public, listen.admin));
+    notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
+    notes.must(listen.workers != Some(0), "listen.workers", "should be at least 1");
+}
+
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let same = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same
+}
+
+fn store(config: &Config, notes: &mut Notes) {
+    if let Err(mistake) = config.root_key() {
+        notes.0.push(mistake);
+    }
+    match config.store.url.expose().split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite" | "postgres" | "postgresql" | "mysql" | "mariadb") => {}
+        Some("mongodb" | "mongodb+srv") => {
+            notes.must(false, "store.url", "MongoDB is not in this build; sqlite, postgres, mysql and mariadb are")
+        }
+        Some(_) | None => notes.must(false, "store.url", "should begin with sqlite:, postgres://, mysql:// or mariadb://"),
+    }
+    notes.must(config.store.connections > 0, "store.connections", "should be at least 1");
+    notes.must(!config.store.timeout.is_zero(), "store.timeout", "should be more than nothing");
+}
+
+fn redis(config: &Config, notes: &mut Notes) {
+    let Some(redis) = &config.redis else { return };
+    match Url::parse(redis.url.expose()).as_ref().map(Url::scheme) {
+        Ok("redis" | "rediss") => {}
+        Ok("redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel") => {
+            notes.must(false, "redis.url", "clusters and sentinels are not there yet; redis:// and rediss:// are");
+        }
+        Ok(_) | Err(_) => notes.must(false, "redis.url", "should be redis://host:port or rediss://host:port"),
+    }
+    let twice = redis.password.is_some() && Url::parse(redis.url.expose()).is_ok_and(|url| url.password().is_some());
+    notes.must(!twice, "redis.password", "stands in redis.url too; keep one of them");
+    let within = !redis.timeout.is_zero() && redis.timeout <= Duration::from_secs(5);
+    notes.must(within, "redis.timeout", "should be between 1ms and 5s");
+    let plain = !redis.prefix.is_empty() && redis.prefix.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'*'));
+    notes.must(plain, "redis.prefix", "should be a word without spaces, braces and stars");
+}
+
+fn otp(config: &Config, notes: &mut Notes) {
+    let otp = &config.otp;
+    notes.must((4..=10).contains(&otp.length), "otp.length", "should be 4 to 10 digits");
+    notes.must(within_an_hour(otp.lifetime), "otp.lifetime", "should be between 1s and 1h");
+    notes.must((1..=10).contains(&otp.attempts), "otp.attempts", "should be 1 to 10");
+    notes.must(otp.resend_after <= 60 * MINUTE, "otp.resend_after", "should be at most 1h");
+}
+
+fn within_an_hour(span: Duration) -> bool {
+    span >= Duration::from_secs(1) && span <= 60 * MINUTE
+}
+
+fn tokens(config: &Config, notes: &mut Notes) {
+    let tokens = &config.tokens;
+    notes.must(tokens.access_lifetime >= Duration::from_secs(1), "tokens.access_lifetime", "should be at least 1s");
+    let longer = tokens.refresh_lifetime > tokens.access_lifetime;
+    notes.must(longer, "tokens.refresh_lifetime", "should be longer than tokens.access_lifetime");
+    notes.must(tokens.leeway <= 5 * MINUTE, "tokens.leeway", "should be at most 5m");
+    let rotates = tokens.rotate_after.is_none_or(|after| after >= tokens.access_lifetime && after >= MINUTE);
+    notes.must(rotates, "tokens.rotate_after", "should be at least 1m, and no shorter than tokens.access_lifetime");
+    notes.must(tokens.audience.as_deref() != Some(""), "tokens.audience", "should not be empty");
+    let Some(secret) = &tokens.secret else { return };
+    let long = config.development.enabled || secret.expose().chars().count() >= 32;
+    notes.must(long, "tokens.secret", "should have at least 32 characters");
+    notes.must(tokens.algorithm == Algorithm::Hs256, "tokens.secret", "is for algorithm HS256 alone");
+}
+
+fn session(config: &Config, notes: &mut Notes) {
+    let session = &config.session;
+    let outlives = session.idle.is_none_or(|idle| idle > config.tokens.access_lifetime);
+    notes.must(outlives, "session.idle", "should be longer than tokens.access_lifetime: a session is renewed only when its token expires");
+    notes.must(session.concurrent_refresh_window <= MINUTE, "session.concurrent_refresh_window", "should be at most 1m");
+}
+
+fn cookies(config: &Config, notes: &mut Notes) {
+    let Some(domain) = config.cookies.domain.as_deref() else { return };
+    let host = config.public_url.host();
+    let named = matches!(host, Some(Host::Domain(_)));
+    notes.must(named, "cookies.domain", "needs a public_url that names a host, not an address");
+    let shared = domain.contains('.') && !domain.starts_with('.') && !domain.ends_with('.');
+    notes.must(shared, "cookies.domain", "should be a domain of one's own, as \"example.com\", without a dot in front");
+    let name = config.public_url.host_str().unwrap_or_default();
+    let parent = name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+    notes.must(!named || !shared || parent, "cookies.domain", "should be the host of public_url, or a domain above it");
+}
+
+fn delivery(config: &Config, notes: &mut Notes) {
+    let providers = &config.delivery.email;
+    let enough = !providers.is_empty() || config.development.enabled;
+    notes.must(enough, "delivery.email", "is missing: without a provider nobody gets a code");
+    for (index, provider) in providers.iter().enumerate() {
+        for (field, problem) in deliver::mistakes(provider) {
+            notes.must(false, &format!("delivery.email[{index}].{field}"), problem);
+        }
+    }
+}
+
+fn limits(config: &Config, notes: &mut Notes) {
+    let limits = &config.limits;
+    let counts = [
+        ("limits.codes_per_address", limits.codes_per_address),
+        ("limits.codes_per_network", limits.codes_per_network),
+        ("limits.attempts_per_network", limits.attempts_per_network),
+        ("limits.failures_per_account", limits.failures_per_account),
+    ];
+    for (key, count) in counts {
+        notes.must(count > 0, key, "should be at least 1, or nobody can sign in");
+    }
+    let code = |country: &String| country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+    notes.must(limits.sms_countries.iter().all(code), "limits.sms_countries", "should be country codes, as \"DE\"");
+}
+
+fn pages(config: &Config, notes: &mut Notes) {
+    let name = &config.pages.name;
+    let short = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    notes.must(short, "pages.name", "should be 1 to 64 characters on one line");
+    let log = telemetry::log::filter(&config.telemetry.log).is_ok();
+    notes.must(log, "telemetry.log", "should be a level, as \"info\", or directives, as \"doorward=debug,info\"");
+}
+
+fn development(config: &Config, notes: &mut Notes) {
+    let closed = !config.development.enabled || config.is_local();
+    notes.must(closed, "development.enabled", "is only for a public_url and public listeners on this machine: every code is zeros");
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

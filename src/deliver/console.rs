@@ -1,0 +1,38 @@
+//! Codes on standard output: for development, and only where it is configured.
+
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{NotSent, Provider};
+use crate::clock::Timestamp;
+use crate::signin::Message;
+
+/// Prints each message as one line.
+pub struct Console(Mutex<Box<dyn Write + Send>>);
+
+impl Console {
+    /// On standard output.
+    pub fn stdout() -> Self {
+        Self::on(Box::new(io::stdout()))
+    }
+
+    /// On `writer`.
+    pub fn on(writer: Box<dyn Write + Send>) -> Self {
+        Self(Mutex::new(writer))
+    }
+}
+
+#[async_trait]
+impl Provider for Console {
+    fn name(&self) -> &'static str {
+        "console"
+    }
+
+    async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotSent> {
+        let line = format!("code for {}: {} (good for {} min)\n", message.to.expose(), message.code.expose(), message.minutes);
+        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.write_all(line.as_bytes()).and_then(|()| writer.flush()).map_err(|error| NotSent::Later(error.to_string()))
+    }
+}

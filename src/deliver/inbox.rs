@@ -1,0 +1,68 @@
+//! An inbox in memory, for a demo: the last messages, so that a person can try signing in without a mail server.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{NotSent, Provider};
+use crate::clock::Timestamp;
+use crate::secret::Secret;
+use crate::signin::{Handle, Message};
+
+/// How many messages are kept.
+const ROOM: usize = 50;
+
+/// The last messages, in memory.
+#[derive(Default)]
+pub struct Inbox(Mutex<VecDeque<Kept>>);
+
+/// A message that was kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Where it went to.
+    pub to: Handle,
+    /// What it said.
+    pub code: Secret<String>,
+    /// How long the code is good, in minutes.
+    pub minutes: u64,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+impl Inbox {
+    /// The messages that are kept, newest first.
+    pub fn latest(&self) -> Vec<Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    fn keep(&self, kept: Kept) {
+        let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        messages.push_front(kept);
+        messages.truncate(ROOM);
+    }
+}
+
+/// Keeps each message, then passes it on.
+pub(super) struct Keeping {
+    inbox: Arc<Inbox>,
+    next: Arc<dyn Provider>,
+}
+
+impl Keeping {
+    pub(super) fn new(inbox: Arc<Inbox>, next: Arc<dyn Provider>) -> Self {
+        Self { inbox, next }
+    }
+}
+
+#[async_trait]
+impl Provider for Keeping {
+    fn name(&self) -> &str {
+        self.next.name()
+    }
+
+    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotSent> {
+        self.inbox.keep(Kept { to: message.to.clone(), code: message.code.clone(), minutes: message.minutes, at: now });
+        self.next.send(message, now).await
+    }
+}

@@ -1,0 +1,347 @@
+//! Counters, gauges and histograms in Prometheus' text form: what [`Metrics::render`] prints is what `/metrics` says.
+//!
+//! The only file that names prometheus. Others call methods in their own words; what a proxied request counts is resolved once
+//! per route, in a [`RouteMetrics`], so that it costs no lookup.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use prometheus::core::Collector;
+use prometheus::{
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::signin::Channel;
+
+/// Upper bounds of a decision's duration, in seconds: from memory, over Redis, to the database.
+const ADMISSION: [f64; 12] = [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0];
+/// Upper bounds of a whole request's duration, in seconds.
+const REQUEST: [f64; 13] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+/// Upper bounds of the time from a revocation's commit to its being known everywhere, in seconds.
+const LAG: [f64; 9] = [0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Status codes are three digits: 100 to 999 have a place each.
+const CODES: usize = 1000;
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It was let in, and went to the upstream.
+    Admitted,
+    /// It was refused.
+    Refused,
+    /// It could not be decided.
+    Outage,
+    /// One of our own endpoints answered it.
+    Own,
+}
+
+impl Decision {
+    const ALL: [Self; 4] = [Self::Admitted, Self::Refused, Self::Outage, Self::Own];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Refused => "refused",
+            Self::Outage => "outage",
+            Self::Own => "own",
+        }
+    }
+}
+
+/// A metric has a name that is taken, or none that Prometheus allows: a mistake in this file.
+#[derive(Debug, thiserror::Error)]
+#[error("the metrics cannot be registered: {0}")]
+pub struct NotRegistered(#[from] prometheus::Error);
+
+/// All that is counted in this process.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_duration: HistogramVec,
+    admission_duration: Histogram,
+    otp_sent: IntCounterVec,
+    otp_verified: IntCounterVec,
+    refresh: IntCounterVec,
+    revocations: IntCounterVec,
+    revocation_lag: Histogram,
+    revocation_checks: IntCounterVec,
+    reserved_headers: IntCounter,
+    limit_refusals: IntCounterVec,
+    upstream_up: IntGaugeVec,
+    store_up: IntGauge,
+    redis_up: IntGauge,
+    streams_open: IntGauge,
+}
+
+impl Metrics {
+    /// All at nothing.
+    ///
+    /// # Errors
+    /// Never with the names in this file; a test holds it.
+    pub fn new() -> Result<Self, NotRegistered> {
+        let registry = Registry::new();
+        let r = &registry;
+        let build = keep(r, IntGaugeVec::new(named("build_info", "The version that runs; always 1."), &["version"])?)?;
+        build.get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?.set(1);
+        Ok(Self {
+            requests: counters(r, "requests_total", "Requests that were answered.", &["route", "decision", "code"])?,
+            request_duration: keep(
+                r,
+                HistogramVec::new(
+                    buckets("request_duration_seconds", "From the head's arrival to the answer's end.", &REQUEST),
+                    &["route"],
+                )?,
+            )?,
+            admission_duration: histogram(r, "admission_duration_seconds", "From the head's arrival to the decision.", &ADMISSION)?,
+            otp_sent: counters(r, "otp_sent_total", "Messages with codes, by what became of them.", &["channel", "provider", "outcome"])?,
+            otp_verified: counters(r, "otp_verified_total", "Codes that were tried.", &["channel", "outcome"])?,
+            refresh: counters(r, "refresh_total", "Refresh tokens that were presented.", &["outcome"])?,
+            revocations: counters(r, "revocations_total", "Revocations committed here.", &["kind"])?,
+            revocation_lag: histogram(r, "revocation_lag_seconds", "From a revocation's commit to its being in the index.", &LAG)?,
+            revocation_checks: counters(r, "revocation_checks_total", "Checks of revocation, by who answered.", &["source"])?,
+            reserved_headers: counter(r, "reserved_headers_removed_total", "Headers of clients that bore a name of ours.")?,
+            limit_refusals: counters(r, "limit_refusals_total", "Refusals by a limit.", &["limit"])?,
+            upstream_up: keep(
+                r,
+                IntGaugeVec::new(named("upstream_up", "1 while an upstream's address takes connections."), &["route", "address"])?,
+            )?,
+            store_up: gauge(r, "store_up", "1 while the database answers.")?,
+            redis_up: gauge(r, "redis_up", "1 while Redis answers and is whole.")?,
+            streams_open: gauge(r, "streams_open", "WebSockets and other tunnels that are open.")?,
+            registry,
+        })
+    }
+
+    /// All of it, in Prometheus' text form.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        // Writing to memory fails for a metric without a name alone, and those were refused when they were registered.
+        let encoded = TextEncoder::new().encode(&self.registry.gather(), &mut text);
+        debug_assert!(encoded.is_ok());
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// What the requests of the route `name` count.
+    pub fn route(&self, name: &str) -> RouteMetrics {
+        RouteMetrics {
+            name: name.into(),
+            requests: self.requests.clone(),
+            counts: Decision::ALL.map(|_| std::iter::repeat_with(OnceLock::new).take(CODES).collect()),
+            duration: self.request_duration.get_metric_with_label_values(&[name]).ok(),
+            admission: self.admission_duration.clone(),
+        }
+    }
+
+    /// A message went to a provider: `sent`, `deferred`, `refused`; or, with provider `none`, `dropped` or `expired`.
+    pub fn otp_sent(&self, channel: Channel, provider: &str, outcome: &str) {
+        count(&self.otp_sent, &[channel.as_str(), provider, outcome]);
+    }
+
+    /// A code was tried.
+    pub fn otp_verified(&self, channel: Option<Channel>, outcome: &str) {
+        count(&self.otp_verified, &[channel.map_or("none", Channel::as_str), outcome]);
+    }
+
+    /// A refresh token was presented.
+    pub fn refresh(&self, outcome: &str) {
+        count(&self.refresh, &[outcome]);
+    }
+
+    /// Something was revoked: `token`, `session`, `account`.
+    pub fn revocation(&self, kind: &str) {
+        count(&self.revocations, &[kind]);
+    }
+
+    /// So long after its commit a revocation was in the index.
+    pub fn revocation_lag(&self, lag: Duration) {
+        self.revocation_lag.observe(lag.as_secs_f64());
+    }
+
+    /// Revocation was checked; `source` answered: `redis`, `memory`, `store`.
+    pub fn revocation_check(&self, source: &str) {
+        count(&self.revocation_checks, &[source]);
+    }
+
+    /// The counter of checks that `source` answers: for who counts one on every request.
+    pub fn revocation_checks_by(&self, source: &str) -> Counter {
+        Counter(self.revocation_checks.get_metric_with_label_values(&[source]).ok())
+    }
+
+    /// So many headers of a client bore a name of ours.
+    pub fn reserved_headers_removed(&self, headers: usize) {
+        self.reserved_headers.inc_by(u64::try_from(headers).unwrap_or(u64::MAX));
+    }
+
+    /// `limit` refused somebody.
+    pub fn limit_refusal(&self, limit: &str) {
+        count(&self.limit_refusals, &[limit]);
+    }
+
+    /// The upstream's address takes connections, or not.
+    pub fn upstream_up(&self, route: &str, address: &str, up: bool) {
+        if let Ok(gauge) = self.upstream_up.get_metric_with_label_values(&[route, address]) {
+            gauge.set(i64::from(up));
+        }
+    }
+
+    /// The database answers, or not.
+    pub fn store_up(&self, up: bool) {
+        self.store_up.set(i64::from(up));
+    }
+
+    /// Redis answers and is whole, or not.
+    pub fn redis_up(&self, up: bool) {
+        self.redis_up.set(i64::from(up));
+    }
+
+    /// A tunnel is open until what is returned is dropped.
+    #[must_use]
+    pub fn stream_opened(&self) -> OpenStream {
+        self.streams_open.inc();
+        OpenStream(self.streams_open.clone())
+    }
+}
+
+/// What the requests of one route count: resolved once, and shared by its requests.
+pub struct RouteMetrics {
+    name: Arc<str>,
+    requests: IntCounterVec,
+    counts: [Box<[OnceLock<Option<IntCounter>>]>; 4],
+    duration: Option<Histogram>,
+    admission: Histogram,
+}
+
+impl RouteMetrics {
+    /// A request was answered with `code` after `duration`.
+    pub fn request(&self, decision: Decision, code: u16, duration: Duration) {
+        if let Some(counter) = self.counter(decision, code) {
+            counter.inc();
+        }
+        if let Some(histogram) = &self.duration {
+            histogram.observe(duration.as_secs_f64());
+        }
+    }
+
+    /// A decision took `duration`.
+    pub fn admission(&self, duration: Duration) {
+        self.admission.observe(duration.as_secs_f64());
+    }
+
+    fn counter(&self, decision: Decision, code: u16) -> Option<&IntCounter> {
+        let [admitted, refused, outage, own] = &self.counts;
+        let counts = match decision {
+            Decision::Admitted => admitted,
+            Decision::Refused => refused,
+            Decision::Outage => outage,
+            Decision::Own => own,
+        };
+        let resolve = || {
+            let labels = [self.name.as_ref(), decision.as_str(), &code.to_string()];
+            self.requests.get_metric_with_label_values(&labels).ok()
+        };
+        counts.get(usize::from(code))?.get_or_init(resolve).as_ref()
+    }
+}
+
+/// One counter, resolved.
+#[derive(Clone)]
+pub struct Counter(Option<IntCounter>);
+
+impl Counter {
+    /// One more.
+    pub fn add(&self) {
+        if let Some(counter) = &self.0 {
+            counter.inc();
+        }
+    }
+}
+
+/// A tunnel that is open.
+pub struct OpenStream(IntGauge);
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+fn count(counters: &IntCounterVec, labels: &[&str]) {
+    let counter = counters.get_metric_with_label_values(labels);
+    debug_assert!(counter.is_ok(), "{labels:?}");
+    if let Ok(counter) = counter {
+        counter.inc();
+    }
+}
+
+fn named(name: &str, help: &str) -> Opts {
+    Opts::new(name, help).namespace("doorward")
+}
+
+fn buckets(name: &str, help: &str, bounds: &[f64]) -> HistogramOpts {
+    HistogramOpts::new(name, help).namespace("doorward").buckets(bounds.to_vec())
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, NotRegistered> {
+    keep(registry, IntCounter::with_opts(named(name, help))?)
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, NotRegistered> {
+    keep(registry, IntCounterVec::new(named(name, help), labels)?)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, NotRegistered> {
+    keep(registry, IntGauge::with_opts(named(name, help))?)
+}
+
+fn histogram(registry: &Registry, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram, NotRegistered> {
+    keep(registry, Histogram::with_opts(buckets(name, help, bounds))?)
+}
+
+fn keep<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, NotRegistered> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_printed() {
+        let metrics = Metrics::new().unwrap();
+        let wiki = metrics.route("wiki");
+        wiki.request(Decision::Admitted, 200, Duration::from_millis(3));
+        wiki.request(Decision::Admitted, 200, Duration::from_millis(3));
+        wiki.request(Decision::Refused, 401, Duration::from_millis(1));
+        wiki.admission(Duration::from_micros(30));
+        metrics.otp_sent(Channel::Email, "smtp", "sent");
+        metrics.limit_refusal("codes_per_network");
+        metrics.redis_up(true);
+        let stream = metrics.stream_opened();
+        let text = metrics.render();
+        for line in [
+            "doorward_requests_total{code=\"200\",decision=\"admitted\",route=\"wiki\"} 2",
+            "doorward_requests_total{code=\"401\",decision=\"refused\",route=\"wiki\"} 1",
+            "doorward_request_duration_seconds_count{route=\"wiki\"} 3",
+            "doorward_admission_duration_seconds_bucket{le=\"0.00005\"} 1",
+            "doorward_otp_sent_total{channel=\"email\",outcome=\"sent\",provider=\"smtp\"} 1",
+            "doorward_limit_refusals_total{limit=\"codes_per_network\"} 1",
+            "doorward_redis_up 1",
+            "doorward_store_up 0",
+            "doorward_streams_open 1",
+        ] {
+            assert!(text.lines().any(|printed| printed == line), "{line} is not in\n{text}");
+        }
+        drop(stream);
+        assert!(metrics.render().contains("doorward_streams_open 0\n"));
+    }
+
+    #[test]
+    fn a_code_that_is_none_counts_nothing() {
+        let metrics = Metrics::new().unwrap();
+        metrics.route("wiki").request(Decision::Own, 1000, Duration::ZERO);
+        assert!(!metrics.render().contains("doorward_requests_total{"));
+    }
+}

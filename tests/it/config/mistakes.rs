@@ -1,0 +1,190 @@
+//! Every mistake at once, each with its key.
+
+use super::{MINIMAL, mistakes, read};
+
+#[test]
+fn the_least_that_is_right_is_accepted() {
+    let config = read(MINIMAL, &[]).unwrap();
+    assert_eq!(config.otp.length, 6);
+    assert_eq!(config.prefix, "/auth");
+}
+
+#[test]
+fn ten_mistakes_are_named_at_once() {
+    let text = r#"
+public_url = "https://wiki.example.com/path"
+prefix = "auth"
+colour = "red"
+
+[listen]
+public = ["127.0.0.1:8080", "not an address"]
+admin = "127.0.0.1:8080"
+
+[store]
+url = "oracle://scott:tiger@db/doorward"
+encryption_key = "c2hvcnQ="
+
+[otp]
+length = 3
+lifetime = "10 minutes"
+atempts = 5
+
+[tokens]
+access_lifetime = "8d"
+secret = "too short"
+
+[[delivery.email]]
+kind = "smtp"
+url = "smtps://user@mail.example.com"
+from = "nobody"
+
+[[route]]
+name = "wiki"
+upstream = "http://127.0.0.1:3000"
+"#;
+    let found = mistakes(text, &[]);
+    let keys: Vec<&str> = found.iter().filter_map(|mistake| mistake.split(": ").next()).collect();
+    for key in [
+        "public_url",
+        "prefix",
+        "colour",
+        "listen.public[1]",
+        "listen.admin",
+        "store.url",
+        "store.encryption_key",
+        "otp.length",
+        "otp.lifetime",
+        "otp.atempts",
+        "tokens.refresh_lifetime",
+        "tokens.secret",
+        "delivery.email[0].password",
+        "delivery.email[0].from",
+        "route[0].upstream",
+    ] {
+        assert!(keys.contains(&key), "{key} is not among {found:#?}");
+    }
+    assert_eq!(keys.len(), 15, "{found:#?}");
+    assert!(!found.concat().contains("tiger") && !found.concat().contains("too short"), "{found:#?}");
+}
+
+#[test]
+fn elements_keep_their_number_when_others_are_wrong() {
+    let text = MINIMAL.replace("[store]", "[listen]\npublic = [\"x\", \"127.0.0.1:1\", \"y\", \"z\"]\n[store]");
+    let keys: Vec<String> = mistakes(&text, &[]);
+    let keys: Vec<&str> = keys.iter().filter_map(|mistake| mistake.split(": ").next()).collect();
+    assert_eq!(keys, ["listen.public[0]", "listen.public[2]", "listen.public[3]"]);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let found = mistakes("[[route]]\n[[delivery.email]]\n[redis]\n", &[]);
+    for key in ["public_url", "route[0].name", "route[0].upstream", "delivery.email[0].kind", "redis.url", "store.encryption_key"] {
+        assert!(found.iter().any(|mistake| mistake.starts_with(&format!("{key}: is missing"))), "{key} is not among {found:#?}");
+    }
+}
+
+#[test]
+fn a_secret_is_in_no_message() {
+    let texts = [
+        "store = \"postgres://scott:tiger@db\"",
+        "[store]\nurl = [\"tiger\"]",
+        "[store]\nencryption_key = \"tiger\"",
+        "[store]\npassword = \"tiger\"",
+        "[redis]\nurl = \"tiger://x:tiger@y\"",
+        "[tokens]\nsecret = \"tiger\"",
+        "[[delivery.email]]\nkind = \"smtp\"\nurl = \"smtp://a:tiger@h/tiger?tls=tiger\"\nfrom = \"tiger\"",
+        "public_url = \"https://scott:tiger@host\"",
+        "[store]\nurl = \"tiger\" tiger",
+    ];
+    for text in texts {
+        let found = mistakes(text, &[]).join("\n");
+        assert!(!found.contains("tiger"), "{text}\n{found}");
+    }
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_with_its_line() {
+    let found = mistakes("prefix = \"/auth\"\n[store\n", &[]);
+    assert!(found.concat().starts_with("doorward.toml:2: is not TOML"), "{found:?}");
+}
+
+#[test]
+fn bounds_hold_on_both_sides() {
+    let cases = [
+        ("[otp]\nlength = 4", true),
+        ("[otp]\nlength = 10", true),
+        ("[otp]\nlength = 11", false),
+        ("[otp]\nattempts = 0", false),
+        ("[otp]\nattempts = 10", true),
+        ("[otp]\nattempts = 11", false),
+        ("[otp]\nlifetime = \"0s\"", false),
+        ("[otp]\nlifetime = \"1h\"", true),
+        ("[otp]\nlifetime = \"3601s\"", false),
+        ("[tokens]\naccess_lifetime = \"0s\"", false),
+        ("[tokens]\naccess_lifetime = \"7d\"", false),
+        ("[tokens]\nleeway = \"5m\"", true),
+        ("[tokens]\nleeway = \"301s\"", false),
+        ("[tokens]\nsecret = \"0123456789abcdef0123456789abcde\"", false),
+        ("[tokens]\nsecret = \"0123456789abcdef0123456789abcdef\"", true),
+        ("[tokens]\nalgorithm = \"ES256\"\nsecret = \"0123456789abcdef0123456789abcdef\"", false),
+        ("[session]\nconcurrent_refresh_window = \"60s\"", true),
+        ("[session]\nconcurrent_refresh_window = \"61s\"", false),
+        ("[session]\nidle = \"1h\"", false),
+        ("[session]\nidle = \"2h\"", true),
+        ("[cookies]\ndomain = \"example.com\"", true),
+        ("[cookies]\ndomain = \"wiki.example.com\"", true),
+        ("[cookies]\ndomain = \"com\"", false),
+        ("[cookies]\ndomain = \".example.com\"", false),
+        ("[cookies]\ndomain = \"ample.com\"", false),
+        ("[cookies]\ndomain = \"other.org\"", false),
+        ("[redis]\nurl = \"redis://127.0.0.1\"", true),
+        ("[redis]\nurl = \"rediss://user@host:6380/1\"", true),
+        ("[redis]\nurl = \"redis+cluster://127.0.0.1\"", false),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\ncheck = \"mirror\"", false),
+        ("[listen]\npublic = []", false),
+        ("[listen]\npublic = [\"0.0.0.0:9080\"]", false),
+        ("[listen]\npublic = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"", true),
+        ("[telemetry]\nlog = \"doorward=loudly\"", false),
+        ("[limits]\ncodes_per_network = 0", false),
+        ("[limits]\nsms_countries = [\"de\"]", false),
+    ];
+    for (section, right) in cases {
+        let found = read(&format!("{MINIMAL}\n{section}"), &[]).err().unwrap_or_default();
+        assert_eq!(found.is_empty(), right, "{section}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_yet_is_said_so() {
+    let mirror = mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"redis://h\"\ncheck = \"mirror\""), &[]);
+    assert_eq!(mirror, ["redis.check: \"mirror\" is not there yet; only \"strict\" is"]);
+    let mongo = mistakes(&MINIMAL.replace("sqlite:doorward.db", "mongodb://h/db"), &[]);
+    assert_eq!(mongo, ["store.url: MongoDB is not in this build; sqlite, postgres, mysql and mariadb are"]);
+}
+
+#[test]
+fn plain_http_is_for_this_machine() {
+    let with = |url: &str, more: &str| format!("{}\n{more}", MINIMAL.replace("https://wiki.example.com", url));
+    assert!(read(&with("http://127.0.0.1:8080", ""), &[]).is_ok());
+    assert!(read(&with("http://localhost:8080", ""), &[]).is_ok());
+    assert!(read(&with("http://wiki.example.com", "[cookies]\nsecure = false"), &[]).is_ok());
+    let found = mistakes(&with("http://wiki.example.com", ""), &[]);
+    assert_eq!(found, ["public_url: should be https, or browsers will not keep the cookies"]);
+}
+
+#[test]
+fn development_is_for_this_machine() {
+    let local = MINIMAL.replace("https://wiki.example.com", "http://127.0.0.1:8080");
+    let development = "[development]\nenabled = true\n[tokens]\nsecret = \"short\"";
+    assert!(read(&format!("{local}\n{development}"), &[]).is_ok());
+    for text in [format!("{MINIMAL}\n{development}"), format!("{local}\n[listen]\npublic = [\"0.0.0.0:8080\"]\n{development}")] {
+        let found = mistakes(&text, &[]);
+        assert!(found.iter().any(|mistake| mistake.starts_with("development.enabled: ")), "{found:?}");
+    }
+}
+
+#[test]
+fn nobody_signs_in_without_a_provider() {
+    let found = mistakes(&MINIMAL.replace("[[delivery.email]]\nkind = \"console\"\n", ""), &[]);
+    assert_eq!(found, ["delivery.email: is missing: without a provider nobody gets a code"]);
+}
