@@ -17,7 +17,7 @@ use crate::secret::RootKey;
 use crate::telemetry;
 use crate::token::Algorithm;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 impl Config {
     /// The key that the operator holds, from which all others are derived.
@@ -104,7 +104,7 @@ fn store(config: &Config, notes: &mut Notes) {
     match config.store.url.expose().split_once(':').map(|(scheme, _)| scheme) {
         Some("sqlite" | "postgres" | "postgresql" | "mysql" | "mariadb") => {}
         Some("mongodb" | "mongodb+srv") => {
-            notes.must(false, "store.url", "MongoDB is not in this build; sqlite, postgres, mysql and mariadb are")
+            notes.must(false, "store.url", "MongoDB is not in this build; sqlite, postgres, mysql and mariadb are");
         }
         Some(_) | None => notes.must(false, "store.url", "should begin with sqlite:, postgres://, mysql:// or mariadb://"),
     }

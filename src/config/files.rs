@@ -17,7 +17,9 @@ pub(super) fn resolve(top: &mut Value, mistakes: &mut Vec<Mistake>) -> BTreeSet<
 
 fn descend(value: &mut Value, here: &mut Place, set: &mut BTreeSet<Place>, mistakes: &mut Vec<Mistake>) {
     if let Value::Table(table) = value {
-        SECRETS.iter().for_each(|secret| resolve_one(table, secret, here, set, mistakes));
+        for secret in SECRETS {
+            resolve_one(table, secret, here, set, mistakes);
+        }
         for (key, inner) in table.iter_mut() {
             inside(inner, Step::Key(key.clone()), here, set, mistakes);
         }

@@ -32,8 +32,9 @@ impl Config {
         let from_files = files::resolve(&mut top, &mut mistakes);
         let config = Reader::new(top, overrides, from_files, &mut mistakes).read();
         if let Some(config) = &config {
-            let found = check::all(config);
-            found.into_iter().for_each(|mistake| add(&mut mistakes, mistake));
+            for mistake in check::all(config) {
+                add(&mut mistakes, mistake);
+            }
         }
         match config {
             Some(config) if mistakes.is_empty() => Ok(config),

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WHOLE: Duration = Duration::from_secs(30);
 /// Connections that are kept for the next message.
 const POOL: u32 = 8;
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// A mail server, as the settings describe it.
 #[derive(Debug)]

@@ -12,5 +12,6 @@
 )]
 
 mod architecture;
+mod config;
 mod smoke_support;
 mod support;

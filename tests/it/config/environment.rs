@@ -26,7 +26,7 @@ fn a_variable_takes_the_type_of_its_setting() {
     )
     .unwrap();
     assert_eq!(config.otp.length, 8);
-    assert_eq!(config.otp.lifetime, Duration::from_secs(300));
+    assert_eq!(config.otp.lifetime, Duration::from_mins(5));
     assert!(!config.cookies.secure);
     assert_eq!(config.pages.name, "123");
     assert_eq!(config.listen.public.len(), 2);
@@ -51,7 +51,12 @@ fn a_secret_of_digits_stays_text() {
 fn a_mistake_in_the_environment_names_the_variable() {
     let found = mistakes(
         MINIMAL,
-        &[("DOORWARD__OTP__LENGTH", "many"), ("DOORWARD__OTP__LENGHT", "6"), ("DOORWARD__PREFIX__X", "1"), ("DOORWARD__ROUTE__5__NAME", "x")],
+        &[
+            ("DOORWARD__OTP__LENGTH", "many"),
+            ("DOORWARD__OTP__LENGHT", "6"),
+            ("DOORWARD__PREFIX__X", "1"),
+            ("DOORWARD__ROUTE__5__NAME", "x"),
+        ],
     );
     assert_eq!(found.len(), 4, "{found:#?}");
     let all = found.join("\n");
