@@ -18,10 +18,10 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /out/doorward /usr/local/bin/doorward
 # SQLite lives here when there is no other database.
-COPY --from=build --chown=nonroot:nonroot /out/data /var/lib/doorward
+COPY --from=build --chown=65532:65532 /out/data /var/lib/doorward
 WORKDIR /var/lib/doorward
 ENV DOORWARD_CONFIG=/etc/doorward/doorward.toml
-USER nonroot
+USER 65532:65532
 EXPOSE 8080
 VOLUME /var/lib/doorward
 STOPSIGNAL SIGTERM
