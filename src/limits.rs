@@ -1,5 +1,6 @@
 //! How much, in how long, and whether there is some left.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,4 +31,32 @@ pub enum Verdict {
 pub trait Limits: Send + Sync {
     /// Take one of `quota` for `key` at `now`, atomically. What is counted always expires with its window.
     async fn take(&self, key: &str, quota: Quota, now: Timestamp) -> Result<Verdict, Outage>;
+}
+
+/// Counts in one place for all nodes, and on this node alone while that place is out. Both count from nothing then: a limit
+/// is at most doubled by an outage, never lifted.
+pub struct Fallback {
+    /// For all nodes: Redis.
+    pub common: Arc<dyn Limits>,
+    /// For this node, where nothing can go wrong: its memory.
+    pub own: Arc<dyn Limits>,
+}
+
+impl std::fmt::Debug for Fallback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fallback").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Limits for Fallback {
+    async fn take(&self, key: &str, quota: Quota, now: Timestamp) -> Result<Verdict, Outage> {
+        match self.common.take(key, quota, now).await {
+            Ok(verdict) => Ok(verdict),
+            Err(outage) => {
+                tracing::debug!("This node counts alone: {outage}.");
+                self.own.take(key, quota, now).await
+            }
+        }
+    }
 }

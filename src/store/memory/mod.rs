@@ -1,6 +1,8 @@
 //! What is kept in this process: the index of revocations and the limits, where there is no Redis.
 
 mod index;
+mod limits;
 mod shards;
 
 pub use index::MemoryIndex;
+pub use limits::MemoryLimits;

@@ -4,54 +4,81 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
-const SHARDS: usize = 64;
+/// One piece, and this many others.
+const OTHERS: usize = 63;
+
+type Piece<V> = RwLock<HashMap<Box<str>, V>>;
 
 /// A map of text in pieces.
 #[derive(Debug)]
 pub(super) struct Shards<V> {
     hasher: RandomState,
-    shards: Vec<RwLock<HashMap<Box<str>, V>>>,
+    first: Piece<V>,
+    others: Vec<Piece<V>>,
 }
 
 impl<V> Default for Shards<V> {
     fn default() -> Self {
-        Self { hasher: RandomState::new(), shards: (0..SHARDS).map(|_| RwLock::default()).collect() }
+        Self { hasher: RandomState::new(), first: Piece::default(), others: (0..OTHERS).map(|_| Piece::default()).collect() }
     }
 }
 
 impl<V: Copy> Shards<V> {
     /// The value of `key`.
     pub(super) fn find(&self, key: &str) -> Option<V> {
-        let shard = self.shard(key)?.read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(key).copied()
+        let piece = self.piece(key).read().unwrap_or_else(PoisonError::into_inner);
+        piece.get(key).copied()
     }
 
     /// Change the value of `key`, seeing the one that was there.
     pub(super) fn put(&self, key: &str, value: impl FnOnce(Option<V>) -> V) {
-        let Some(shard) = self.shard(key) else { return };
-        let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-        let value = value(shard.get(key).copied());
-        shard.insert(key.into(), value);
+        let mut piece = self.piece(key).write().unwrap_or_else(PoisonError::into_inner);
+        let value = value(piece.get(key).copied());
+        piece.insert(key.into(), value);
+    }
+
+    /// Change the value of `key` and return what `change` says besides. A new key in a map of `capacity` drives out one of its
+    /// piece: the one that is least in `order`.
+    pub(super) fn change<O: Ord, T>(
+        &self,
+        key: &str,
+        capacity: usize,
+        order: impl Fn(&V) -> O,
+        change: impl FnOnce(Option<V>) -> (V, T),
+    ) -> T {
+        let mut piece = self.piece(key).write().unwrap_or_else(PoisonError::into_inner);
+        let old = piece.get(key).copied();
+        if old.is_none() && piece.len() >= capacity / (OTHERS + 1) {
+            let least = piece.iter().min_by_key(|(_, value)| order(value)).map(|(key, _)| key.clone());
+            least.and_then(|key| piece.remove(&key));
+        }
+        let (value, said) = change(old);
+        piece.insert(key.into(), value);
+        said
     }
 
     /// Keep only what `keep` says, one piece after the other.
     pub(super) fn retain(&self, keep: impl Fn(&V) -> bool) {
-        for shard in &self.shards {
-            let mut shard = shard.write().unwrap_or_else(PoisonError::into_inner);
-            shard.retain(|_, value| keep(value));
-            let left = shard.len();
-            shard.shrink_to(left.saturating_mul(2));
+        for piece in self.pieces() {
+            let mut piece = piece.write().unwrap_or_else(PoisonError::into_inner);
+            piece.retain(|_, value| keep(value));
+            let left = piece.len();
+            piece.shrink_to(left.saturating_mul(2));
         }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+        self.pieces().map(|piece| piece.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
-    fn shard(&self, key: &str) -> Option<&RwLock<HashMap<Box<str>, V>>> {
+    fn pieces(&self) -> impl Iterator<Item = &Piece<V>> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    fn piece(&self, key: &str) -> &Piece<V> {
         let hash = usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or(0);
-        self.shards.get(hash % SHARDS)
+        self.others.get(hash % (OTHERS + 1)).unwrap_or(&self.first)
     }
 }
 

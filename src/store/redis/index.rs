@@ -1,0 +1,167 @@
+//! The index of revocations in Redis, shared by all nodes.
+//!
+//! ```text
+//! {doorward}:rev:marker       ledger:number, never expires
+//! {doorward}:rev:t:<jti>      0:expires       {doorward}:rev:s:<sid>   0:expires
+//! {doorward}:rev:a:<sub>      before:expires  (milliseconds; tokens issued in an earlier second than `before`)
+//! ```
+//!
+//! All keys share a hash tag, so that one command reads them and one script writes them. Redis runs a script as a whole, and
+//! hands it on to replicas and to its files as a whole: no copy of it holds the marker without the lines.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+use redis::Script;
+
+use super::link::Redis;
+use crate::clock::Timestamp;
+use crate::outage::Outage;
+use crate::revocation::{Answer, Entry, Feed, Ids, Index, Lines, Source, Subject};
+
+/// The index of revocations in Redis.
+#[derive(Debug)]
+pub struct RedisIndex {
+    redis: Arc<Redis>,
+    prefix: String,
+    marker: String,
+    write: Script,
+    forget: Script,
+}
+
+/// What one round trip brings: the marker, and what is written about the token, the session and the account.
+type Found = (Option<String>, Option<String>, Option<String>, Option<String>);
+
+impl RedisIndex {
+    /// The index in `redis`.
+    pub fn new(redis: Arc<Redis>) -> Self {
+        let prefix = format!("{{{}}}:rev:", redis.prefix);
+        Self {
+            redis,
+            marker: format!("{prefix}marker"),
+            prefix,
+            write: Script::new(include_str!("scripts/write.lua")),
+            forget: Script::new(include_str!("scripts/forget.lua")),
+        }
+    }
+
+    fn key(&self, kind: char, name: &str) -> String {
+        format!("{}{kind}:{name}", self.prefix)
+    }
+
+    fn key_of(&self, subject: &Subject) -> String {
+        let kind = match subject {
+            Subject::Token(_) => 't',
+            Subject::Session(_) => 's',
+            Subject::Account(..) => 'a',
+        };
+        self.key(kind, subject.name())
+    }
+}
+
+#[async_trait]
+impl Index for RedisIndex {
+    async fn ask(&self, ids: Ids<'_>, ledger: &str, now: Timestamp) -> Result<Answer, Outage> {
+        let keys = [self.key('t', ids.token.as_str()), self.key('s', ids.session.as_str()), self.key('a', ids.account.as_str())];
+        let mut command = redis::cmd("MGET");
+        command.arg(&self.marker).arg(&keys);
+        let (marker, token, session, account): Found =
+            self.redis.run(async |mut connection| command.query_async(&mut connection).await).await?;
+        let is_revoked = token.is_some_and(|line| is_live(&line, now))
+            || session.is_some_and(|line| is_live(&line, now))
+            || account.is_some_and(|line| is_live(&line, now) && is_before(ids.issued_at, &line));
+        Ok(if is_revoked { Answer::Revoked } else { Answer::Clear(number_of(marker.as_deref(), ledger)) })
+    }
+
+    async fn write(&self, lines: Lines<'_>, now: Timestamp) -> Result<bool, Outage> {
+        let mut invocation = self.write.key(&self.marker);
+        invocation.arg(lines.ledger).arg(lines.after).arg(lines.upto);
+        for entry in lines.entries.iter().filter(|entry| entry.expires_at > now) {
+            let life = entry.expires_at.since(now).as_millis();
+            invocation.key(self.key_of(&entry.subject));
+            invocation.arg(before_of(entry).as_millis()).arg(entry.expires_at.as_millis()).arg(u64::try_from(life).unwrap_or(u64::MAX));
+        }
+        self.redis.run(async |mut connection| invocation.invoke_async(&mut connection).await).await
+    }
+
+    async fn marker(&self, ledger: &str) -> Result<Option<i64>, Outage> {
+        let mut command = redis::cmd("GET");
+        command.arg(&self.marker);
+        let marker: Option<String> = self.redis.run(async |mut connection| command.query_async(&mut connection).await).await?;
+        Ok(number_of(marker.as_deref(), ledger))
+    }
+
+    async fn forget(&self, ledger: &str, marker: i64) -> Result<(), Outage> {
+        let mut invocation = self.forget.key(&self.marker);
+        invocation.arg(format!("{ledger}:{marker}"));
+        self.redis.run(async |mut connection| invocation.invoke_async(&mut connection).await).await
+    }
+
+    fn feed(&self) -> Feed {
+        Feed::Shared { since: self.opened() }
+    }
+
+    fn source(&self) -> Source {
+        Source::Redis
+    }
+
+    fn is_whole(&self) -> bool {
+        self.redis.is_whole()
+    }
+}
+
+impl RedisIndex {
+    fn opened(&self) -> Instant {
+        self.redis.opened()
+    }
+}
+
+fn before_of(entry: &Entry) -> Timestamp {
+    match &entry.subject {
+        Subject::Account(_, moment) => *moment,
+        Subject::Token(_) | Subject::Session(_) => Timestamp::default(),
+    }
+}
+
+/// A line that cannot be read counts as live: somebody was to be kept out.
+fn is_live(line: &str, now: Timestamp) -> bool {
+    read(line).is_none_or(|(_, expires_at)| expires_at > now)
+}
+
+fn is_before(issued_at: i64, line: &str) -> bool {
+    read(line).is_none_or(|(before, _)| issued_at < before.as_secs())
+}
+
+fn read(line: &str) -> Option<(Timestamp, Timestamp)> {
+    let (before, expires_at) = line.split_once(':')?;
+    Some((Timestamp::from_millis(before.parse().ok()?), Timestamp::from_millis(expires_at.parse().ok()?)))
+}
+
+/// The number of a marker of this ledger.
+fn number_of(marker: Option<&str>, ledger: &str) -> Option<i64> {
+    let (name, number) = marker?.rsplit_once(':')?;
+    number.parse().ok().filter(|_| name == ledger)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_marker_counts_for_its_own_ledger_only() {
+        for (marker, number) in [(Some("a:5"), Some(5)), (Some("b:5"), None), (Some("a"), None), (Some("a:x"), None), (None, None)] {
+            assert_eq!(number_of(marker, "a"), number, "{marker:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_cannot_be_read_keeps_out() {
+        let now = Timestamp::from_secs(10);
+        assert!(is_live("nonsense", now) && is_before(99, "nonsense"));
+        assert!(is_live("0:10001", now));
+        assert!(!is_live("0:10000", now));
+        assert!(is_before(9, "10000:99"));
+        assert!(!is_before(10, "10999:99"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Connections: one for each worker thread, opened in the worker's own runtime, so that no request waits for another thread.
+//!
+//! Not the library's `ConnectionManager`: with its defaults every command stalls for 9.45 s while Redis is gone.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::sync::{Notify, OnceCell};
+
+use super::breaker::{Breaker, Pass};
+use crate::outage::Outage;
+use crate::store::RedisSettings;
+
+/// Requests of one worker that may wait for the same connection; the library's 50 are few.
+const PIPELINE: usize = 1024;
+
+/// One Redis, as this process reaches it.
+#[derive(Debug)]
+pub struct Redis {
+    client: Client,
+    timeout: Duration,
+    pub(super) prefix: String,
+    pub(super) breaker: Breaker,
+    /// Something failed: the prober has work.
+    pub(super) failed: Notify,
+    born: Instant,
+    /// When the newest connection was opened, in nanoseconds since `born`.
+    opened: AtomicU64,
+    /// The connection of runtimes with several threads.
+    shared: Mutex<Option<Link>>,
+}
+
+/// A connection that is there, or on its way.
+#[derive(Debug, Clone)]
+struct Link {
+    pass: Pass,
+    connection: Arc<OnceCell<MultiplexedConnection>>,
+}
+
+/// The link of one worker thread to one Redis.
+struct Local {
+    owner: Weak<Redis>,
+    runtime: Id,
+    link: Link,
+}
+
+thread_local! {
+    static LINKS: RefCell<Vec<Local>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Redis {
+    /// One Redis by its settings. Nothing is connected yet, and nothing is until a [`super::Prober`] has found it whole.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn new(settings: &RedisSettings) -> Result<Arc<Self>, Outage> {
+        Ok(Arc::new(Self {
+            client: client(settings).map_err(Outage::redis)?,
+            timeout: settings.timeout,
+            prefix: settings.prefix.clone(),
+            breaker: Breaker::new(),
+            failed: Notify::new(),
+            born: Instant::now(),
+            opened: AtomicU64::new(0),
+            shared: Mutex::new(None),
+        }))
+    }
+
+    /// Does it answer, as far as is known? `doorward_redis_up`.
+    pub fn is_whole(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// When the newest connection was opened.
+    pub(super) fn opened(&self) -> Instant {
+        self.born + Duration::from_nanos(self.opened.load(Ordering::Acquire))
+    }
+
+    /// Do `act` over this worker's connection, within the timeout in all. Whatever fails opens the breaker.
+    ///
+    /// # Errors
+    /// An [`Outage`], at once while the breaker is open.
+    pub(super) async fn run<T, F>(self: &Arc<Self>, act: impl FnOnce(MultiplexedConnection) -> F + Send) -> Result<T, Outage>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        let pass = self.breaker.pass().ok_or_else(|| Outage::redis("it failed a moment ago"))?;
+        let link = self.link(pass)?;
+        let answer = tokio::time::timeout(self.timeout, async {
+            let connection = link.connection.get_or_try_init(|| self.connect()).await?;
+            act(connection.clone()).await
+        });
+        match answer.await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.fail(pass, &error.to_string())),
+            Err(_) => Err(self.fail(pass, "no answer in time")),
+        }
+    }
+
+    /// Do `act` over a new connection, whatever the breaker says.
+    pub(super) async fn probe<T, F>(&self, act: impl FnOnce(MultiplexedConnection) -> F) -> Result<T, String>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let answer = tokio::time::timeout(self.timeout, async { act(self.connect().await?).await });
+        answer.await.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())
+    }
+
+    fn fail(&self, pass: Pass, cause: &str) -> Outage {
+        if self.breaker.open(pass) {
+            tracing::warn!("Redis failed: {cause}. The database is asked until it is whole again.");
+            self.failed.notify_one();
+        }
+        Outage::redis(cause)
+    }
+
+    async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
+        // One timeout, round everything, is in `run`.
+        let config =
+            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None).set_pipeline_buffer_size(PIPELINE);
+        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        self.opened.fetch_max(u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
+        Ok(connection)
+    }
+
+    /// This worker's link; a new one after the breaker was open.
+    fn link(self: &Arc<Self>, pass: Pass) -> Result<Link, Outage> {
+        let runtime = Handle::try_current().map_err(Outage::redis)?;
+        if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
+            let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let link = Link::renewed(shared.take(), pass);
+            *shared = Some(link.clone());
+            return Ok(link);
+        }
+        LINKS.try_with(|links| self.local(&mut links.borrow_mut(), runtime.id(), pass)).map_err(Outage::redis)
+    }
+
+    fn local(self: &Arc<Self>, links: &mut Vec<Local>, runtime: Id, pass: Pass) -> Link {
+        let is_ours = |local: &Local| std::ptr::eq(local.owner.as_ptr(), Arc::as_ptr(self)) && local.runtime == runtime;
+        if let Some(local) = links.iter_mut().find(|local| is_ours(local)) {
+            if local.link.pass != pass {
+                local.link = Link::new(pass);
+            }
+            return local.link.clone();
+        }
+        links.retain(|local| local.owner.strong_count() > 0);
+        let link = Link::new(pass);
+        links.push(Local { owner: Arc::downgrade(self), runtime, link: link.clone() });
+        link
+    }
+}
+
+impl Link {
+    fn new(pass: Pass) -> Self {
+        Self { pass, connection: Arc::new(OnceCell::new()) }
+    }
+
+    fn renewed(old: Option<Self>, pass: Pass) -> Self {
+        old.filter(|link| link.pass == pass).unwrap_or_else(|| Self::new(pass))
+    }
+}
+
+fn client(settings: &RedisSettings) -> RedisResult<Client> {
+    let info = settings.url.expose().as_str().into_connection_info()?;
+    let mut login = info.redis_settings().clone().set_skip_set_lib_name();
+    if let Some(password) = &settings.password {
+        login = login.set_password(password.expose());
+    }
+    let tcp = TcpSettings::default().set_nodelay(true);
+    Client::open(info.set_redis_settings(login).set_tcp_settings(tcp))
+}
