@@ -23,7 +23,6 @@ const MODULES: &[(&str, &[&str])] = &[
         &["admission", "clock", "cookie", "deliver", "endpoint", "gateway", "limits", "secret", "signin", "store", "telemetry", "token"],
     ),
     // It implements the ports through which the domain tells what happens.
-    ("telemetry", &["client", "clock", "config", "id", "outage", "secret", "signin"]),
     // The domain: no input or output but through its ports.
     ("token", &["clock", "config", "id", "outage", "random", "seal", "secret"]),
     ("revocation", &["clock", "id", "outage", "token"]),
@@ -95,6 +94,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
+    // It is told of what happens, by ports of the domain.
+    ("telemetry", &["admission", "client", "clock", "config", "id", "outage", "revocation", "secret", "signin", "token"]),
     ("deliver", &["clock", "config", "id", "outage", "random", "secret", "signin", "telemetry"]),
     // The composition: the only ones who know them all.
     (
@@ -272,13 +273,16 @@ fn a_planted_violation_in_the_real_sources_is_found_where_it_is() {
         ("gateway/mod.rs", "use std::thread::sleep;", "gateway must not call thread::sleep"),
     ];
 
+    let before = violations(&sources("src"));
     for (file, planted, what) in plants {
         let mut copy = sources("src");
         let text = copy.get_mut(file).expect("a file of ours");
         let line = text.lines().count() + 1;
         text.push_str(planted);
 
-        assert_eq!(violations(&copy), [Violation { file: file.to_owned(), line, what: what.to_owned() }]);
+        let found: Vec<Violation> = violations(&copy).into_iter().filter(|found| !before.contains(found)).collect();
+
+        assert_eq!(found, [violation(file, line, what.to_owned())]);
     }
 }
 
