@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(sealer.open("alice", "totp", &sealed).unwrap().expose(), b"plain");
         assert_eq!(sealer.open("bob", "totp", &sealed), Err(SealError::NotOpened));
         assert_eq!(sealer.open("alice", "key", &sealed), Err(SealError::NotOpened));
-        assert_eq!(sealer.open("alice", "totp", &sealed[4..]), Err(SealError::NotOpened));
+        assert_eq!(sealer.open("alice", "totp", sealed.get(4..).unwrap()), Err(SealError::NotOpened));
         let other = Sealer::new(&RootKey::new([2; 32])).unwrap();
         assert_eq!(other.open("alice", "totp", &sealed), Err(SealError::NotOpened));
     }

@@ -132,11 +132,12 @@ async fn a_token_that_was_touched_is_not_believed() {
         let token = token.expose();
         let verifier = verifier(&ring);
         for cut in 1..token.len() {
-            assert!(verifier.check(&token[..cut], NOW).is_err(), "{algorithm:?} cut to {cut}");
+            assert!(verifier.check(token.get(..cut).unwrap(), NOW).is_err(), "{algorithm:?} cut to {cut}");
         }
-        for (at, _) in token.char_indices() {
-            let other = if &token[at..=at] == "A" { "B" } else { "A" };
-            let touched = format!("{}{other}{}", &token[..at], &token[at + 1..]);
+        for at in 0..token.len() {
+            let mut touched = token.clone().into_bytes();
+            touched[at] = if touched[at] == b'A' { b'B' } else { b'A' };
+            let touched = String::from_utf8(touched).unwrap();
             assert!(verifier.check(&touched, NOW).is_err(), "{algorithm:?} touched at {at}");
         }
         assert!(verifier.check(&format!("{token}A"), NOW).is_err());
