@@ -3,5 +3,6 @@
 pub mod memory;
 pub mod redis;
 mod settings;
+pub mod sql;
 
 pub use settings::{Check, RedisSettings, StoreSettings};

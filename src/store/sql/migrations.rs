@@ -1,0 +1,83 @@
+//! Bringing a database up to date, by any number of nodes at once.
+//!
+//! The scripts are in the program. What was applied is remembered in sqlx's table `_sqlx_migrations`, with checksums. A
+//! database that is ahead of this program is left as it is: during a deploy, old and new run side by side.
+
+use std::collections::HashSet;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+
+use super::Store;
+use super::mysql::MYSQL;
+use super::open::Place;
+use super::postgres::POSTGRES;
+use super::sqlite::SQLITE;
+use super::statements::Script;
+use crate::outage::Outage;
+
+/// Apply what is missing, on a connection of its own that is closed afterwards, so that no lock stays behind.
+pub(super) async fn run(place: &Place) -> Result<(), Outage> {
+    match place {
+        Place::Sqlite(options) => {
+            let mut connection = options.connect().await.map_err(Outage::store)?;
+            // SQLite has no lock for migrations: one transaction round all of them is one.
+            let mut act = connection.begin_with("BEGIN IMMEDIATE").await.map_err(Outage::store)?;
+            migrator(SQLITE.migrations).run_direct(None, &mut *act, false).await.map_err(Outage::store)?;
+            act.commit().await.map_err(Outage::store)?;
+            connection.close().await.map_err(Outage::store)
+        }
+        Place::Postgres(options) => {
+            let mut connection = options.connect().await.map_err(Outage::store)?;
+            migrator(POSTGRES.migrations).run_direct(None, &mut connection, false).await.map_err(Outage::store)?;
+            connection.close().await.map_err(Outage::store)
+        }
+        Place::MySql(options) => {
+            let mut connection = options.connect().await.map_err(Outage::store)?;
+            let done = run_locked(&mut connection).await;
+            connection.close().await.map_err(Outage::store)?;
+            done.map_err(Outage::store)
+        }
+    }
+}
+
+/// The names of the migrations that were not applied.
+pub(super) async fn pending(store: &Store) -> Result<Vec<String>, Outage> {
+    let sql = store.readers.sql;
+    let applied = applied(store).await?;
+    let missing = sql.migrations.iter().filter(|script| !applied.contains(&script.number));
+    Ok(missing.map(|script| format!("{:04}_{}", script.number, script.noun)).collect())
+}
+
+async fn applied(store: &Store) -> Result<HashSet<i64>, Outage> {
+    let sql = store.readers.sql;
+    if store.ask_one(sql.has_migrations, &[]).await?.is_none() {
+        return Ok(HashSet::new());
+    }
+    let rows = store.ask(sql.applied_migrations, &[]).await?;
+    Ok(rows.iter().map(|row| row.int("version")).collect::<Result<_, _>>()?)
+}
+
+/// Under a lock of ours: sqlx asks for its own with a wait of -1 seconds, which MariaDB takes for "not at all".
+async fn run_locked(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+    let name = "SELECT CONCAT('doorward ', MD5(DATABASE()))";
+    let name: String = sqlx::query_scalar(name).fetch_one(&mut *connection).await?;
+    let held: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(?, 60)").bind(name).fetch_one(&mut *connection).await?;
+    if held != Some(1) {
+        return Err(MigrateError::Execute(sqlx::Error::PoolTimedOut));
+    }
+    let mut migrator = migrator(MYSQL.migrations);
+    migrator.set_locking(false);
+    migrator.run_direct(None, connection, false).await
+}
+
+fn migrator(scripts: &[Script]) -> Migrator {
+    let migrations = scripts.iter().map(|script| {
+        let sql = script.sql.into_sql_str();
+        Migration::new(script.number, script.noun.into(), MigrationType::Simple, sql, false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.set_ignore_missing(true);
+    migrator
+}

@@ -1,0 +1,144 @@
+//! What is said to MySQL and MariaDB, whole: their parameters have no numbers.
+
+use super::statements::{Script, Statements};
+
+/// MySQL and MariaDB. READ COMMITTED, as PostgreSQL: their default locks gaps between rows, and two that add to one table
+/// would get in each other's way. The driver asks for rows found, not rows changed.
+pub(super) const MYSQL: Statements = Statements {
+    session: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET SESSION innodb_lock_wait_timeout = 5"],
+    begin: "START TRANSACTION",
+    migrations: MIGRATIONS,
+    has_migrations: "SELECT table_name FROM information_schema.tables \
+        WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'",
+    ping: "SELECT 1",
+    applied_migrations: "SELECT version FROM _sqlx_migrations ORDER BY version",
+    account_by_id: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE id = ?",
+    account_by_email: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE email = ?",
+    account_by_phone: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE phone = ?",
+    accounts: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE id > ? ORDER BY id LIMIT ?",
+    add_account: "INSERT INTO accounts (id, username, name, email, email_verified, phone, phone_verified, group_names, claims, \
+        disabled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    verify_email: "UPDATE accounts SET email_verified = 1 WHERE id = ? AND email = ?",
+    verify_phone: "UPDATE accounts SET phone_verified = 1 WHERE id = ? AND phone = ?",
+    enable_account: "UPDATE accounts SET disabled_at = NULL WHERE id = ?",
+    disable_account: "UPDATE accounts SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL",
+    lock_account: "SELECT id FROM accounts WHERE id = ? FOR UPDATE",
+    lock_enabled_account: "SELECT id FROM accounts WHERE id = ? AND disabled_at IS NULL LOCK IN SHARE MODE",
+    renew_resend: "UPDATE resends SET ends_at = ? WHERE handle = ? AND ends_at <= ?",
+    add_resend: "INSERT IGNORE INTO resends (handle, ends_at) VALUES (?, ?)",
+    resend: "SELECT ends_at FROM resends WHERE handle = ?",
+    release_resend: "DELETE FROM resends WHERE handle = ?",
+    add_challenge: "INSERT INTO challenges (id, subject, account_id, handle, channel, code, created_at, expires_at, bound_attempts, \
+        unbound_attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)",
+    delete_challenge: "DELETE FROM challenges WHERE id = ?",
+    challenge_by_id: "SELECT id, subject, account_id, handle, channel, code, expires_at, bound_attempts, unbound_attempts FROM \
+        challenges WHERE id = ? AND expires_at > ?",
+    challenges_of_subject: "SELECT id, subject, account_id, handle, channel, code, expires_at, bound_attempts, unbound_attempts FROM \
+        challenges WHERE subject = ? AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?",
+    challenge_ids_of_subject: "SELECT id FROM challenges WHERE subject = ? AND expires_at > ? ORDER BY created_at DESC, id DESC",
+    challenge_of_subject_with_handle: "SELECT id FROM challenges WHERE subject = ? AND handle = ? AND expires_at > ? LIMIT 1",
+    latest_challenge: "SELECT id, subject, account_id, handle, channel, code, expires_at, bound_attempts, unbound_attempts FROM \
+        challenges WHERE (handle = ? OR subject = ?) AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT 1",
+    count_bound_attempt: "UPDATE challenges SET bound_attempts = bound_attempts + 1 WHERE id = ? AND bound_attempts < ? AND expires_at > ?",
+    count_unbound_attempt: "UPDATE challenges SET unbound_attempts = unbound_attempts + 1 WHERE id = ? AND unbound_attempts < ? AND \
+        expires_at > ?",
+    spend_challenge: "DELETE FROM challenges WHERE id = ? AND expires_at > ?",
+    use_budget: "UPDATE failures SET used = used + 1 WHERE subject = ? AND kind = ? AND ends_at > ? AND used < ?",
+    renew_budget: "UPDATE failures SET used = 1, ends_at = ? WHERE subject = ? AND kind = ? AND ends_at <= ?",
+    add_budget: "INSERT IGNORE INTO failures (subject, kind, used, ends_at) VALUES (?, ?, 1, ?)",
+    budget: "SELECT used, ends_at FROM failures WHERE subject = ? AND kind = ?",
+    give_back_budget: "UPDATE failures SET used = used - 1 WHERE subject = ? AND kind = ? AND ends_at > ? AND used > 0",
+    add_session: "INSERT INTO sessions (id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, \
+        family_key, newest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+    session_by_id: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE id = ?",
+    sessions_of_account: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE account_id = ? AND ended_at IS NULL AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?",
+    family_by_refresh: "SELECT sessions.id, sessions.account_id, sessions.created_at, sessions.last_seen_at, sessions.expires_at, \
+        sessions.auth_time, sessions.amr, sessions.acr, sessions.address, sessions.agent, sessions.ended_at, \
+        sessions.family_key, sessions.newest, refresh_tokens.number, refresh_tokens.spent_at FROM refresh_tokens JOIN \
+        sessions ON sessions.id = refresh_tokens.session_id WHERE refresh_tokens.fingerprint = ?",
+    advance_session: "UPDATE sessions SET newest = newest + 1, last_seen_at = ?, address = COALESCE(?, address) WHERE id = ? AND \
+        newest = ? AND ended_at IS NULL AND expires_at > ?",
+    spend_refresh: "UPDATE refresh_tokens SET spent_at = ? WHERE session_id = ? AND number = ?",
+    add_refresh: "INSERT INTO refresh_tokens (fingerprint, session_id, number) VALUES (?, ?, ?)",
+    lock_live_session: "SELECT id, account_id FROM sessions WHERE id = ? AND ended_at IS NULL AND expires_at > ? FOR UPDATE",
+    lock_live_sessions: "SELECT id, account_id FROM sessions WHERE account_id = ? AND ended_at IS NULL AND expires_at > ? ORDER BY id FOR \
+        UPDATE",
+    end_sessions: "UPDATE sessions JOIN JSON_TABLE(?, '$[*]' COLUMNS (name VARCHAR(191) PATH '$')) AS line ON sessions.id = \
+        line.name SET sessions.ended_at = ?, sessions.ended_reason = ?",
+    name_ledger: "INSERT IGNORE INTO ledger (id, name, head) VALUES (1, ?, 0)",
+    head: "SELECT name, head FROM ledger WHERE id = 1",
+    lock_head: "SELECT name, head FROM ledger WHERE id = 1 FOR UPDATE",
+    move_head: "UPDATE ledger SET head = head + ? WHERE id = 1",
+    add_line: "INSERT INTO revocations (number, kind, name, issued_before, expires_at) VALUES (?, ?, ?, ?, ?)",
+    add_session_lines: "INSERT INTO revocations (number, kind, name, expires_at) SELECT ? + line.place - 1, 'session', line.name, ? FROM \
+        JSON_TABLE(?, '$[*]' COLUMNS (place FOR ORDINALITY, name VARCHAR(191) PATH '$')) AS line",
+    live_line: "SELECT number FROM revocations WHERE kind = ? AND name = ? AND expires_at > ? LIMIT 1",
+    lines_since: "SELECT number, kind, name, issued_before, expires_at FROM revocations WHERE number > ? AND expires_at > ? ORDER \
+        BY number LIMIT ?",
+    revoked: "SELECT number FROM revocations WHERE kind = 'token' AND name = ? AND expires_at > ? UNION ALL SELECT number FROM \
+        revocations WHERE kind = 'session' AND name = ? AND expires_at > ? UNION ALL SELECT number FROM revocations \
+        WHERE kind = 'account' AND name = ? AND issued_before >= ? AND expires_at > ? LIMIT 1",
+    keys: "SELECT kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, verifies_until FROM \
+        signing_keys ORDER BY generation, kid",
+    add_key: "INSERT INTO signing_keys (kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, \
+        verifies_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    end_older_keys: "UPDATE signing_keys SET verifies_until = ? WHERE purpose = ? AND generation < ? AND verifies_until IS NULL",
+    sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
+    sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
+    sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
+    sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 500",
+    sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 500",
+    sweep_lines: "DELETE FROM revocations WHERE expires_at < ? LIMIT 500",
+    sweep_keys: "DELETE FROM signing_keys WHERE verifies_until <= ? LIMIT 500",
+};
+
+const MIGRATIONS: &[Script] = &[
+    Script { number: 1, noun: "accounts", sql: include_str!("../../../migrations/mysql/0001_accounts.sql") },
+    Script { number: 2, noun: "challenges", sql: include_str!("../../../migrations/mysql/0002_challenges.sql") },
+    Script { number: 3, noun: "failures", sql: include_str!("../../../migrations/mysql/0003_failures.sql") },
+    Script { number: 4, noun: "resends", sql: include_str!("../../../migrations/mysql/0004_resends.sql") },
+    Script { number: 5, noun: "sessions", sql: include_str!("../../../migrations/mysql/0005_sessions.sql") },
+    Script { number: 6, noun: "refresh_tokens", sql: include_str!("../../../migrations/mysql/0006_refresh_tokens.sql") },
+    Script { number: 7, noun: "revocations", sql: include_str!("../../../migrations/mysql/0007_revocations.sql") },
+    Script { number: 8, noun: "ledger", sql: include_str!("../../../migrations/mysql/0008_ledger.sql") },
+    Script { number: 9, noun: "signing_keys", sql: include_str!("../../../migrations/mysql/0009_signing_keys.sql") },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::sqlite::SQLITE;
+    use super::*;
+
+    /// Numbered parameters, as SQLite has them, without their numbers.
+    fn unnumbered(sql: &str) -> String {
+        sql.split('$')
+            .enumerate()
+            .map(|(i, part)| if i == 0 { part.to_owned() } else { format!("?{}", part.trim_start_matches(|c: char| c.is_ascii_digit())) })
+            .collect()
+    }
+
+    #[test]
+    fn what_two_databases_are_told_is_the_same_but_for_the_numbers() {
+        let same = [
+            (SQLITE.add_account, MYSQL.add_account),
+            (SQLITE.count_bound_attempt, MYSQL.count_bound_attempt),
+            (SQLITE.count_unbound_attempt, MYSQL.count_unbound_attempt),
+            (SQLITE.use_budget, MYSQL.use_budget),
+            (SQLITE.renew_budget, MYSQL.renew_budget),
+            (SQLITE.advance_session, MYSQL.advance_session),
+            (SQLITE.add_session, MYSQL.add_session),
+            (SQLITE.lines_since, MYSQL.lines_since),
+            (SQLITE.revoked, MYSQL.revoked),
+            (SQLITE.add_key, MYSQL.add_key),
+        ];
+        for (sqlite, mysql) in same {
+            assert_eq!(unnumbered(sqlite), mysql);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What is said to PostgreSQL, where it differs from SQLite: rows are locked, and JSON is read with other words.
+
+use super::sqlite::SQLITE;
+use super::statements::{Script, Statements};
+
+/// PostgreSQL, at its default of READ COMMITTED. A node that stands still in the middle of a transaction holds its locks for
+/// ten seconds at most.
+pub(super) const POSTGRES: Statements = Statements {
+    session: &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '10s'"],
+    begin: "BEGIN",
+    migrations: MIGRATIONS,
+    has_migrations: "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_sqlx_migrations'",
+    lock_account: "SELECT id FROM accounts WHERE id = $1 FOR UPDATE",
+    lock_enabled_account: "SELECT id FROM accounts WHERE id = $1 AND disabled_at IS NULL FOR SHARE",
+    lock_live_session: "SELECT id, account_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 FOR UPDATE",
+    lock_live_sessions: "SELECT id, account_id FROM sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id \
+        FOR UPDATE",
+    end_sessions: "UPDATE sessions SET ended_at = $2, ended_reason = $3 WHERE id IN (SELECT jsonb_array_elements_text($1::jsonb))",
+    lock_head: "SELECT name, head FROM ledger WHERE id = 1 FOR UPDATE",
+    add_session_lines: "INSERT INTO revocations (number, kind, name, expires_at) SELECT $1 + line.place - 1, 'session', line.name, $2 \
+        FROM jsonb_array_elements_text($3::jsonb) WITH ORDINALITY AS line (name, place)",
+    ..SQLITE
+};
+
+const MIGRATIONS: &[Script] = &[
+    Script { number: 1, noun: "accounts", sql: include_str!("../../../migrations/postgres/0001_accounts.sql") },
+    Script { number: 2, noun: "challenges", sql: include_str!("../../../migrations/postgres/0002_challenges.sql") },
+    Script { number: 3, noun: "failures", sql: include_str!("../../../migrations/postgres/0003_failures.sql") },
+    Script { number: 4, noun: "resends", sql: include_str!("../../../migrations/postgres/0004_resends.sql") },
+    Script { number: 5, noun: "sessions", sql: include_str!("../../../migrations/postgres/0005_sessions.sql") },
+    Script { number: 6, noun: "refresh_tokens", sql: include_str!("../../../migrations/postgres/0006_refresh_tokens.sql") },
+    Script { number: 7, noun: "revocations", sql: include_str!("../../../migrations/postgres/0007_revocations.sql") },
+    Script { number: 8, noun: "ledger", sql: include_str!("../../../migrations/postgres/0008_ledger.sql") },
+    Script { number: 9, noun: "signing_keys", sql: include_str!("../../../migrations/postgres/0009_signing_keys.sql") },
+];

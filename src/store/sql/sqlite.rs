@@ -1,0 +1,109 @@
+//! What is said to SQLite; PostgreSQL understands most of it.
+
+use super::statements::{Script, Statements};
+
+/// SQLite has one writer at a time, and a transaction that is going to write says so at its beginning: rows need no locks.
+pub(super) const SQLITE: Statements = Statements {
+    session: &[],
+    begin: "BEGIN IMMEDIATE",
+    migrations: MIGRATIONS,
+    has_migrations: "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
+    ping: "SELECT 1",
+    applied_migrations: "SELECT version FROM _sqlx_migrations ORDER BY version",
+    account_by_id: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE id = $1",
+    account_by_email: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE email = $1",
+    account_by_phone: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE phone = $1",
+    accounts: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
+    add_account: "INSERT INTO accounts (id, username, name, email, email_verified, phone, phone_verified, group_names, claims, \
+        disabled_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    verify_email: "UPDATE accounts SET email_verified = 1 WHERE id = $1 AND email = $2",
+    verify_phone: "UPDATE accounts SET phone_verified = 1 WHERE id = $1 AND phone = $2",
+    enable_account: "UPDATE accounts SET disabled_at = NULL WHERE id = $1",
+    disable_account: "UPDATE accounts SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL",
+    lock_account: "SELECT id FROM accounts WHERE id = $1",
+    lock_enabled_account: "SELECT id FROM accounts WHERE id = $1 AND disabled_at IS NULL",
+    renew_resend: "UPDATE resends SET ends_at = $1 WHERE handle = $2 AND ends_at <= $3",
+    add_resend: "INSERT INTO resends (handle, ends_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    resend: "SELECT ends_at FROM resends WHERE handle = $1",
+    release_resend: "DELETE FROM resends WHERE handle = $1",
+    add_challenge: "INSERT INTO challenges (id, subject, account_id, handle, channel, code, created_at, expires_at, bound_attempts, \
+        unbound_attempts) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0)",
+    delete_challenge: "DELETE FROM challenges WHERE id = $1",
+    challenge_by_id: "SELECT id, subject, account_id, handle, channel, code, expires_at, bound_attempts, unbound_attempts FROM \
+        challenges WHERE id = $1 AND expires_at > $2",
+    challenges_of_subject: "SELECT id, subject, account_id, handle, channel, code, expires_at, bound_attempts, unbound_attempts FROM \
+        challenges WHERE subject = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT $3",
+    challenge_ids_of_subject: "SELECT id FROM challenges WHERE subject = $1 AND expires_at > $2 ORDER BY created_at DESC, id DESC",
+    challenge_of_subject_with_handle: "SELECT id FROM challenges WHERE subject = $1 AND handle = $2 AND expires_at > $3 LIMIT 1",
+    latest_challenge: "SELECT id, subject, account_id, handle, channel, code, expires_at, bound_attempts, unbound_attempts FROM \
+        challenges WHERE (handle = $1 OR subject = $2) AND expires_at > $3 ORDER BY created_at DESC, id DESC LIMIT 1",
+    count_bound_attempt: "UPDATE challenges SET bound_attempts = bound_attempts + 1 WHERE id = $1 AND bound_attempts < $2 AND expires_at > \
+        $3",
+    count_unbound_attempt: "UPDATE challenges SET unbound_attempts = unbound_attempts + 1 WHERE id = $1 AND unbound_attempts < $2 AND \
+        expires_at > $3",
+    spend_challenge: "DELETE FROM challenges WHERE id = $1 AND expires_at > $2",
+    use_budget: "UPDATE failures SET used = used + 1 WHERE subject = $1 AND kind = $2 AND ends_at > $3 AND used < $4",
+    renew_budget: "UPDATE failures SET used = 1, ends_at = $1 WHERE subject = $2 AND kind = $3 AND ends_at <= $4",
+    add_budget: "INSERT INTO failures (subject, kind, used, ends_at) VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING",
+    budget: "SELECT used, ends_at FROM failures WHERE subject = $1 AND kind = $2",
+    give_back_budget: "UPDATE failures SET used = used - 1 WHERE subject = $1 AND kind = $2 AND ends_at > $3 AND used > 0",
+    add_session: "INSERT INTO sessions (id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, \
+        family_key, newest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
+    session_by_id: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE id = $1",
+    sessions_of_account: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT \
+        $3",
+    family_by_refresh: "SELECT sessions.id, sessions.account_id, sessions.created_at, sessions.last_seen_at, sessions.expires_at, \
+        sessions.auth_time, sessions.amr, sessions.acr, sessions.address, sessions.agent, sessions.ended_at, \
+        sessions.family_key, sessions.newest, refresh_tokens.number, refresh_tokens.spent_at FROM refresh_tokens JOIN \
+        sessions ON sessions.id = refresh_tokens.session_id WHERE refresh_tokens.fingerprint = $1",
+    advance_session: "UPDATE sessions SET newest = newest + 1, last_seen_at = $1, address = COALESCE($2, address) WHERE id = $3 AND \
+        newest = $4 AND ended_at IS NULL AND expires_at > $5",
+    spend_refresh: "UPDATE refresh_tokens SET spent_at = $1 WHERE session_id = $2 AND number = $3",
+    add_refresh: "INSERT INTO refresh_tokens (fingerprint, session_id, number) VALUES ($1, $2, $3)",
+    lock_live_session: "SELECT id, account_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
+    lock_live_sessions: "SELECT id, account_id FROM sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id",
+    end_sessions: "UPDATE sessions SET ended_at = $2, ended_reason = $3 WHERE id IN (SELECT value FROM json_each($1))",
+    name_ledger: "INSERT INTO ledger (id, name, head) VALUES (1, $1, 0) ON CONFLICT DO NOTHING",
+    head: "SELECT name, head FROM ledger WHERE id = 1",
+    lock_head: "SELECT name, head FROM ledger WHERE id = 1",
+    move_head: "UPDATE ledger SET head = head + $1 WHERE id = 1",
+    add_line: "INSERT INTO revocations (number, kind, name, issued_before, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    add_session_lines: "INSERT INTO revocations (number, kind, name, expires_at) SELECT $1 + key, 'session', value, $2 FROM \
+        json_each($3)",
+    live_line: "SELECT number FROM revocations WHERE kind = $1 AND name = $2 AND expires_at > $3 LIMIT 1",
+    lines_since: "SELECT number, kind, name, issued_before, expires_at FROM revocations WHERE number > $1 AND expires_at > $2 \
+        ORDER BY number LIMIT $3",
+    revoked: "SELECT number FROM revocations WHERE kind = 'token' AND name = $1 AND expires_at > $2 UNION ALL SELECT number \
+        FROM revocations WHERE kind = 'session' AND name = $3 AND expires_at > $4 UNION ALL SELECT number FROM \
+        revocations WHERE kind = 'account' AND name = $5 AND issued_before >= $6 AND expires_at > $7 LIMIT 1",
+    keys: "SELECT kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, verifies_until FROM \
+        signing_keys ORDER BY generation, kid",
+    add_key: "INSERT INTO signing_keys (kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, \
+        verifies_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    end_older_keys: "UPDATE signing_keys SET verifies_until = $1 WHERE purpose = $2 AND generation < $3 AND verifies_until IS NULL",
+    sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
+    sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
+    sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
+    sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 500)",
+    sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 500)",
+    sweep_lines: "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE expires_at < $1 LIMIT 500)",
+    sweep_keys: "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE verifies_until <= $1 LIMIT 500)",
+};
+
+const MIGRATIONS: &[Script] = &[
+    Script { number: 1, noun: "accounts", sql: include_str!("../../../migrations/sqlite/0001_accounts.sql") },
+    Script { number: 2, noun: "challenges", sql: include_str!("../../../migrations/sqlite/0002_challenges.sql") },
+    Script { number: 3, noun: "failures", sql: include_str!("../../../migrations/sqlite/0003_failures.sql") },
+    Script { number: 4, noun: "resends", sql: include_str!("../../../migrations/sqlite/0004_resends.sql") },
+    Script { number: 5, noun: "sessions", sql: include_str!("../../../migrations/sqlite/0005_sessions.sql") },
+    Script { number: 6, noun: "refresh_tokens", sql: include_str!("../../../migrations/sqlite/0006_refresh_tokens.sql") },
+    Script { number: 7, noun: "revocations", sql: include_str!("../../../migrations/sqlite/0007_revocations.sql") },
+    Script { number: 8, noun: "ledger", sql: include_str!("../../../migrations/sqlite/0008_ledger.sql") },
+    Script { number: 9, noun: "signing_keys", sql: include_str!("../../../migrations/sqlite/0009_signing_keys.sql") },
+];

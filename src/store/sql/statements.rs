@@ -1,0 +1,153 @@
+//! What is said to a database, as data: once for each, bound parameters only.
+//!
+//! Parameters are numbered in the order in which they stand in MySQL's text, which has no numbers; so every database is
+//! given the same values in the same order.
+
+/// A migration: its number, its noun, its text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Script {
+    /// Counts up from 1.
+    pub(super) number: i64,
+    /// What it is about; the rest of the file's name.
+    pub(super) noun: &'static str,
+    /// What is done.
+    pub(super) sql: &'static str,
+}
+
+/// Everything that is said to one database.
+#[derive(Debug)]
+pub(super) struct Statements {
+    /// Said once to every new connection.
+    pub(super) session: &'static [&'static str],
+    /// Begins a transaction that is going to write.
+    pub(super) begin: &'static str,
+    /// Asks for a sign of life.
+    pub(super) ping: &'static str,
+    /// How the database came to be what it is.
+    pub(super) migrations: &'static [Script],
+    /// Is there a table of migrations? One row if there is.
+    pub(super) has_migrations: &'static str,
+    /// The numbers of those that were applied.
+    pub(super) applied_migrations: &'static str,
+
+    /// id
+    pub(super) account_by_id: &'static str,
+    /// email
+    pub(super) account_by_email: &'static str,
+    /// phone
+    pub(super) account_by_phone: &'static str,
+    /// after, limit
+    pub(super) accounts: &'static str,
+    /// id, username, name, email, `email_verified`, phone, `phone_verified`, `group_names`, claims, `disabled_at`, `created_at`
+    pub(super) add_account: &'static str,
+    /// id, email
+    pub(super) verify_email: &'static str,
+    /// id, phone
+    pub(super) verify_phone: &'static str,
+    /// id
+    pub(super) enable_account: &'static str,
+    /// now, id
+    pub(super) disable_account: &'static str,
+    /// id: nobody else starts a session of it or ends one meanwhile
+    pub(super) lock_account: &'static str,
+    /// id: nobody disables it meanwhile
+    pub(super) lock_enabled_account: &'static str,
+
+    /// ends, handle, now
+    pub(super) renew_resend: &'static str,
+    /// handle, ends: nothing when it is there
+    pub(super) add_resend: &'static str,
+    /// handle
+    pub(super) resend: &'static str,
+    /// handle
+    pub(super) release_resend: &'static str,
+    /// id, subject, account, handle, channel, code, created, expires
+    pub(super) add_challenge: &'static str,
+    /// id
+    pub(super) delete_challenge: &'static str,
+    /// id, now
+    pub(super) challenge_by_id: &'static str,
+    /// subject, now, limit: newest first
+    pub(super) challenges_of_subject: &'static str,
+    /// subject, now: all, newest first
+    pub(super) challenge_ids_of_subject: &'static str,
+    /// subject, handle, now
+    pub(super) challenge_of_subject_with_handle: &'static str,
+    /// handle, subject, now: the newest
+    pub(super) latest_challenge: &'static str,
+    /// id, most, now
+    pub(super) count_bound_attempt: &'static str,
+    /// id, most, now
+    pub(super) count_unbound_attempt: &'static str,
+    /// id, now
+    pub(super) spend_challenge: &'static str,
+    /// subject, kind, now, most
+    pub(super) use_budget: &'static str,
+    /// ends, subject, kind, now
+    pub(super) renew_budget: &'static str,
+    /// subject, kind, ends: nothing when it is there
+    pub(super) add_budget: &'static str,
+    /// subject, kind
+    pub(super) budget: &'static str,
+    /// subject, kind, now
+    pub(super) give_back_budget: &'static str,
+
+    /// id, account, created, seen, expires, `auth_time`, amr, acr, address, agent, `family_key`
+    pub(super) add_session: &'static str,
+    /// id
+    pub(super) session_by_id: &'static str,
+    /// account, now, limit: newest first
+    pub(super) sessions_of_account: &'static str,
+    /// fingerprint
+    pub(super) family_by_refresh: &'static str,
+    /// now, address, id, presented, now
+    pub(super) advance_session: &'static str,
+    /// now, session, number
+    pub(super) spend_refresh: &'static str,
+    /// fingerprint, session, number
+    pub(super) add_refresh: &'static str,
+    /// id, now: locked
+    pub(super) lock_live_session: &'static str,
+    /// account, now: locked, in the order of ids
+    pub(super) lock_live_sessions: &'static str,
+    /// ids as a JSON list, now, reason
+    pub(super) end_sessions: &'static str,
+
+    /// name: nothing when there is one
+    pub(super) name_ledger: &'static str,
+    /// Its name and its newest number.
+    pub(super) head: &'static str,
+    /// The same, locked.
+    pub(super) lock_head: &'static str,
+    /// by how many
+    pub(super) move_head: &'static str,
+    /// number, kind, name, before, expires
+    pub(super) add_line: &'static str,
+    /// first number, expires, ids as a JSON list
+    pub(super) add_session_lines: &'static str,
+    /// kind, name, now
+    pub(super) live_line: &'static str,
+    /// number, now, limit
+    pub(super) lines_since: &'static str,
+    /// token, now, session, now, account, before, now
+    pub(super) revoked: &'static str,
+
+    /// All, oldest generation first.
+    pub(super) keys: &'static str,
+    /// kid, purpose, algorithm, generation, sealed, jwk, created, signs from, verifies until
+    pub(super) add_key: &'static str,
+    /// until, purpose, generation
+    pub(super) end_older_keys: &'static str,
+
+    /// A moment, for each: some of the rows that ended before it.
+    pub(super) sweep_challenges: &'static str,
+    pub(super) sweep_budgets: &'static str,
+    pub(super) sweep_resends: &'static str,
+    pub(super) sweep_expired_sessions: &'static str,
+    pub(super) sweep_ended_sessions: &'static str,
+    pub(super) sweep_lines: &'static str,
+    pub(super) sweep_keys: &'static str,
+}
+
+/// How many rows a sweep deletes at once, so that it locks little and ends in time; the same in every text.
+pub(super) const SWEPT: u64 = 500;
