@@ -11,6 +11,7 @@
 //! becomes a yes.
 
 pub mod admission;
+pub mod boot;
 pub mod client;
 pub mod clock;
 pub mod config;

@@ -10,9 +10,6 @@ pub trait Events: Send + Sync {
     /// A refresh token was presented: `rotated`, `concurrent`, `ended`, `expired`, `reused`, `unknown`.
     fn refreshed(&self, outcome: &'static str);
 
-    /// Something was revoked: `token`, `session`, `account`.
-    fn revoked(&self, kind: &'static str);
-
     /// A limit refused somebody.
     fn limited(&self, limit: &'static str);
 }
@@ -24,6 +21,5 @@ pub struct Unheard;
 impl Events for Unheard {
     fn otp_verified(&self, _: Option<Channel>, _: &'static str) {}
     fn refreshed(&self, _: &'static str) {}
-    fn revoked(&self, _: &'static str) {}
     fn limited(&self, _: &'static str) {}
 }

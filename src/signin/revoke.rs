@@ -82,7 +82,6 @@ impl SignIn {
     pub(super) async fn end_by(&self, act: Act, reason: &'static str, now: Timestamp) -> Result<bool, Outage> {
         let entries = self.revocations.revoke(act, reason, now).await?;
         for entry in &entries {
-            self.events.revoked(entry.subject.kind());
             tracing::info!(
                 audit = "revoked",
                 kind = entry.subject.kind(),

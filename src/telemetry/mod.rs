@@ -4,5 +4,5 @@ pub mod log;
 mod metrics;
 mod settings;
 
-pub use metrics::{Decision, Metrics, RouteMetrics};
+pub use metrics::{Counter, Decision, Metrics, NotRegistered, RouteMetrics};
 pub use settings::{LogFormat, TelemetrySettings};

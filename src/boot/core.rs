@@ -1,0 +1,121 @@
+//! What both the server and a command of the operator need: the store, the revocations, the keys.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::boot::{NotServing, heard::Heard};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::limits::{Fallback, Limits};
+use crate::outage::Outage;
+use crate::random::{Entropy, SystemEntropy};
+use crate::revocation::{Index, Parts, Revocations, Watch, keep_for};
+use crate::seal::Sealer;
+use crate::secret::RootKey;
+use crate::store::memory::{MemoryIndex, MemoryLimits};
+use crate::store::redis::{Prober, Redis, RedisIndex, RedisLimits};
+use crate::store::sql::Store;
+use crate::telemetry::Metrics;
+use crate::token::rotate::Keymaker;
+use crate::token::{Algorithm, TokenSettings};
+
+/// Stores, opened, and what looks after them. What it owns ends with it.
+pub struct Core {
+    /// The durable store.
+    pub store: Store,
+    /// Redis, where it is configured.
+    pub redis: Option<Arc<Redis>>,
+    /// What asks and writes revocations.
+    pub revocations: Arc<Revocations>,
+    /// What counts uses.
+    pub limits: Arc<dyn Limits>,
+    /// The operator's key.
+    pub root: RootKey,
+    /// What seals under it.
+    pub sealer: Sealer,
+    /// Where chance comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    tokens: TokenSettings,
+    _watch: Watch,
+    _prober: Option<Prober>,
+}
+
+impl Core {
+    /// Open what `config` names, in the runtime `slow`, in which this is called. The database is brought up to date where
+    /// `store.migrate` says so.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or is not up to date, or Redis' URL is none.
+    pub async fn open(config: &Config, slow: &Handle) -> Result<Self, NotServing> {
+        let store = open_store(config).await?;
+        let metrics = Arc::new(Metrics::new()?);
+        let redis = config.redis.as_ref().map(Redis::new).transpose()?;
+        let prober = redis.as_ref().map(|redis| Prober::start(redis, slow));
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let revocations = Revocations::new(Parts {
+            index: index(redis.as_ref()),
+            ledger: Arc::new(store.clone()),
+            observer: Arc::new(Heard::new(&metrics)),
+            keep: keep_for(config.tokens.access_lifetime, config.tokens.leeway),
+            pace: crate::revocation::Pace::default(),
+            slow: slow.clone(),
+        });
+        let root = config.root_key().map_err(|mistake| NotServing::Configuration(vec![mistake]))?;
+        Ok(Self {
+            _watch: revocations.watch(Arc::clone(&clock)),
+            _prober: prober,
+            limits: limits(redis.as_ref()),
+            sealer: Sealer::new(&root).map_err(Outage::from)?,
+            entropy: Arc::new(SystemEntropy::default()),
+            tokens: config.tokens.clone(),
+            store,
+            redis,
+            revocations,
+            root,
+            clock,
+            metrics,
+        })
+    }
+
+    /// What makes signing keys and opens them.
+    pub fn keymaker(&self) -> Keymaker<'_> {
+        Keymaker {
+            keys: &self.store,
+            sealer: &self.sealer,
+            entropy: self.entropy.as_ref(),
+            settings: &self.tokens,
+            assertions: Algorithm::Es256,
+        }
+    }
+}
+
+/// The store that `config` names, up to date.
+async fn open_store(config: &Config) -> Result<Store, NotServing> {
+    let store = Store::open(config.store.url.expose(), &config.store).await?;
+    if config.store.migrate {
+        store.migrate().await?;
+        return Ok(store);
+    }
+    let pending = store.pending_migrations().await?;
+    if pending.is_empty() { Ok(store) } else { Err(NotServing::Pending(pending)) }
+}
+
+fn index(redis: Option<&Arc<Redis>>) -> Arc<dyn Index> {
+    match redis {
+        Some(redis) => Arc::new(RedisIndex::new(Arc::clone(redis))),
+        None => Arc::new(MemoryIndex::new()),
+    }
+}
+
+fn limits(redis: Option<&Arc<Redis>>) -> Arc<dyn Limits> {
+    let own: Arc<dyn Limits> = Arc::new(MemoryLimits::new());
+    match redis {
+        Some(redis) => Arc::new(Fallback { common: Arc::new(RedisLimits::new(Arc::clone(redis))), own }),
+        None => own,
+    }
+}

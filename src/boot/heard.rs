@@ -1,0 +1,60 @@
+//! What happens in the domain, heard by the metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::revocation::{Observer, Source};
+use crate::signin::{Channel, Events};
+use crate::telemetry::{Counter, Metrics};
+
+/// Counts what it hears.
+pub struct Heard {
+    metrics: Arc<Metrics>,
+    by_redis: Counter,
+    by_memory: Counter,
+    by_ledger: Counter,
+}
+
+impl Heard {
+    /// Into these metrics.
+    pub fn new(metrics: &Arc<Metrics>) -> Self {
+        Self {
+            by_redis: metrics.revocation_checks_by("redis"),
+            by_memory: metrics.revocation_checks_by("memory"),
+            by_ledger: metrics.revocation_checks_by("database"),
+            metrics: Arc::clone(metrics),
+        }
+    }
+}
+
+impl Observer for Heard {
+    fn checked(&self, source: Source) {
+        match source {
+            Source::Redis => self.by_redis.add(),
+            Source::Memory => self.by_memory.add(),
+            Source::Ledger => self.by_ledger.add(),
+        }
+    }
+
+    fn revoked(&self, kind: &'static str) {
+        self.metrics.revocation(kind);
+    }
+
+    fn lag(&self, lag: Duration) {
+        self.metrics.revocation_lag(lag);
+    }
+}
+
+impl Events for Heard {
+    fn otp_verified(&self, channel: Option<Channel>, outcome: &'static str) {
+        self.metrics.otp_verified(channel, outcome);
+    }
+
+    fn refreshed(&self, outcome: &'static str) {
+        self.metrics.refresh(outcome);
+    }
+
+    fn limited(&self, limit: &'static str) {
+        self.metrics.limit_refusal(limit);
+    }
+}

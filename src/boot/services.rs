@@ -1,0 +1,82 @@
+//! The services of signing in, put together from the core.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::runtime::Handle;
+
+use crate::admission::{NotRenewed, Renew};
+use crate::boot::core::Core;
+use crate::boot::heard::Heard;
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::outage::{Dependency, Outage};
+use crate::secret::Secret;
+use crate::signin::{Channel, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
+use crate::token::{Issued, Minter, Ring, Verifier};
+
+/// `public_url` as issuer: without a slash at its end.
+pub fn issuer(config: &Config) -> String {
+    config.public_url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// What believes access tokens.
+pub fn verifier(config: &Config, ring: &Arc<Ring>) -> Verifier {
+    let issuer = issuer(config);
+    let audience = config.tokens.audience.as_deref().unwrap_or(&issuer);
+    Verifier::new(Arc::clone(ring), &issuer, audience, config.tokens.leeway)
+}
+
+/// The steps of signing in.
+pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn Deliver>, channels: HashSet<Channel>) -> Arc<SignIn> {
+    let issuer = issuer(config);
+    Arc::new(SignIn {
+        accounts: Arc::new(core.store.clone()),
+        challenges: Arc::new(core.store.clone()),
+        sessions: Arc::new(core.store.clone()),
+        limits: Arc::clone(&core.limits),
+        deliver,
+        revocations: Arc::clone(&core.revocations),
+        minter: Minter::new(Arc::clone(ring)),
+        verifier: verifier(config, ring),
+        ring: Arc::clone(ring),
+        sealer: core.sealer.clone(),
+        entropy: Arc::clone(&core.entropy),
+        events: Arc::new(Heard::new(&core.metrics)),
+        keyed: Keyed::new(&core.root),
+        settings: Settings {
+            audience: config.tokens.audience.clone().unwrap_or_else(|| issuer.clone()),
+            issuer,
+            otp: config.otp.clone(),
+            session: config.session.clone(),
+            limits: config.limits.clone(),
+            tokens: config.tokens.clone(),
+            channels,
+            development: config.development.enabled,
+        },
+    })
+}
+
+/// Renewal in passing, done in the runtime of the database's connections: a client that hangs up does not cancel it.
+pub struct RenewThrough {
+    /// What renews.
+    pub signin: Arc<SignIn>,
+    /// Where.
+    pub slow: Handle,
+}
+
+#[async_trait]
+impl Renew for RenewThrough {
+    async fn renew(&self, refresh: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, NotRenewed> {
+        let (signin, refresh, seen) = (Arc::clone(&self.signin), refresh.clone(), seen.clone());
+        let done = self.slow.spawn(async move { signin.refresh(&refresh, &seen, now).await }).await;
+        match done {
+            Ok(Ok(issued)) => Ok(issued),
+            Ok(Err(RefreshRefusal::Ended)) => Err(NotRenewed::Ended),
+            Ok(Err(RefreshRefusal::Outage(outage))) => Err(NotRenewed::Outage(outage)),
+            Err(cause) => Err(NotRenewed::Outage(Outage::new(Dependency::Store, cause))),
+        }
+    }
+}
