@@ -58,8 +58,8 @@ mod tests {
 
     #[test]
     fn durations_are_read_as_written() {
-        assert_eq!(parse("10m"), Some(Duration::from_secs(600)));
-        assert_eq!(parse("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse("10m"), Some(Duration::from_mins(10)));
+        assert_eq!(parse("1h30m"), Some(Duration::from_mins(90)));
         assert_eq!(parse("100ms"), Some(Duration::from_millis(100)));
         assert_eq!(parse("0s"), Some(Duration::ZERO));
         for text in ["", "10", "m", "-1s", "1.5h", "10 m", "10x", "99999999999999999999s", "18446744073709551615d"] {

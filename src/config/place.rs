@@ -44,8 +44,8 @@ pub(super) fn remove(top: &mut Value, place: &[Step]) -> bool {
     let Some((last, parents)) = place.split_last() else { return false };
     match (find(top, parents), last) {
         (Some(Value::Table(table)), Step::Key(key)) => table.remove(key).is_some(),
-        (Some(Value::Array(list)), Step::Index(nth)) if *nth < list.len() => {
-            list.remove(*nth);
+        (Some(Value::Array(items)), Step::Index(nth)) if *nth < items.len() => {
+            items.remove(*nth);
             true
         }
         _ => false,

@@ -1,5 +1,6 @@
 //! Configuration: read whole, refused whole.
 
+mod documented;
 mod environment;
 mod files;
 mod mistakes;
