@@ -4,5 +4,5 @@ pub mod log;
 mod metrics;
 mod settings;
 
-pub use metrics::{Counter, Decision, Metrics, NotRegistered, RouteMetrics};
+pub use metrics::{Counter, Decision, Metrics, NotRegistered, OpenStream, RouteMetrics};
 pub use settings::{LogFormat, TelemetrySettings};
