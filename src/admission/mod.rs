@@ -1,14 +1,216 @@
 //! A proxied request is let in, or not: a chain of types that none can skip.
 //!
 //! ```text
-//! request ─▶ Route ─▶ Presented ─▶ Verified ─▶ Live ─▶ Permit ─▶ HeaderEdit ─▶ upstream
-//!            route    credentials   verify     revocation policy   identity
+//! request ─▶ Matched ─▶ Presented ─▶ Verified ─▶ Live ─▶ Permit ─▶ HeaderEdit ─▶ upstream
+//!            route      credentials  verify   revocation  policy   identity
 //! ```
+//!
+//! Each type has one function that makes it, in the file of its step. [`Gate`] walks the chain.
 
+mod asker;
+mod claim;
+mod credentials;
+mod cross_site;
+mod host;
+mod identity;
+mod matched;
+mod mistake;
+mod names;
+mod policy;
+mod preflight;
+mod reading;
 pub mod refusal;
 pub mod renew;
+mod revocation;
+mod route;
+mod rule;
 mod settings;
+mod verify;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::request::Parts;
+
+pub use asker::Asker;
+pub use credentials::{Presented, Tokens};
+pub use cross_site::{is_cross_site, is_unsafe};
+pub use identity::{Assertions, HeaderEdit};
+pub use matched::Matched;
+pub use mistake::Mistake;
+pub use names::{ASSERTION, Names};
+pub use policy::Permit;
+pub use reading::is_ours;
 pub use refusal::Refusal;
 pub use renew::{NotRenewed, Renew};
+pub use revocation::{Caller, Live, Revocations};
+pub use route::{Route, Table};
 pub use settings::{Challenge, CrossSite, IdentitySettings, Preflight, Preset, Require, RouteSettings, RuleSettings};
+pub use verify::Verified;
+
+use crate::client::Client;
+use crate::clock::Timestamp;
+use crate::cookie::Cookies;
+use crate::id::SessionId;
+use crate::outage::Outage;
+use crate::token::{Claims, Issued};
+use identity::Teller;
+use verify::Verifier;
+
+/// A request that has come in.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// Its head. Only method and headers are read.
+    pub head: &'a Parts,
+    /// Its target as it came, in origin-form (path and query) or `*`.
+    pub target: &'a str,
+    /// Who is calling; the host that is matched stands here.
+    pub client: &'a Client,
+}
+
+/// Why it is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    /// A decision.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The lack of one.
+    #[error(transparent)]
+    Outage(#[from] Outage),
+}
+
+/// A request that is not let in.
+#[derive(Debug)]
+pub struct Denied {
+    /// Why.
+    pub why: Why,
+    /// Tokens that were made in passing before it was denied. Their cookies belong on the reply whatever it says: the old
+    /// refresh token is spent.
+    pub issued: Option<Issued>,
+}
+
+/// A request that is let in.
+#[derive(Debug)]
+pub struct Admitted {
+    matched: Matched,
+    permit: Permit,
+    edit: HeaderEdit,
+    issued: Option<Issued>,
+    _made_here: (),
+}
+
+impl Admitted {
+    /// Where to.
+    pub const fn route(&self) -> &Arc<Route> {
+        self.matched.route()
+    }
+
+    /// What is changed in its headers.
+    pub const fn edit(&self) -> &HeaderEdit {
+        &self.edit
+    }
+
+    /// Tokens that were made in passing; their cookies belong on the reply.
+    pub const fn issued(&self) -> Option<&Issued> {
+        self.issued.as_ref()
+    }
+
+    /// As whom; nobody on what is public.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.permit.claims()
+    }
+
+    /// In which session; none on what is public.
+    pub fn session(&self) -> Option<&SessionId> {
+        self.claims().map(|claims| &claims.sid)
+    }
+
+    /// By which of the route's rules, counted from 0; none for a preflight.
+    pub const fn rule(&self) -> Option<usize> {
+        self.permit.rule
+    }
+
+    /// The target to forward instead of the one that came, and the path that was taken off it, for `X-Forwarded-Prefix`;
+    /// `None` when the target travels untouched.
+    pub fn stripped(&self) -> Option<(&str, &str)> {
+        self.matched.rest().map(|rest| (rest, self.route().path()))
+    }
+}
+
+/// What stands behind the gate.
+#[derive(Clone)]
+pub struct Ports {
+    /// Believes access tokens.
+    pub tokens: Arc<dyn Tokens>,
+    /// Renews sessions in passing.
+    pub renew: Arc<dyn Renew>,
+    /// Knows what is revoked.
+    pub revocations: Arc<dyn Revocations>,
+    /// Makes assertions.
+    pub assertions: Arc<dyn Assertions>,
+}
+
+/// Lets requests in, or not.
+pub struct Gate {
+    table: Table,
+    names: Names,
+    cookies: Cookies,
+    leeway: i64,
+    ports: Ports,
+}
+
+impl Gate {
+    /// With these routes, header names and cookies; clocks may differ by `leeway`.
+    pub fn new(table: Table, names: Names, cookies: Cookies, leeway: Duration, ports: Ports) -> Self {
+        Self { table, names, cookies, leeway: i64::try_from(leeway.as_secs()).unwrap_or(0), ports }
+    }
+
+    /// Its routes.
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The route of a request.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that needs no look at who asks.
+    pub fn matched(&self, incoming: &Incoming<'_>) -> Result<Matched, Refusal> {
+        matched::find(&self.table, incoming)
+    }
+
+    /// Let a request in on the route that was found for it, or not.
+    pub async fn admit(&self, incoming: &Incoming<'_>, matched: &Matched, now: Timestamp) -> Result<Admitted, Denied> {
+        let mut issued = None;
+        match self.decide(incoming, matched, now, &mut issued).await {
+            Ok((permit, edit)) => Ok(Admitted { matched: matched.clone(), permit, edit, issued, _made_here: () }),
+            Err(why) => Err(Denied { why, issued }),
+        }
+    }
+
+    async fn decide(
+        &self,
+        incoming: &Incoming<'_>,
+        matched: &Matched,
+        now: Timestamp,
+        issued: &mut Option<Issued>,
+    ) -> Result<(Permit, HeaderEdit), Why> {
+        let nobody = Caller::Nobody(Refusal::Unauthenticated);
+        let caller = if policy::is_open(matched, incoming) { nobody } else { self.caller(incoming, matched, now, issued).await? };
+        let permit = policy::decide(caller, matched, incoming, self.leeway, now)?;
+        let edit = self.teller().edit(&permit, &incoming.head.headers, matched.route(), now)?;
+        Ok((permit, edit))
+    }
+
+    async fn caller(&self, incoming: &Incoming<'_>, matched: &Matched, now: Timestamp, issued: &mut Option<Issued>) -> Result<Caller, Why> {
+        let step = Verifier { tokens: self.ports.tokens.as_ref(), renew: self.ports.renew.as_ref(), now };
+        let presented = credentials::extract(&incoming.head.headers, &self.cookies, self.ports.tokens.as_ref())?;
+        cross_site::check(&presented, incoming, matched.route())?;
+        let verified = step.verify(presented, incoming, issued).await?;
+        Ok(revocation::check(verified, self.ports.revocations.as_ref(), now).await?)
+    }
+
+    fn teller(&self) -> Teller<'_> {
+        let (tokens, assertions) = (self.ports.tokens.as_ref(), self.ports.assertions.as_ref());
+        Teller { names: &self.names, cookies: &self.cookies, tokens, assertions }
+    }
+}

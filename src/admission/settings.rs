@@ -84,6 +84,7 @@ pub struct RuleSettings {
 /// A route.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own in the file")]
 pub struct RouteSettings {
     /// Its name: in logs, metrics and as `aud` of assertions. Unique.
     pub name: String,
@@ -166,7 +167,7 @@ const fn ten_seconds() -> Duration {
 }
 
 const fn one_minute() -> Duration {
-    Duration::from_secs(60)
+    Duration::from_mins(1)
 }
 
 /// A set of header names that apps know.

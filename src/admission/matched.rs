@@ -1,0 +1,144 @@
+//! The route step: which route, which of its rules, if every reading of the path agrees; and what is forwarded of the target.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::admission::reading::{self, Case, Readings};
+use crate::admission::route::{Candidates, Route, Table};
+use crate::admission::{Incoming, Refusal, host};
+
+/// A request whose route is known.
+#[derive(Debug, Clone)]
+pub struct Matched {
+    route: Arc<Route>,
+    rules: RuleSet,
+    rest: Option<String>,
+}
+
+impl Matched {
+    /// Its route.
+    pub const fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// The target without the route's path, byte for byte, where the route takes it off; `None` when it travels untouched.
+    pub(super) fn rest(&self) -> Option<&str> {
+        self.rest.as_deref()
+    }
+
+    /// The rules whose path covers this one, by their place among the route's.
+    pub(super) const fn rules(&self) -> RuleSet {
+        self.rules
+    }
+}
+
+/// A set of rules of one route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct RuleSet(u128);
+
+impl RuleSet {
+    fn of(route: &Route, path: &[u8], case: Case) -> Self {
+        Self(route.rules.iter().rev().fold(0, |set, rule| set << 1 | u128::from(rule.covers(path, case))))
+    }
+
+    /// Is the rule at this place one of them?
+    pub(super) fn contains(self, index: usize) -> bool {
+        u32::try_from(index).ok().and_then(|index| self.0.checked_shr(index)).is_some_and(|set| set & 1 == 1)
+    }
+}
+
+/// Find the route of a request.
+///
+/// # Errors
+/// `MethodNotAllowed` for CONNECT and TRACE; `Malformed` for a target that is neither a path nor `*`; `NoRoute`; and
+/// `AmbiguousPath` when one reading of the path falls under another route, other rules or our own endpoints.
+pub(super) fn find(table: &Table, incoming: &Incoming<'_>) -> Result<Matched, Refusal> {
+    if matches!(incoming.head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let path = path(incoming)?;
+    let host = host::canonical(&incoming.client.host).ok_or(Refusal::Malformed)?;
+    let place = Place { candidates: table.candidates(&host), prefix: table.prefix() };
+    let found = place.agreed(path)?.ok_or(Refusal::NoRoute)?;
+    place.rest_agrees(path, found)?;
+    Ok(Matched { route: Arc::clone(found.route), rules: found.rules, rest: rest(found.route, incoming.target) })
+}
+
+/// The path of the target, as it came.
+fn path<'a>(incoming: &Incoming<'a>) -> Result<&'a str, Refusal> {
+    let target = incoming.target;
+    if target == "*" && incoming.head.method == Method::OPTIONS {
+        return Ok("/");
+    }
+    if !target.starts_with('/') || target.contains('#') {
+        return Err(Refusal::Malformed);
+    }
+    if target.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
+        return Err(Refusal::Malformed);
+    }
+    Ok(target.split('?').next().unwrap_or_default())
+}
+
+/// Where one reading falls.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    route: &'a Arc<Route>,
+    rules: RuleSet,
+}
+
+impl PartialEq for Found<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.route, other.route) && self.rules == other.rules
+    }
+}
+
+/// Where a request's readings are looked up.
+struct Place<'a> {
+    candidates: Candidates<'a>,
+    prefix: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// Where all readings of `path` fall; `None` when none of them falls under a route.
+    fn agreed(&self, path: &str) -> Result<Option<Found<'a>>, Refusal> {
+        let raw = self.look_up(path.as_bytes(), Case::Exact)?;
+        if reading::plain(path) {
+            return self.same(raw, path.as_bytes()).map(|()| raw);
+        }
+        for reading in Readings::of(path)?.iter() {
+            self.same(raw, reading)?;
+        }
+        Ok(raw)
+    }
+
+    /// The upstream of a route that takes its path off reads the rest alone, where `..` cannot lead out of it: what it reads
+    /// there must fall under the same rules.
+    fn rest_agrees(&self, path: &str, found: Found<'_>) -> Result<(), Refusal> {
+        let Some(rest) = rest(found.route, path).filter(|_| !reading::plain(path)) else { return Ok(()) };
+        for reading in Readings::of(&rest)?.iter() {
+            let whole = [found.route.path().as_bytes(), reading].concat();
+            self.same(Some(found), &whole)?;
+        }
+        Ok(())
+    }
+
+    fn same(&self, raw: Option<Found<'_>>, reading: &[u8]) -> Result<(), Refusal> {
+        let exact = self.look_up(reading, Case::Exact)?;
+        let folded = self.look_up(reading, Case::Folded)?;
+        if exact == raw && folded == raw { Ok(()) } else { Err(Refusal::AmbiguousPath) }
+    }
+
+    fn look_up(&self, reading: &[u8], case: Case) -> Result<Option<Found<'a>>, Refusal> {
+        if reading::covers(self.prefix.as_bytes(), reading, case) {
+            return Err(Refusal::AmbiguousPath);
+        }
+        let route = self.candidates.find(reading, case);
+        Ok(route.map(|route| Found { route, rules: RuleSet::of(route, reading, case) }))
+    }
+}
+
+fn rest(route: &Route, target: &str) -> Option<String> {
+    let rest = target.strip_prefix(route.path()).filter(|_| route.strip_prefix && !route.path().is_empty())?;
+    Some(if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") })
+}

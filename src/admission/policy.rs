@@ -1,0 +1,165 @@
+//! May they? The rules of a route, in order; the first that is for the request and admits the caller decides.
+
+use http::request::Parts;
+
+use crate::admission::matched::Matched;
+use crate::admission::revocation::{Caller, Live};
+use crate::admission::rule::Rule;
+use crate::admission::settings::{Preflight, Require};
+use crate::admission::{Incoming, Refusal, preflight};
+use crate::clock::Timestamp;
+use crate::token::{Acr, Claims};
+
+/// Leave to pass.
+#[derive(Debug)]
+pub struct Permit {
+    /// As whom; nobody on what is public.
+    pub(super) live: Option<Live>,
+    /// Which of the route's rules decided; none for a preflight.
+    pub(super) rule: Option<usize>,
+    _made_here: (),
+}
+
+impl Permit {
+    const fn open(rule: Option<usize>) -> Self {
+        Self { live: None, rule, _made_here: () }
+    }
+
+    /// What the app is told of; nothing on what is public.
+    pub fn claims(&self) -> Option<&Claims> {
+        self.live.as_ref().map(|live| live.verified.claims.as_ref())
+    }
+}
+
+/// Is it decided without looking at credentials? So it is for preflights, and where the first rule that is for the request
+/// is public: such requests go on when everything else is down.
+pub(super) fn is_open(matched: &Matched, incoming: &Incoming<'_>) -> bool {
+    let first = applying(matched, incoming).next();
+    preflight::is_preflight(incoming.head) || first.is_some_and(|(_, rule)| rule.require == Require::Public)
+}
+
+/// Decide. `leeway` is how far ahead of ours the clock may have been that said when they signed in, in seconds.
+///
+/// # Errors
+/// The refusal: of the first rule that only wanted a better or fresher sign-in, if there is one.
+pub(super) fn decide(caller: Caller, matched: &Matched, incoming: &Incoming<'_>, leeway: i64, now: Timestamp) -> Result<Permit, Refusal> {
+    if preflight::is_preflight(incoming.head) {
+        return preflight(matched, incoming);
+    }
+    let mut step_up = None;
+    let claims = claims(&caller, leeway, now)?;
+    let mut decided = None;
+    for (index, rule) in applying(matched, incoming) {
+        match rule.judge(claims, now) {
+            Judgement::Admits => {
+                decided = Some((index, rule.require == Require::Public));
+                break;
+            }
+            Judgement::Wants(refusal) => step_up = step_up.or(Some(refusal)),
+            Judgement::Declines => {}
+        }
+    }
+    match (decided, caller) {
+        (Some((index, true)), _) => Ok(Permit::open(Some(index))),
+        (Some((index, false)), Caller::SignedIn(live)) => Ok(Permit { live: Some(live), rule: Some(index), _made_here: () }),
+        (Some((_, false)) | None, Caller::Nobody(why)) => Err(why),
+        (None, Caller::SignedIn(_)) => Err(step_up.unwrap_or(Refusal::Forbidden)),
+    }
+}
+
+/// The rules that are for the request, with their places.
+fn applying<'a>(matched: &'a Matched, incoming: &'a Incoming<'_>) -> impl Iterator<Item = (usize, &'a Rule)> {
+    let covered = matched.route().rules.iter().enumerate().filter(|(index, _)| matched.rules().contains(*index));
+    covered.filter(|(_, rule)| rule.is_for_method(incoming.head) && rule.is_for_network(incoming))
+}
+
+/// A preflight passes where a rule could be for the request that it announces, as far as networks go.
+fn preflight(matched: &Matched, incoming: &Incoming<'_>) -> Result<Permit, Refusal> {
+    let route = matched.route();
+    let mut rules = route.rules.iter().enumerate().filter(|(index, _)| matched.rules().contains(*index));
+    match route.preflight {
+        Preflight::Refuse => Err(Refusal::PreflightRefused),
+        Preflight::Pass if rules.any(|(_, rule)| rule.is_for_network(incoming)) => Ok(Permit::open(None)),
+        Preflight::Pass => Err(Refusal::Forbidden),
+    }
+}
+
+fn claims(caller: &Caller, leeway: i64, now: Timestamp) -> Result<Option<&Claims>, Refusal> {
+    let Caller::SignedIn(live) = caller else { return Ok(None) };
+    let claims = live.verified.claims.as_ref();
+    // Nobody has signed in tomorrow: such a token would be fresh for ever.
+    let ahead = claims.auth_time > now.as_secs().saturating_add(leeway);
+    if ahead { Err(Refusal::InvalidToken) } else { Ok(Some(claims)) }
+}
+
+/// What a rule makes of a caller.
+enum Judgement {
+    Admits,
+    /// It would, after a better or fresher sign-in.
+    Wants(Refusal),
+    Declines,
+}
+
+impl Rule {
+    fn is_for_method(&self, head: &Parts) -> bool {
+        self.methods.is_empty() || self.methods.contains(&head.method)
+    }
+
+    fn is_for_network(&self, incoming: &Incoming<'_>) -> bool {
+        let address = incoming.client.address.to_canonical();
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&address))
+    }
+
+    fn judge(&self, claims: Option<&Claims>, now: Timestamp) -> Judgement {
+        if self.require == Require::Public {
+            return Judgement::Admits;
+        }
+        let Some(claims) = claims.filter(|claims| self.is_for_person(claims)) else { return Judgement::Declines };
+        if self.require == Require::SecondFactor && claims.acr < Acr::TwoFactor {
+            return Judgement::Wants(Refusal::SecondFactorNeeded);
+        }
+        let age = now.since(Timestamp::from_secs(claims.auth_time));
+        match self.max_age {
+            Some(greatest) if age > greatest => Judgement::Wants(Refusal::TooLongAgo(greatest.as_secs())),
+            Some(_) | None => Judgement::Admits,
+        }
+    }
+
+    fn is_for_person(&self, claims: &Claims) -> bool {
+        let account = self.accounts.is_empty() || self.accounts.iter().any(|wanted| is_account(wanted, claims));
+        let domain = self.email_domains.is_empty() || self.is_for_domain(claims);
+        let group = self.groups.is_empty() || self.groups.iter().any(|group| claims.groups.contains(group));
+        let custom = self.claims.iter().all(|(claim, wanted)| claim.is_one_of(claims, wanted));
+        account && domain && group && custom && (!self.verified || is_verified(claims))
+    }
+
+    fn is_for_domain(&self, claims: &Claims) -> bool {
+        let domain = verified_email(claims).and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
+        domain.is_some_and(|domain| self.email_domains.contains(&domain))
+    }
+}
+
+fn verified_email(claims: &Claims) -> Option<&str> {
+    claims.email.as_deref().filter(|_| claims.email_verified)
+}
+
+fn verified_phone(claims: &Claims) -> Option<&str> {
+    claims.phone_number.as_deref().filter(|_| claims.phone_number_verified)
+}
+
+/// Is this the account that a rule names? An address names it only once it is verified, and a user name that looks like an
+/// address names nobody.
+fn is_account(wanted: &str, claims: &Claims) -> bool {
+    if wanted.contains('@') {
+        return verified_email(claims).is_some_and(|email| email.to_lowercase() == wanted.to_lowercase());
+    }
+    if wanted.starts_with('+') {
+        return verified_phone(claims) == Some(wanted);
+    }
+    claims.sub.as_str() == wanted || claims.preferred_username.as_deref() == Some(wanted)
+}
+
+/// The address that they sign in with is verified: the e-mail address if they have one.
+fn is_verified(claims: &Claims) -> bool {
+    if claims.email.is_some() { claims.email_verified } else { verified_phone(claims).is_some() }
+}

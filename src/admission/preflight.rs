@@ -1,0 +1,10 @@
+//! CORS preflights (Fetch, "CORS-preflight request"): a browser asks without credentials whether it may ask with them.
+
+use http::Method;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, ORIGIN};
+use http::request::Parts;
+
+/// Is this a preflight?
+pub(super) fn is_preflight(head: &Parts) -> bool {
+    head.method == Method::OPTIONS && head.headers.contains_key(ORIGIN) && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}

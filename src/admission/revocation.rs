@@ -1,0 +1,46 @@
+//! Has the session of a believed token ended? Asked on every request that is not public, of a token just made too.
+
+use async_trait::async_trait;
+
+use crate::admission::Refusal;
+use crate::admission::verify::Verified;
+use crate::clock::Timestamp;
+use crate::outage::Outage;
+use crate::revocation::Ids;
+
+/// Knows what is revoked.
+#[async_trait]
+pub trait Revocations: Send + Sync {
+    /// Is one of these revoked?
+    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage>;
+}
+
+/// A token that is believed, of a session that goes on.
+#[derive(Debug)]
+pub struct Live {
+    pub(super) verified: Verified,
+    _made_here: (),
+}
+
+/// Who is asking.
+#[derive(Debug)]
+pub enum Caller {
+    /// Somebody who is signed in.
+    SignedIn(Live),
+    /// Nobody that we know, and what they are told where somebody is required.
+    Nobody(Refusal),
+}
+
+/// Ask whether the session goes on.
+///
+/// # Errors
+/// An [`Outage`] when it could not be asked.
+pub(super) async fn check(verified: Option<Verified>, revocations: &dyn Revocations, now: Timestamp) -> Result<Caller, Outage> {
+    let Some(verified) = verified else { return Ok(Caller::Nobody(Refusal::Unauthenticated)) };
+    let claims = &verified.claims;
+    let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };
+    if revocations.revoked(ids, now).await? {
+        return Ok(Caller::Nobody(Refusal::SessionEnded));
+    }
+    Ok(Caller::SignedIn(Live { verified, _made_here: () }))
+}

@@ -1,0 +1,235 @@
+//! Routes, and the table that finds the one for a host and a path.
+//!
+//! Everything is parsed at the start; a mistake is said with its key, all of them at once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use crate::admission::host::{self, Pattern};
+use crate::admission::mistake::Mistake;
+use crate::admission::reading::{self, Case};
+use crate::admission::rule::{self, Rule};
+use crate::admission::settings::{Challenge, CrossSite, Preflight, RouteSettings};
+
+/// A route, ready to be asked.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name: in logs, metrics and as `aud` of assertions.
+    pub name: String,
+    /// Addresses of its upstream, `host:port` (IPv6 in brackets); at least one.
+    pub upstream: Vec<String>,
+    /// Take the route's path off before forwarding.
+    pub strip_prefix: bool,
+    /// Send the client's Host on.
+    pub preserve_host: bool,
+    /// Send our access token on.
+    pub forward_token: bool,
+    /// How to ask for credentials.
+    pub challenge: Challenge,
+    /// Time to connect to the upstream.
+    pub connect_timeout: Duration,
+    /// Longest silence of the upstream.
+    pub read_timeout: Duration,
+    /// Longest time that the upstream takes nothing.
+    pub write_timeout: Duration,
+    pub(super) cross_site: CrossSite,
+    pub(super) preflight: Preflight,
+    pub(super) rules: Vec<Rule>,
+    host: Pattern,
+    /// Without a slash at its end; empty for the root.
+    path: String,
+}
+
+impl Route {
+    /// The path prefix that it is for, without a slash at its end: `/wiki`, and nothing for the root.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// From the settings that stand at `key`; `None` when something is wrong, which goes to `mistakes`.
+    fn new(settings: &RouteSettings, key: &str, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let before = mistakes.len();
+        let mut note = |field: &str, problem: &str| mistakes.push(Mistake::new(format!("{key}.{field}"), problem));
+        if !is_label(&settings.name) {
+            note("name", "should be 1 to 64 letters, digits, dots, - and _");
+        }
+        let host = Pattern::parse(settings.host.as_deref()).map_err(|problem| note("host", problem)).ok();
+        let path = path(&settings.path).map_err(|problem| note("path", problem)).ok();
+        let upstream = upstream(&settings.upstream, &mut note);
+        for (field, timeout) in timeouts(settings) {
+            if timeout.is_zero() {
+                note(field, "should be more than nothing");
+            }
+        }
+        let rules = rule::compile(settings, key, path.as_deref().unwrap_or_default(), mistakes);
+        let (host, path) = (host?, path?);
+        (mistakes.len() == before).then(|| Self::of(settings, upstream, rules, host, path))
+    }
+
+    fn of(settings: &RouteSettings, upstream: Vec<String>, rules: Vec<Rule>, host: Pattern, path: String) -> Self {
+        Self {
+            name: settings.name.clone(),
+            upstream,
+            strip_prefix: settings.strip_prefix,
+            preserve_host: settings.preserve_host,
+            forward_token: settings.forward_token,
+            challenge: settings.challenge,
+            connect_timeout: settings.connect_timeout,
+            read_timeout: settings.read_timeout,
+            write_timeout: settings.write_timeout,
+            cross_site: settings.cross_site,
+            preflight: settings.preflight,
+            rules,
+            host,
+            path,
+        }
+    }
+}
+
+/// All routes, by host and path.
+#[derive(Debug, Default)]
+pub struct Table {
+    exact: HashMap<String, Vec<Arc<Route>>>,
+    wildcard: HashMap<String, Vec<Arc<Route>>>,
+    any: Vec<Arc<Route>>,
+    prefix: String,
+    all: Vec<Arc<Route>>,
+}
+
+impl Table {
+    /// From the sections `[[route]]`, and the path of our own endpoints, which no route can take.
+    ///
+    /// # Errors
+    /// Every mistake, with its key.
+    pub fn new(settings: &[RouteSettings], prefix: &str) -> Result<Self, Vec<Mistake>> {
+        let mut mistakes = Vec::new();
+        let mut table = Self { prefix: prefix.to_owned(), ..Self::default() };
+        let (mut names, mut places) = (HashSet::new(), HashSet::new());
+        for (index, settings) in settings.iter().enumerate() {
+            let key = format!("route[{index}]");
+            if !names.insert(settings.name.as_str()) {
+                mistakes.push(Mistake::new(format!("{key}.name"), format!("is taken: two routes are called \"{}\"", settings.name)));
+            }
+            let Some(route) = Route::new(settings, &key, &mut mistakes) else { continue };
+            if reading::covers(prefix.as_bytes(), route.path.as_bytes(), Case::Folded) {
+                mistakes.push(Mistake::new(format!("{key}.path"), format!("lies under {prefix}, which is Doorward's own")));
+            }
+            if !places.insert((route.host.clone(), route.path.to_ascii_lowercase())) {
+                mistakes.push(Mistake::new(format!("{key}.path"), "is that of another route with the same host"));
+            }
+            table.add(Arc::new(route));
+        }
+        if mistakes.is_empty() { Ok(table) } else { Err(mistakes) }
+    }
+
+    /// The route for a host (as in a `Host` header) and a path: an exact host before one with a star before none, and among
+    /// those the longest path.
+    pub fn find(&self, host: &str, path: &str) -> Option<&Arc<Route>> {
+        let host = host::canonical(host)?;
+        self.candidates(&host).find(path.as_bytes(), Case::Exact)
+    }
+
+    /// All of them, as they stand in the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.all.iter()
+    }
+
+    /// The path of our own endpoints.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The routes that are for a host, given in its canonical form.
+    pub(super) fn candidates(&self, host: &str) -> Candidates<'_> {
+        let parent = host.split_once('.').filter(|_| !host.starts_with('[')).map(|(_, parent)| parent);
+        Candidates([
+            self.exact.get(host).map(Vec::as_slice).unwrap_or_default(),
+            parent.and_then(|parent| self.wildcard.get(parent)).map(Vec::as_slice).unwrap_or_default(),
+            &self.any,
+        ])
+    }
+
+    fn add(&mut self, route: Arc<Route>) {
+        self.all.push(Arc::clone(&route));
+        let routes = match &route.host {
+            Pattern::Exact(host) => self.exact.entry(host.clone()).or_default(),
+            Pattern::Wildcard(parent) => self.wildcard.entry(parent.clone()).or_default(),
+            Pattern::Any => &mut self.any,
+        };
+        routes.push(route);
+        routes.sort_by_key(|route| std::cmp::Reverse(route.path.len()));
+    }
+}
+
+/// The routes for one host, the best first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidates<'a>([&'a [Arc<Route>]; 3]);
+
+impl<'a> Candidates<'a> {
+    /// The one for this reading of a path.
+    pub(super) fn find(&self, path: &[u8], case: Case) -> Option<&'a Arc<Route>> {
+        self.0.into_iter().flatten().find(|route| reading::covers(route.path.as_bytes(), path, case))
+    }
+}
+
+/// A path prefix without the slash at its end.
+///
+/// # Errors
+/// When it has more than one reading: it would be matched by nothing, or by too much.
+pub(super) fn path(text: &str) -> Result<String, &'static str> {
+    if !text.starts_with('/') {
+        return Err("should begin with /");
+    }
+    let path = text.strip_suffix('/').unwrap_or(text);
+    let hidden = path.replace("/.", "/");
+    if path.ends_with('/') || !reading::plain(&hidden) || path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err("should be plain: no //, no .., no %, no ; and nothing else that servers read differently");
+    }
+    Ok(path.to_owned())
+}
+
+fn is_label(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+const fn timeouts(settings: &RouteSettings) -> [(&'static str, Duration); 3] {
+    [("connect_timeout", settings.connect_timeout), ("read_timeout", settings.read_timeout), ("write_timeout", settings.write_timeout)]
+}
+
+fn upstream(addresses: &[String], note: &mut impl FnMut(&str, &str)) -> Vec<String> {
+    if addresses.is_empty() {
+        note("upstream", "should name at least one address, as \"http://127.0.0.1:3000\"");
+    }
+    let mut good = Vec::new();
+    for (index, text) in addresses.iter().enumerate() {
+        match address(text) {
+            Ok(address) => good.push(address),
+            Err(problem) => note(&format!("upstream[{index}]"), problem),
+        }
+    }
+    good
+}
+
+/// `host:port` of an upstream's URL.
+fn address(text: &str) -> Result<String, &'static str> {
+    const SHAPE: &str = "should be http://host:port";
+    let url = Url::parse(text).map_err(|_| SHAPE)?;
+    match url.scheme() {
+        "http" => {}
+        "https" => return Err("is https; TLS to an upstream comes with a later release, only http:// works in this one"),
+        "h2c" => return Err("is h2c; HTTP/2 to an upstream comes with a later release, only http:// works in this one"),
+        _ => return Err(SHAPE),
+    }
+    let bare =
+        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    if !bare {
+        return Err("should be http://host:port alone, without user, path or query");
+    }
+    let host: Host<&str> = url.host().ok_or(SHAPE)?;
+    let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(SHAPE)?;
+    Ok(format!("{host}:{port}"))
+}

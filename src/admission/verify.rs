@@ -1,0 +1,87 @@
+//! Is the token to be believed? With an access cookie that is not, a good refresh cookie renews the session in passing.
+
+use std::sync::Arc;
+
+use http::header::USER_AGENT;
+
+use crate::admission::credentials::{Presented, Tokens, What};
+use crate::admission::renew::{NotRenewed, Renew};
+use crate::admission::{Incoming, Refusal, Why};
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::outage::{Dependency, Outage};
+use crate::secret::Secret;
+use crate::token::{Claims, Issued};
+
+/// A token that is to be believed.
+#[derive(Debug)]
+pub struct Verified {
+    pub(super) claims: Arc<Claims>,
+    pub(super) token: Secret<String>,
+    _made_here: (),
+}
+
+/// Believes, and renews.
+pub(super) struct Verifier<'a> {
+    pub(super) tokens: &'a dyn Tokens,
+    pub(super) renew: &'a dyn Renew,
+    pub(super) now: Timestamp,
+}
+
+impl Verifier<'_> {
+    /// What was presented, if it is to be believed; `None` when nothing was, or only cookies whose time is over. Tokens that
+    /// were made in passing are left in `issued`, whatever is decided afterwards: the old ones are spent.
+    pub(super) async fn verify(
+        &self,
+        presented: Presented,
+        incoming: &Incoming<'_>,
+        issued: &mut Option<Issued>,
+    ) -> Result<Option<Verified>, Why> {
+        match presented.what {
+            What::Nothing => Ok(None),
+            What::Header { token, beside } => Ok(Some(self.header(token, beside.as_ref())?)),
+            What::Cookies { access, refresh } => {
+                let good = access.and_then(|token| self.believed(token));
+                match (good, refresh) {
+                    (None, Some(refresh)) => self.renewed(&refresh, incoming, issued).await,
+                    (good, _) => Ok(good),
+                }
+            }
+        }
+    }
+
+    fn header(&self, token: Secret<String>, beside: Option<&Secret<String>>) -> Result<Verified, Refusal> {
+        let verified = self.believed(token).ok_or(Refusal::InvalidToken)?;
+        let other = beside.and_then(|cookie| self.tokens.check(cookie.expose(), self.now));
+        let conflict = other.is_some_and(|other| other.sid != verified.claims.sid);
+        if conflict { Err(Refusal::ConflictingCredentials) } else { Ok(verified) }
+    }
+
+    async fn renewed(
+        &self,
+        refresh: &Secret<String>,
+        incoming: &Incoming<'_>,
+        issued: &mut Option<Issued>,
+    ) -> Result<Option<Verified>, Why> {
+        let made = match self.renew.renew(refresh, &seen(incoming), self.now).await {
+            Ok(made) => issued.insert(made),
+            Err(NotRenewed::Ended) => return Ok(None),
+            Err(NotRenewed::Outage(outage)) => return Err(outage.into()),
+        };
+        let unusable = || Outage::new(Dependency::Keys, "a token that was just made is not believed");
+        Ok(Some(self.believed(made.access.clone()).ok_or_else(unusable)?))
+    }
+
+    fn believed(&self, token: Secret<String>) -> Option<Verified> {
+        let claims = self.tokens.check(token.expose(), self.now)?;
+        Some(Verified { claims, token, _made_here: () })
+    }
+}
+
+/// As much of a request as a session remembers.
+fn seen(incoming: &Incoming<'_>) -> Seen {
+    const MOST: usize = 256;
+    let agent = incoming.head.headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+    let end = agent.floor_char_boundary(MOST);
+    Seen { address: Some(incoming.client.address), agent: agent.get(..end).unwrap_or_default().to_owned() }
+}
