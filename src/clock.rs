@@ -2,6 +2,7 @@
 //!
 //! Apart, because every decision takes `now` as a parameter: a test moves time by passing another value.
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -49,6 +50,29 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+}
+
+impl fmt::Display for Timestamp {
+    /// In UTC, as RFC 3339 §5.6 writes it, in whole seconds: `2026-01-31T12:00:00Z`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.as_secs().div_euclid(86_400));
+        let second = self.as_secs().rem_euclid(86_400);
+        write!(f, "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+    }
+}
+
+/// Year, month and day of a day counted from 1970-01-01 (Howard Hinnant, `civil_from_days`): years begin in March, so that
+/// the leap day is the last of its year.
+const fn civil(day: i64) -> (i64, i64, i64) {
+    let shifted = day + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let of_era = shifted.rem_euclid(146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    let january = if month <= 2 { 1 } else { 0 };
+    (year + era * 400 + january, month, of_year - (153 * march + 2) / 5 + 1)
 }
 
 fn millis(span: Duration) -> i64 {
@@ -108,6 +132,17 @@ mod tests {
         assert_eq!(ceil_secs(Duration::from_millis(1)), 1);
         assert_eq!(ceil_secs(Duration::from_secs(2)), 2);
         assert_eq!(ceil_secs(Duration::ZERO), 0);
+    }
+
+    #[test]
+    fn a_point_is_written_as_a_date() {
+        let written = |secs| Timestamp::from_secs(secs).to_string();
+        assert_eq!(written(0), "1970-01-01T00:00:00Z");
+        assert_eq!(written(-1), "1969-12-31T23:59:59Z");
+        assert_eq!(written(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(written(1_709_164_800), "2024-02-29T00:00:00Z");
+        assert_eq!(written(1_709_251_199), "2024-02-29T23:59:59Z");
+        assert_eq!(written(4_107_542_400), "2100-03-01T00:00:00Z");
     }
 
     #[test]

@@ -1,5 +1,147 @@
 //! Our own endpoints, with types of `http`, not of pingora.
+//!
+//! ```text
+//! table ─▶ cross_site ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
+//! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
+//! problem  the one place where an error becomes words
+//! admin    health, readiness and metrics, on a listener of their own
+//! ```
 
+mod admin;
+mod asker;
+mod body;
+mod call;
+mod cross_site;
+mod next;
+mod page;
+mod port;
+mod problem;
+mod refuse;
+mod reply;
 mod settings;
+mod signin;
+mod table;
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use url::Url;
+
+use crate::admission::Refusal;
+use crate::cookie::Cookies;
+
+pub use admin::{Admin, Readiness, State, Status, Vitals};
+pub use asker::Asker;
+pub use body::LARGEST;
+pub use call::Call;
+pub use next::{Next, Places};
+pub use page::inbox::{Inbox, Mail};
+pub use port::{Ask, AskRefusal, Asked, Guess, GuessRefusal, Presented, RefreshRefusal, Scope, SignIn};
+pub use problem::Problem;
+pub use refuse::Upstream;
+pub use reply::{REQUEST_ID, Reply};
 pub use settings::PageSettings;
+
+use call::Received;
+use page::Pages;
+use reply::No;
+use table::{Endpoint, Table};
+
+/// What the endpoints are made of.
+pub struct Setup {
+    /// The sign-in services.
+    pub sign_in: Arc<dyn SignIn>,
+    /// The names and attributes of our cookies.
+    pub cookies: Cookies,
+    /// Where people reach us.
+    pub public_url: Url,
+    /// The path of our endpoints, as `/auth`.
+    pub prefix: String,
+    /// The hosts of all routes that have one: a sign-in may lead there.
+    pub hosts: Vec<String>,
+    /// How the pages look.
+    pub pages: PageSettings,
+    /// Is every code zeros?
+    pub development: bool,
+    /// The inbox of the demo.
+    pub inbox: Option<Arc<dyn Inbox>>,
+}
+
+/// The prefix cannot be the path of anything.
+#[derive(Debug, thiserror::Error)]
+#[error("not a prefix for our endpoints: {0}")]
+pub struct BadPrefix(#[from] matchit::InsertError);
+
+/// Our own endpoints.
+pub struct Endpoints {
+    sign_in: Arc<dyn SignIn>,
+    cookies: Cookies,
+    places: Places,
+    pages: Pages,
+    table: Table,
+    inbox: Option<Arc<dyn Inbox>>,
+}
+
+impl Endpoints {
+    /// From what they are made of.
+    ///
+    /// # Errors
+    /// [`BadPrefix`] when the table of paths cannot be made.
+    pub fn new(setup: Setup) -> Result<Self, BadPrefix> {
+        let table = Table::new(&setup.prefix, setup.inbox.is_some())?;
+        Ok(Self {
+            sign_in: setup.sign_in,
+            cookies: setup.cookies,
+            places: Places::new(setup.public_url, setup.hosts),
+            pages: Pages::new(&setup.pages, table.prefix(), setup.development),
+            table,
+            inbox: setup.inbox,
+        })
+    }
+
+    /// Is this path (without query) under our prefix, by whole segments? Such a request is ours on every host.
+    pub fn owns(&self, path: &str) -> bool {
+        self.table.under(path).is_some()
+    }
+
+    /// The reply to a request for one of our endpoints.
+    pub async fn answer(&self, request: Request<Bytes>, call: &Call) -> Reply {
+        let (head, body) = request.into_parts();
+        let received = Received { head: &head, body: &body, call };
+        let reply = match self.dispatch(&received).await {
+            Ok(reply) => reply,
+            Err(no) => self.said(&no, Asker::of(&head.headers), &head, &call.request_id),
+        };
+        reply::finish(admin::without_body(reply, &head.method), &call.request_id)
+    }
+
+    async fn dispatch(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let head = received.head;
+        let found = self.table.find(&head.method, head.uri.path())?;
+        let safe = head.method == Method::GET || head.method == Method::HEAD;
+        if !safe && cross_site::is_cross_site(&head.headers, &received.call.client.host) {
+            return Err(Refusal::CrossSite.into());
+        }
+        if received.body.len() > LARGEST {
+            return Err(Problem::BodyTooLarge.into());
+        }
+        match found.endpoint {
+            Endpoint::Register => self.register(received).await,
+            Endpoint::RequestOtp => self.request_otp(received).await,
+            Endpoint::VerifyOtp => self.verify_otp(received).await,
+            Endpoint::Refresh => self.refresh(received).await,
+            Endpoint::Logout => self.logout(received).await,
+            Endpoint::Session => self.session(received).await,
+            Endpoint::Sessions => self.sessions(received).await,
+            Endpoint::EndSession => self.end_session(received, found.id.unwrap_or_default()).await,
+            Endpoint::Jwks => Ok(self.jwks()),
+            Endpoint::LoginPage => self.login_page(received).await,
+            Endpoint::LoginForm => self.login_form(received).await,
+            Endpoint::VerifyPage => self.verify_page(received),
+            Endpoint::VerifyForm => self.verify_form(received).await,
+            Endpoint::LogoutPage => self.logout_page(received).await,
+            Endpoint::Inbox => self.inbox_page(received),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A call of one of our endpoints: what arrived, and what the edge has found out about it.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::request::Parts;
+
+use crate::admission::Refusal;
+use crate::client::{Client, Seen};
+use crate::clock::Timestamp;
+use crate::endpoint::reply::No;
+use crate::secret::Secret;
+
+/// What the edge knows of a request.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who is calling.
+    pub client: Client,
+    /// When; the clock is read once a request.
+    pub now: Timestamp,
+    /// Its name, in the reply and in the log.
+    pub request_id: String,
+}
+
+/// A request as our endpoints see it.
+#[derive(Debug)]
+pub(super) struct Received<'a> {
+    pub(super) head: &'a Parts,
+    pub(super) body: &'a Bytes,
+    pub(super) call: &'a Call,
+}
+
+/// The longest `User-Agent` that a session remembers, in bytes.
+const LONGEST_AGENT: usize = 256;
+
+impl Received<'_> {
+    /// From where it came.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { address: Some(self.call.client.address), agent: agent(&self.head.headers) }
+    }
+
+    /// The token after `Authorization: Bearer` (RFC 6750 §2.1), if there is one.
+    ///
+    /// # Errors
+    /// 400 when the header is there twice: which one counts would be a guess.
+    pub(super) fn bearer(&self) -> Result<Option<Secret<String>>, No> {
+        let mut all = self.head.headers.get_all(AUTHORIZATION).iter();
+        let first = all.next();
+        if all.next().is_some() {
+            return Err(No::from(Refusal::Malformed));
+        }
+        let text = first.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        Ok(token.filter(|token| !token.is_empty()).map(|token| Secret::new(token.to_owned())))
+    }
+
+    /// The query, without `?`.
+    pub(super) fn query(&self) -> &str {
+        self.head.uri.query().unwrap_or_default()
+    }
+}
+
+fn agent(headers: &HeaderMap) -> String {
+    let bytes = headers.get(USER_AGENT).map_or(&[][..], |value| value.as_bytes());
+    let text = String::from_utf8_lossy(bytes);
+    let end = (0..=LONGEST_AGENT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    text.get(..end).unwrap_or_default().chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_cut_between_characters() {
+        let long = "ü".repeat(200);
+        let headers = HeaderMap::from_iter([(USER_AGENT, http::HeaderValue::from_bytes(long.as_bytes()).unwrap())]);
+        assert_eq!(agent(&headers), "ü".repeat(128));
+        assert_eq!(agent(&HeaderMap::new()), "");
+    }
+}

@@ -1,0 +1,55 @@
+//! What is wrong with what a person typed, said beside the field.
+
+use std::time::Duration;
+
+use crate::endpoint::page::Words;
+use crate::endpoint::problem::Problem;
+
+/// What is wrong, with the wait where there is one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Complaint {
+    InvalidAddress,
+    ChannelUnavailable,
+    TooSoon(Duration),
+    LimitReached(Duration),
+    /// No challenge is held by this browser.
+    NoCode,
+    InvalidCode,
+    TooManyAttempts(Duration),
+}
+
+impl Complaint {
+    /// The same as a program is told it: its status is the page's.
+    pub(super) const fn problem(self) -> Problem {
+        match self {
+            Self::InvalidAddress => Problem::InvalidAddress,
+            Self::ChannelUnavailable => Problem::ChannelUnavailable,
+            Self::TooSoon(_) => Problem::ResendTooSoon,
+            Self::LimitReached(_) => Problem::LimitReached,
+            Self::NoCode | Self::InvalidCode => Problem::InvalidCode,
+            Self::TooManyAttempts(_) => Problem::TooManyAttempts,
+        }
+    }
+
+    /// How long to wait.
+    pub(super) const fn wait(self) -> Option<Duration> {
+        match self {
+            Self::TooSoon(wait) | Self::LimitReached(wait) | Self::TooManyAttempts(wait) => Some(wait),
+            Self::InvalidAddress | Self::ChannelUnavailable | Self::NoCode | Self::InvalidCode => None,
+        }
+    }
+
+    /// In words.
+    pub(super) fn text(self, words: &Words) -> String {
+        let text = match self {
+            Self::InvalidAddress => words.invalid_address,
+            Self::ChannelUnavailable => words.channel_unavailable,
+            Self::TooSoon(_) => words.resend_too_soon,
+            Self::LimitReached(_) => words.limit_reached,
+            Self::NoCode => words.no_code,
+            Self::InvalidCode => words.invalid_code,
+            Self::TooManyAttempts(_) => words.too_many_attempts,
+        };
+        self.wait().map_or_else(|| text.to_owned(), |wait| text.replace("{wait}", &words.wait(wait)))
+    }
+}

@@ -1,0 +1,59 @@
+//! `/auth/dev/inbox`: the codes that the demo has sent, for who has no mail server. Only where boot gives an inbox.
+
+use askama::Template;
+use http::StatusCode;
+use http::header::ACCEPT;
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::endpoint::Endpoints;
+use crate::endpoint::call::Received;
+use crate::endpoint::page::{Frame, Words};
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::{self, No, Reply};
+
+/// A code that was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The address it went to.
+    pub to: String,
+    /// The code, in the clear: this is for development only.
+    pub code: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The inbox of the demo.
+pub trait Inbox: Send + Sync {
+    /// The latest mails, newest first, a bounded number.
+    fn latest(&self) -> Vec<Mail>;
+}
+
+#[derive(Template)]
+#[template(path = "inbox.html")]
+struct InboxPage<'a> {
+    frame: Frame<'a>,
+    mails: &'a [Mail],
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    to: &'a str,
+    code: &'a str,
+    at: String,
+}
+
+impl Endpoints {
+    /// The inbox, as a page; as JSON for who accepts only that.
+    pub(in crate::endpoint) fn inbox_page(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let inbox = self.inbox.as_ref().ok_or(Problem::NotFound)?;
+        let mails = inbox.latest();
+        let accept = received.head.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if accept.starts_with("application/json") {
+            let items = mails.iter().map(|mail| Item { to: &mail.to, code: &mail.code, at: mail.at.to_string() });
+            return Ok(reply::json(StatusCode::OK, &items.collect::<Vec<_>>()));
+        }
+        let page = InboxPage { frame: self.pages.frame(Words::of(&received.head.headers)), mails: &mails };
+        self.pages.show(StatusCode::OK, page.frame.words, &page, None)
+    }
+}

@@ -1,0 +1,44 @@
+//! `/auth/logout` for people: a page with a button, and a page that says that it is done.
+
+use askama::Template;
+use http::StatusCode;
+
+use crate::endpoint::call::Received;
+use crate::endpoint::page::{Frame, Words};
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::{No, Reply};
+use crate::endpoint::{Endpoints, body};
+
+#[derive(Template)]
+#[template(path = "logout.html")]
+struct LogoutPage<'a> {
+    frame: Frame<'a>,
+    who: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "signed_out.html")]
+struct SignedOutPage<'a> {
+    frame: Frame<'a>,
+}
+
+impl Endpoints {
+    /// The buttons. Looking at them ends nothing.
+    pub(in crate::endpoint) async fn logout_page(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let who = self.greeting(received).await;
+        let page = LogoutPage { frame: self.pages.frame(Words::of(&received.head.headers)), who };
+        self.pages.show(StatusCode::OK, page.frame.words, &page, None)
+    }
+
+    /// What is left to say once the session has ended.
+    pub(in crate::endpoint) fn signed_out_page(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let page = SignedOutPage { frame: self.pages.frame(Words::of(&received.head.headers)) };
+        self.pages.show(StatusCode::OK, page.frame.words, &page, None)
+    }
+
+    /// The word of the button that was pressed.
+    pub(in crate::endpoint) fn pressed(received: &Received<'_>) -> Result<Option<String>, Problem> {
+        let [scope] = body::form(received, ["scope"])?;
+        Ok(Some(scope).filter(|scope| !scope.is_empty()))
+    }
+}

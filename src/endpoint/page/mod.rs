@@ -1,0 +1,75 @@
+//! Pages for people: server-rendered, without JavaScript, under a strict content security policy.
+//!
+//! Chromium holds `form-action` against redirects after a form as well, so the page of a form that leads to another
+//! configured host names that host's origin, and no other.
+
+mod complaint;
+pub(super) mod inbox;
+mod login;
+mod logout;
+mod message;
+mod verify;
+mod words;
+
+use askama::Template;
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_FRAME_OPTIONS};
+use http::{HeaderValue, StatusCode};
+
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::settings::PageSettings;
+
+pub(super) use words::Words;
+
+/// The one style sheet, part of each page, so that an error page needs nothing else.
+const STYLE: &str = include_str!("../../../templates/style.css");
+
+/// What all pages have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Pages {
+    name: String,
+    prefix: String,
+    policy: String,
+    development: bool,
+}
+
+/// What the layout shows around a page.
+struct Frame<'a> {
+    words: &'static Words,
+    name: &'a str,
+    prefix: &'a str,
+    style: &'static str,
+}
+
+impl Pages {
+    /// `prefix` is that of our endpoints, without a slash at its end; in `development` every code is zeros, and pages say so.
+    pub(super) fn new(settings: &PageSettings, prefix: &str, development: bool) -> Self {
+        let hash = STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes()));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+        );
+        Self { name: settings.name.clone(), prefix: prefix.to_owned(), policy, development }
+    }
+
+    fn frame(&self, words: &'static Words) -> Frame<'_> {
+        Frame { words, name: &self.name, prefix: &self.prefix, style: STYLE }
+    }
+
+    /// The reply that shows `page`; its forms may lead to `origin` besides our own.
+    fn show(&self, status: StatusCode, words: &Words, page: &impl Template, origin: Option<&str>) -> Result<Reply, No> {
+        let text = page.render().map_err(|_| No::from(Problem::Internal))?;
+        let policy = origin.map_or_else(|| self.policy.clone(), |origin| format!("{} {origin}", self.policy));
+        let policy = HeaderValue::try_from(policy).map_err(|_| No::from(Problem::Internal))?;
+        let mut reply = reply::body(status, "text/html; charset=utf-8", text);
+        let headers = reply.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(words.lang));
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        // Not `no-referrer`: browsers would then send `Origin: null` with our own forms.
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        Ok(reply)
+    }
+}

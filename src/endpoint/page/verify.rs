@@ -1,0 +1,64 @@
+//! `/auth/verify`: where a person enters the code.
+
+use askama::Template;
+use http::StatusCode;
+
+use crate::cookie::Kind;
+use crate::endpoint::call::Received;
+use crate::endpoint::page::complaint::Complaint;
+use crate::endpoint::page::{Frame, Words};
+use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::{Endpoints, Guess, GuessRefusal, Next, body};
+use crate::secret::Secret;
+
+#[derive(Template)]
+#[template(path = "verify.html")]
+struct VerifyPage<'a> {
+    frame: Frame<'a>,
+    next: &'a Next,
+    error: Option<&'a str>,
+    inbox: bool,
+    development: bool,
+}
+
+impl Endpoints {
+    /// The empty form.
+    pub(in crate::endpoint) fn verify_page(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let next = self.places.next(&body::field(received.query(), "next").unwrap_or_default());
+        self.show_verify(received, &next, None)
+    }
+
+    /// Try the code; if it is right, on to where the person wanted to go.
+    pub(in crate::endpoint) async fn verify_form(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let [code, next] = body::form(received, ["code", "next"])?;
+        let next = self.places.next(&next);
+        let held = self.cookies.read(&received.head.headers)?.challenge;
+        let wrong = if held.is_some() { Complaint::InvalidCode } else { Complaint::NoCode };
+        // People copy codes with spaces round and in them.
+        let code = Secret::new(code.chars().filter(|c| !c.is_whitespace()).collect());
+        let guess = Guess { handle: None, code, named: None, held, seen: received.seen() };
+        match self.sign_in.verify(guess, received.call.now).await {
+            Ok(issued) => {
+                let cookies = self.session_cookies(&issued)?;
+                let reply = reply::with_cookies(reply::see_other(next.location())?, cookies);
+                Ok(reply::with_cookies(reply, self.cookies.clear(Kind::Challenge)))
+            }
+            Err(GuessRefusal::Invalid) => self.show_verify(received, &next, Some(wrong)),
+            Err(GuessRefusal::TooMany(wait)) => self.show_verify(received, &next, Some(Complaint::TooManyAttempts(wait))),
+            Err(GuessRefusal::Limited { retry_after, .. }) => self.show_verify(received, &next, Some(Complaint::LimitReached(retry_after))),
+            Err(GuessRefusal::Outage(outage)) => Err(outage.into()),
+        }
+    }
+
+    /// The form, with what is wrong. After the right code the browser follows the redirect to `next`, so the policy of this
+    /// page names its origin.
+    fn show_verify(&self, received: &Received<'_>, next: &Next, complaint: Option<Complaint>) -> Result<Reply, No> {
+        let frame = self.pages.frame(Words::of(&received.head.headers));
+        let error = complaint.map(|complaint| complaint.text(frame.words));
+        let status = complaint.map_or(StatusCode::OK, |complaint| complaint.problem().status());
+        let (inbox, development) = (self.inbox.is_some(), self.pages.development);
+        let page = VerifyPage { frame, next, error: error.as_deref(), inbox, development };
+        let reply = self.pages.show(status, page.frame.words, &page, next.origin())?;
+        Ok(reply::with_wait(reply, complaint.and_then(Complaint::wait)))
+    }
+}

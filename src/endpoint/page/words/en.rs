@@ -1,0 +1,76 @@
+//! English.
+
+use super::{Text, Unit, Words};
+
+/// The words of the pages in English.
+pub(super) static WORDS: Words = Words {
+    lang: "en",
+    error: "Error",
+    sign_in: "Sign in",
+    address: "E-mail address",
+    address_hint: "We send you a code. You need no password.",
+    send_code: "Send code",
+    have_code: "I already have a code",
+    signed_in_as: "You are signed in as {who}.",
+    go_on: "Continue",
+    enter_code: "Enter the code",
+    code_sent: "If this address may sign in here, a code is on its way. It can take a minute; look in the spam folder too.",
+    code: "Code",
+    new_code: "Send a new code",
+    sign_out: "Sign out",
+    sign_out_hint: "To come back, you will need a new code.",
+    sign_out_everywhere: "Sign out on all devices",
+    signed_out: Text { heading: "You are signed out", sentence: "Close the window if others use this device too." },
+    sign_in_again: "Sign in again",
+    invalid_address: "This is not an e-mail address. Write it like name@example.com.",
+    channel_unavailable: "Codes cannot be sent to this kind of address here. Use an e-mail address.",
+    resend_too_soon: "A code for this address was sent a moment ago. Enter it, or ask again in {wait}.",
+    limit_reached: "Too many requests from here. Try again in {wait}.",
+    no_code: "In this browser no code is waited for, or it has expired. Ask for a new one.",
+    invalid_code: "This code is wrong, has expired or has been used. Check it, or ask for a new one.",
+    too_many_attempts: "Too many codes were tried. Try again in {wait}.",
+    bad_request: Text { heading: "This did not work", sentence: "The request could not be understood. Go back and try again." },
+    not_signed_in: Text { heading: "You are not signed in", sentence: "Sign in to go on." },
+    too_long_ago: Text { heading: "Please sign in again", sentence: "For this page your last sign-in is too long ago." },
+    second_factor: Text {
+        heading: "A second factor is needed",
+        sentence: "This page may only be seen after a sign-in with a second factor.",
+    },
+    forbidden: Text {
+        heading: "You may not go here",
+        sentence: "You are signed in, but your account is not allowed to see this page. If that is a mistake, ask who runs this site.",
+    },
+    cross_site: Text {
+        heading: "Stopped for your safety",
+        sentence: "Another site sent this request in your name, so it was not carried out.",
+    },
+    not_found: Text { heading: "There is nothing here", sentence: "The address is wrong, or the page has moved." },
+    unavailable: Text {
+        heading: "Out of order for a moment",
+        sentence: "We cannot check your sign-in right now. You are still signed in; try again shortly.",
+    },
+    upstream_failed: Text {
+        heading: "The app is not reachable",
+        sentence: "The app behind this address does not answer. You are still signed in; try again shortly.",
+    },
+    upstream_timeout: Text {
+        heading: "The app takes too long",
+        sentence: "The app behind this address did not answer in time. You are still signed in; try again shortly.",
+    },
+    internal: Text {
+        heading: "Something went wrong",
+        sentence: "The mistake is ours. If it stays, tell who runs this site the reference below.",
+    },
+    try_again: "Try again",
+    reference: "Reference",
+    inbox: "Inbox",
+    inbox_hint: "Development: codes arrive in the inbox.",
+    inbox_empty: "No codes have been sent yet.",
+    inbox_to: "To",
+    inbox_at: "Sent",
+    reload: "Reload",
+    development: "Development: every code is zeros.",
+    second: Unit { one: "second", many: "seconds" },
+    minute: Unit { one: "minute", many: "minutes" },
+    hour: Unit { one: "hour", many: "hours" },
+};

@@ -1,0 +1,306 @@
+//! The one place where an error becomes words: status, code, title and sentence (RFC 9457). `docs/errors.md` lists them.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::admission::Refusal;
+
+/// What we say when we do not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// A decision of the path that proxied requests take; our own endpoints share some of them.
+    Refused(Refusal),
+    /// The body is no JSON.
+    InvalidJson,
+    /// The body has another shape than the endpoint takes.
+    InvalidBody,
+    /// Neither an e-mail address nor a phone number.
+    InvalidAddress,
+    /// `scope` is none of `local`, `others`, `global`.
+    InvalidScope,
+    /// Codes are not sent this way here.
+    ChannelUnavailable,
+    /// Another content type than the endpoint takes.
+    UnsupportedMediaType,
+    /// The body is over 16 KiB.
+    BodyTooLarge,
+    /// Nothing of ours is there.
+    NotFound,
+    /// Unknown account, nothing pending, wrong, expired or spent: one answer.
+    InvalidCode,
+    /// No attempt is left.
+    TooManyAttempts,
+    /// The address was asked for a moment ago.
+    ResendTooSoon,
+    /// A limit per address or network is used up.
+    LimitReached,
+    /// The refresh token is missing, or not good any more.
+    InvalidRefresh,
+    /// Something that a decision needs could not be asked.
+    Unavailable,
+    /// The app could not be reached, or broke off.
+    UpstreamFailed,
+    /// The app did not answer in time.
+    UpstreamTimeout,
+    /// The head of the request took too long.
+    RequestTimeout,
+    /// The head of the request is too large.
+    HeadTooLarge,
+    /// The admin listener was asked under a name that is not its own.
+    Misdirected,
+    /// A mistake of ours.
+    Internal,
+}
+
+/// The body of `application/problem+json`.
+#[derive(Debug, Serialize)]
+pub struct Body<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+    code: &'static str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login_url: Option<&'a str>,
+}
+
+impl Problem {
+    /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
+    pub const ALL: [Self; 34] = [
+        Self::Refused(Refusal::Malformed),
+        Self::Refused(Refusal::AmbiguousPath),
+        Self::Refused(Refusal::RepeatedCookie),
+        Self::Refused(Refusal::ConflictingCredentials),
+        Self::InvalidJson,
+        Self::Refused(Refusal::Unauthenticated),
+        Self::Refused(Refusal::InvalidToken),
+        Self::Refused(Refusal::SessionEnded),
+        Self::Refused(Refusal::SecondFactorNeeded),
+        Self::Refused(Refusal::TooLongAgo(0)),
+        Self::InvalidCode,
+        Self::InvalidRefresh,
+        Self::Refused(Refusal::Forbidden),
+        Self::Refused(Refusal::CrossSite),
+        Self::Refused(Refusal::PreflightRefused),
+        Self::Refused(Refusal::NoRoute),
+        Self::NotFound,
+        Self::Refused(Refusal::MethodNotAllowed),
+        Self::RequestTimeout,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Misdirected,
+        Self::InvalidBody,
+        Self::InvalidAddress,
+        Self::InvalidScope,
+        Self::ChannelUnavailable,
+        Self::TooManyAttempts,
+        Self::ResendTooSoon,
+        Self::LimitReached,
+        Self::HeadTooLarge,
+        Self::Internal,
+        Self::UpstreamFailed,
+        Self::Unavailable,
+        Self::UpstreamTimeout,
+    ];
+
+    /// The stable word.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::InvalidJson => "invalid_json",
+            Self::InvalidBody => "invalid_body",
+            Self::InvalidAddress => "invalid_address",
+            Self::InvalidScope => "invalid_scope",
+            Self::ChannelUnavailable => "channel_unavailable",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::BodyTooLarge => "body_too_large",
+            Self::NotFound => "not_found",
+            Self::InvalidCode => "invalid_code",
+            Self::TooManyAttempts => "too_many_attempts",
+            Self::ResendTooSoon => "resend_too_soon",
+            Self::LimitReached => "limit_reached",
+            Self::InvalidRefresh => "invalid_refresh",
+            Self::Unavailable => "unavailable",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::UpstreamTimeout => "upstream_timeout",
+            Self::RequestTimeout => "request_timeout",
+            Self::HeadTooLarge => "head_too_large",
+            Self::Misdirected => "misdirected",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::Refused(refusal) => StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            Self::InvalidJson => StatusCode::BAD_REQUEST,
+            Self::InvalidBody | Self::InvalidAddress | Self::InvalidScope | Self::ChannelUnavailable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
+            Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A few words that are the same each time.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refused_title(refusal),
+            Self::InvalidJson => "Not JSON",
+            Self::InvalidBody => "Invalid body",
+            Self::InvalidAddress => "Invalid address",
+            Self::InvalidScope => "Invalid scope",
+            Self::ChannelUnavailable => "Channel unavailable",
+            Self::UnsupportedMediaType => "Unsupported content type",
+            Self::BodyTooLarge => "Body too large",
+            Self::NotFound => "Not found",
+            Self::InvalidCode => "Invalid code",
+            Self::TooManyAttempts => "Too many attempts",
+            Self::ResendTooSoon => "Asked too soon",
+            Self::LimitReached => "Limit reached",
+            Self::InvalidRefresh => "Session not renewable",
+            Self::Unavailable => "Temporarily unavailable",
+            Self::UpstreamFailed => "App not reachable",
+            Self::UpstreamTimeout => "App too slow",
+            Self::RequestTimeout => "Request too slow",
+            Self::HeadTooLarge => "Request head too large",
+            Self::Misdirected => "Misdirected request",
+            Self::Internal => "Internal error",
+        }
+    }
+
+    /// A sentence for who asked. It says nothing of internals.
+    pub const fn detail(self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refused_detail(refusal),
+            Self::InvalidJson => "The body is not well-formed JSON.",
+            Self::InvalidBody => "The body must have exactly the members that this endpoint takes, each once and of the right type.",
+            Self::InvalidAddress => "This is neither an e-mail address nor a phone number in international form.",
+            Self::InvalidScope => "The scope must be local, others or global.",
+            Self::ChannelUnavailable => "Codes cannot be sent this way here.",
+            Self::UnsupportedMediaType => "This endpoint takes another content type; the JSON endpoints take application/json.",
+            Self::BodyTooLarge => "The body is larger than 16 KiB.",
+            Self::NotFound => "There is nothing at this address.",
+            Self::InvalidCode => "The code is wrong, has expired or has been used. Ask for a new one.",
+            Self::TooManyAttempts => "Too many codes were tried. Wait as long as Retry-After says.",
+            Self::ResendTooSoon => "A code was asked for a moment ago. Wait as long as Retry-After says.",
+            Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",
+            Self::InvalidRefresh => "The session has ended or cannot be renewed. Sign in again.",
+            Self::Unavailable => "This cannot be decided at the moment. Try again shortly.",
+            Self::UpstreamFailed => "The app behind this address could not be reached or broke off its answer.",
+            Self::UpstreamTimeout => "The app behind this address did not answer in time.",
+            Self::RequestTimeout => "The request took too long to arrive.",
+            Self::HeadTooLarge => "The head of the request is larger than 32 KiB or has more than 100 fields.",
+            Self::Misdirected => "This listener does not answer under this host name.",
+            Self::Internal => "Something went wrong here. The request id helps the operator to find out what.",
+        }
+    }
+
+    /// The body of the reply, as JSON.
+    pub fn body<'a>(self, request_id: &'a str, login_url: Option<&'a str>) -> Body<'a> {
+        Body {
+            kind: format!("urn:doorward:error:{}", self.code()),
+            title: self.title(),
+            status: self.status().as_u16(),
+            detail: self.detail(),
+            code: self.code(),
+            request_id,
+            login_url,
+        }
+    }
+}
+
+const fn refused_title(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoRoute => "No such site",
+        Refusal::AmbiguousPath => "Ambiguous path",
+        Refusal::Malformed => "Bad request",
+        Refusal::RepeatedCookie => "Repeated cookie",
+        Refusal::ConflictingCredentials => "Conflicting credentials",
+        Refusal::Unauthenticated => "Not signed in",
+        Refusal::InvalidToken => "Invalid token",
+        Refusal::SessionEnded => "Session ended",
+        Refusal::SecondFactorNeeded => "Second factor needed",
+        Refusal::TooLongAgo(_) => "Recent sign-in needed",
+        Refusal::Forbidden => "Not allowed",
+        Refusal::CrossSite => "Cross-site request",
+        Refusal::MethodNotAllowed => "Method not allowed",
+        Refusal::PreflightRefused => "Preflight refused",
+    }
+}
+
+const fn refused_detail(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoRoute => "No app answers at this host and path.",
+        Refusal::AmbiguousPath => {
+            "The path can be read in more than one way. Write it without dot segments, doubled slashes or encoded separators."
+        }
+        Refusal::Malformed => "The request is malformed.",
+        Refusal::RepeatedCookie => "A cookie of the gateway is there twice. Delete the cookies of this site and sign in again.",
+        Refusal::ConflictingCredentials => "The credentials of this request name different sessions.",
+        Refusal::Unauthenticated => "Sign in to go on.",
+        Refusal::InvalidToken => "The token is not valid or has expired.",
+        Refusal::SessionEnded => "This session has ended. Sign in again.",
+        Refusal::SecondFactorNeeded => "This needs a sign-in with a second factor.",
+        Refusal::TooLongAgo(_) => "This needs a more recent sign-in. Sign in again.",
+        Refusal::Forbidden => "This account may not go here.",
+        Refusal::CrossSite => "This request comes from another site and was not carried out.",
+        Refusal::MethodNotAllowed => "This method is not allowed here.",
+        Refusal::PreflightRefused => "Preflight requests are not answered here.",
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `docs/errors.md` has to say: what stands before the table is its own.
+    fn table() -> String {
+        let rows =
+            Problem::ALL.iter().map(|it| format!("| {} | `{}` | {} | {} |\n", it.status().as_u16(), it.code(), it.title(), it.detail()));
+        rows.collect()
+    }
+
+    #[test]
+    fn the_document_lists_every_problem() {
+        let document = include_str!("../../docs/errors.md");
+        let listed: String = document.lines().filter(|line| line.contains(" | `")).map(|line| format!("{line}\n")).collect();
+        assert_eq!(listed, table(), "docs/errors.md should hold:\n{}", table());
+    }
+
+    #[test]
+    fn problems_are_listed_once_and_in_order_of_status() {
+        let mut keys: Vec<_> = Problem::ALL.iter().map(|it| (it.status().as_u16(), it.code(), it.title())).collect();
+        assert!(keys.is_sorted_by_key(|key| key.0));
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), Problem::ALL.len());
+    }
+
+    #[test]
+    fn a_body_has_the_members_of_the_contract() {
+        let body = serde_json::to_value(Problem::InvalidCode.body("r1", None)).unwrap();
+        let expected = serde_json::json!({
+            "type": "urn:doorward:error:invalid_code", "title": "Invalid code", "status": 401, "code": "invalid_code", "request_id": "r1",
+            "detail": "The code is wrong, has expired or has been used. Ask for a new one.",
+        });
+        assert_eq!(body, expected);
+    }
+}

@@ -1,0 +1,183 @@
+//! The reply to a request that does not get what it asked for. It fits the asker: a page for a person, `grpc-status` for
+//! gRPC, a problem in JSON for every other program.
+
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::admission::{Challenge, Refusal};
+use crate::cookie::Kind;
+use crate::endpoint::asker::Asker;
+use crate::endpoint::page::Words;
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::{Endpoints, Next};
+use crate::outage::Outage;
+
+/// What became of an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upstream {
+    /// It could not be reached, or broke off: 502.
+    Failed,
+    /// It did not answer in time: 504.
+    TimedOut,
+}
+
+impl Endpoints {
+    /// The reply to a proxied request that is not let in; `challenge` is the route's way of asking for credentials.
+    ///
+    /// A person who is not signed in is sent to sign in and then on to where they were going. The cookies of a session that
+    /// has ended are cleared, unless a bearer token beside them was what ended.
+    pub fn refused(&self, refusal: Refusal, challenge: Challenge, head: &Parts, request_id: &str) -> Reply {
+        let mut reply = match (Asker::of(&head.headers), signs_in(refusal)) {
+            (Asker::Navigation, true) => self.to_login(head),
+            (asker, _) => self.said(&with_challenges(refusal, challenge), asker, head, request_id),
+        };
+        if refusal == Refusal::SessionEnded && !head.headers.contains_key(http::header::AUTHORIZATION) {
+            reply = reply::with_cookies(reply, self.cleared([Kind::Access, Kind::Refresh]));
+        }
+        reply::finish(reply, request_id)
+    }
+
+    /// The reply to a request that could not be decided: 503 with `Retry-After`, cookies untouched.
+    pub fn outage(&self, outage: Outage, head: &Parts, request_id: &str) -> Reply {
+        reply::finish(self.said(&No::from(outage), Asker::of(&head.headers), head, request_id), request_id)
+    }
+
+    /// The reply when the app gave none.
+    pub fn upstream_failed(&self, upstream: Upstream, head: &Parts, request_id: &str) -> Reply {
+        let problem = match upstream {
+            Upstream::Failed => Problem::UpstreamFailed,
+            Upstream::TimedOut => Problem::UpstreamTimeout,
+        };
+        self.problem(problem, head, request_id)
+    }
+
+    /// The reply that says any problem.
+    pub fn problem(&self, problem: Problem, head: &Parts, request_id: &str) -> Reply {
+        reply::finish(self.said(&No::from(problem), Asker::of(&head.headers), head, request_id), request_id)
+    }
+
+    /// Words that fit the asker.
+    pub(super) fn said(&self, no: &No, asker: Asker, head: &Parts, request_id: &str) -> Reply {
+        let mut reply = match asker {
+            Asker::Navigation => self.page(no.problem, head, request_id),
+            Asker::Grpc => grpc(no.problem),
+            Asker::Program => self.json(no.problem, request_id),
+        };
+        for (name, value) in no.headers.iter().filter(|(name, value)| fits(asker, name, value)) {
+            reply.headers_mut().append(name, value.clone());
+        }
+        reply
+    }
+
+    fn page(&self, problem: Problem, head: &Parts, request_id: &str) -> Reply {
+        let page = self.pages.message(problem, Words::of(&head.headers), &self.going(head), request_id);
+        page.unwrap_or_else(|_| self.json(problem, request_id))
+    }
+
+    fn json(&self, problem: Problem, request_id: &str) -> Reply {
+        let login_url = format!("{}/login", self.table.prefix());
+        let login_url = (problem.status() == StatusCode::UNAUTHORIZED).then_some(login_url.as_str());
+        reply::problem(problem, request_id, login_url)
+    }
+
+    /// 302 to the sign-in page of this host.
+    fn to_login(&self, head: &Parts) -> Reply {
+        let mut reply = reply::empty(StatusCode::FOUND);
+        let location = format!("{}/login?next={}", self.table.prefix(), self.going(head).encoded());
+        if let Ok(location) = HeaderValue::try_from(location) {
+            reply.headers_mut().insert(LOCATION, location);
+        }
+        reply
+    }
+
+    /// Where the person was going; the start page where going there again would do something else.
+    fn going(&self, head: &Parts) -> Next {
+        match head.uri.path_and_query() {
+            Some(path) if head.method == Method::GET || head.method == Method::HEAD => self.places.next(path.as_str()),
+            Some(_) | None => Next::default(),
+        }
+    }
+}
+
+/// A refusal with the headers that belong to it.
+fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
+    let mut no = No::from(refusal);
+    if let Some(bearer) = bearer(refusal) {
+        no = no.with(WWW_AUTHENTICATE, bearer);
+    }
+    if challenge == Challenge::Basic && refusal.status() == 401 {
+        no = no.with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"doorward\", charset=\"UTF-8\""));
+    }
+    no
+}
+
+/// Does signing in help?
+const fn signs_in(refusal: Refusal) -> bool {
+    match refusal {
+        Refusal::Unauthenticated | Refusal::InvalidToken | Refusal::SessionEnded => true,
+        Refusal::NoRoute
+        | Refusal::AmbiguousPath
+        | Refusal::Malformed
+        | Refusal::RepeatedCookie
+        | Refusal::ConflictingCredentials
+        | Refusal::SecondFactorNeeded
+        | Refusal::TooLongAgo(_)
+        | Refusal::Forbidden
+        | Refusal::CrossSite
+        | Refusal::MethodNotAllowed
+        | Refusal::PreflightRefused => false,
+    }
+}
+
+/// RFC 6750 §3: no error code where nothing was presented. RFC 9470 §3: what kind of sign-in is missing.
+fn bearer(refusal: Refusal) -> Option<HeaderValue> {
+    let error = match refusal {
+        Refusal::Unauthenticated => String::new(),
+        Refusal::InvalidToken | Refusal::SessionEnded => ", error=\"invalid_token\"".to_owned(),
+        Refusal::SecondFactorNeeded => ", error=\"insufficient_user_authentication\", acr_values=\"two_factor\"".to_owned(),
+        Refusal::TooLongAgo(seconds) => format!(", error=\"insufficient_user_authentication\", max_age=\"{seconds}\""),
+        Refusal::Forbidden => ", error=\"insufficient_scope\"".to_owned(),
+        Refusal::NoRoute
+        | Refusal::AmbiguousPath
+        | Refusal::Malformed
+        | Refusal::RepeatedCookie
+        | Refusal::ConflictingCredentials
+        | Refusal::CrossSite
+        | Refusal::MethodNotAllowed
+        | Refusal::PreflightRefused => return None,
+    };
+    HeaderValue::try_from(format!("Bearer realm=\"doorward\"{error}")).ok()
+}
+
+/// A browser that shows a page would open its own window at `Basic`; gRPC has no place for most headers.
+fn fits(asker: Asker, name: &HeaderName, value: &HeaderValue) -> bool {
+    match asker {
+        Asker::Program => true,
+        Asker::Navigation => name != WWW_AUTHENTICATE || !value.as_bytes().starts_with(b"Basic"),
+        Asker::Grpc => name == RETRY_AFTER || name == SET_COOKIE,
+    }
+}
+
+/// A reply of gRPC that is nothing but its trailers, sent in the head.
+fn grpc(problem: Problem) -> Reply {
+    let status = match problem.status() {
+        StatusCode::UNAUTHORIZED => 16,
+        StatusCode::FORBIDDEN => 7,
+        StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => 12,
+        StatusCode::TOO_MANY_REQUESTS => 8,
+        StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT => 14,
+        _ => 13,
+    };
+    let mut reply = reply::empty(StatusCode::OK);
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from(status));
+    let message = utf8_percent_encode(problem.detail(), NON_ALPHANUMERIC).to_string().replace("%20", " ");
+    if let Ok(message) = HeaderValue::try_from(message) {
+        headers.insert("grpc-message", message);
+    }
+    reply
+}

@@ -1,0 +1,99 @@
+//! Signing in by JSON: one file per step.
+
+mod ask;
+mod guess;
+mod logout;
+mod refresh;
+mod sessions;
+
+use std::time::Duration;
+
+use http::HeaderValue;
+use serde::Serialize;
+
+use crate::admission::Refusal;
+use crate::cookie::{Kind, Repeated};
+use crate::endpoint::call::Received;
+use crate::endpoint::page::Words;
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::No;
+use crate::endpoint::{Endpoints, Presented};
+use crate::secret::Secret;
+use crate::token::{Claims, Issued};
+
+/// What `verify-otp` and `refresh` answer (RFC 6749 §5.1).
+#[derive(Serialize)]
+struct Tokens<'a> {
+    access_token: &'a str,
+    token_type: &'static str,
+    expires_in: u64,
+}
+
+impl<'a> From<&'a Issued> for Tokens<'a> {
+    fn from(issued: &'a Issued) -> Self {
+        Self { access_token: issued.access.expose(), token_type: "bearer", expires_in: issued.access_lifetime.as_secs() }
+    }
+}
+
+/// A sentence for who reads the reply.
+#[derive(Serialize)]
+struct Said {
+    message: &'static str,
+}
+
+impl Endpoints {
+    /// A cookie that is set.
+    pub(super) fn cookie(&self, kind: Kind, value: &Secret<String>, life: Duration) -> Result<HeaderValue, No> {
+        self.cookies.set(kind, value, life).ok_or_else(|| No::from(Problem::Internal))
+    }
+
+    /// The cookies of a session.
+    pub(super) fn session_cookies(&self, issued: &Issued) -> Result<[HeaderValue; 2], No> {
+        let access = self.cookie(Kind::Access, &issued.access, issued.access_lifetime)?;
+        let refresh = self.cookie(Kind::Refresh, &issued.refresh, issued.refresh_lifetime)?;
+        Ok([access, refresh])
+    }
+
+    /// The `Set-Cookie` values that clear these.
+    pub(super) fn cleared<const N: usize>(&self, kinds: [Kind; N]) -> impl Iterator<Item = HeaderValue> {
+        kinds.into_iter().filter_map(|kind| self.cookies.clear(kind))
+    }
+
+    /// Everything of ours that the request carries: the bearer token first, then the cookies.
+    fn presented(&self, received: &Received<'_>) -> Result<Presented, No> {
+        let carried = self.cookies.read(&received.head.headers)?;
+        let access = received.bearer()?.into_iter().chain(carried.access).collect();
+        Ok(Presented { access, refresh: carried.refresh })
+    }
+
+    /// Who is signed in; the bearer token counts before the cookie.
+    ///
+    /// # Errors
+    /// 401 when nobody is; 400 when the two are of different sessions.
+    async fn signed_in(&self, received: &Received<'_>) -> Result<Claims, No> {
+        let mut found: Option<Claims> = None;
+        for token in self.presented(received)?.access {
+            let presented = Presented { access: vec![token], refresh: None };
+            match (self.sign_in.current(&presented, received.call.now).await?, &found) {
+                (Some(other), Some(first)) if other.sid != first.sid => return Err(Refusal::ConflictingCredentials.into()),
+                (Some(claims), None) => found = Some(claims),
+                // A token of ours that fails is refused: the cookie beside it is not tried.
+                (None, None) => break,
+                (_, Some(_)) => {}
+            }
+        }
+        found.ok_or_else(|| Refusal::Unauthenticated.into())
+    }
+
+    /// "You are signed in as …", for pages. They only greet: when it cannot be found out, they do not.
+    pub(super) async fn greeting(&self, received: &Received<'_>) -> Option<String> {
+        let claims = self.signed_in(received).await.ok()?;
+        Some(Words::of(&received.head.headers).signed_in_as.replace("{who}", claims.user()))
+    }
+}
+
+impl From<Repeated> for Problem {
+    fn from(Repeated: Repeated) -> Self {
+        Self::Refused(Refusal::RepeatedCookie)
+    }
+}

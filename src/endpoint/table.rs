@@ -1,0 +1,159 @@
+//! The table of our endpoints: what stands where, and which methods it takes.
+
+use http::Method;
+use http::header::ALLOW;
+use matchit::Router;
+
+use crate::admission::Refusal;
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::No;
+
+/// One endpoint with one method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    Register,
+    RequestOtp,
+    VerifyOtp,
+    Refresh,
+    Logout,
+    Session,
+    Sessions,
+    EndSession,
+    Jwks,
+    LoginPage,
+    LoginForm,
+    VerifyPage,
+    VerifyForm,
+    LogoutPage,
+    Inbox,
+}
+
+/// Paths under the prefix, as `matchit` writes them, with their methods.
+const PATHS: [(&str, &[(Method, Endpoint)]); 11] = [
+    ("/register", &[(Method::POST, Endpoint::Register)]),
+    ("/request-otp", &[(Method::POST, Endpoint::RequestOtp)]),
+    ("/verify-otp", &[(Method::POST, Endpoint::VerifyOtp)]),
+    ("/refresh", &[(Method::POST, Endpoint::Refresh)]),
+    ("/logout", &[(Method::GET, Endpoint::LogoutPage), (Method::POST, Endpoint::Logout)]),
+    ("/session", &[(Method::GET, Endpoint::Session)]),
+    ("/sessions", &[(Method::GET, Endpoint::Sessions)]),
+    ("/sessions/{id}", &[(Method::DELETE, Endpoint::EndSession)]),
+    ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
+    ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
+    ("/verify", &[(Method::GET, Endpoint::VerifyPage), (Method::POST, Endpoint::VerifyForm)]),
+];
+
+/// The inbox of the demo.
+const INBOX: (&str, &[(Method, Endpoint)]) = ("/dev/inbox", &[(Method::GET, Endpoint::Inbox)]);
+
+/// What a path and a method lead to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found<'a> {
+    pub(super) endpoint: Endpoint,
+    /// The last segment, where the path has a place for one.
+    pub(super) id: Option<&'a str>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    prefix: String,
+    router: Router<&'static [(Method, Endpoint)]>,
+}
+
+impl Table {
+    /// With all paths under `prefix`; the inbox only where there is one.
+    pub(super) fn new(prefix: &str, inbox: bool) -> Result<Self, matchit::InsertError> {
+        let mut router = Router::new();
+        for (path, methods) in PATHS.into_iter().chain(inbox.then_some(INBOX)) {
+            router.insert(path, methods)?;
+        }
+        Ok(Self { prefix: prefix.trim_end_matches('/').to_owned(), router })
+    }
+
+    /// The prefix, without a slash at its end.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The rest of a path under the prefix; none for a path elsewhere. By whole segments.
+    pub(super) fn under<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.prefix.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// What stands there. HEAD is GET, without its body.
+    ///
+    /// # Errors
+    /// 404 for an unknown path; 405 with `Allow` for another method.
+    pub(super) fn find<'a>(&self, method: &Method, path: &'a str) -> Result<Found<'a>, No> {
+        let rest = self.under(path).ok_or_else(|| No::from(Problem::NotFound))?;
+        let found = self.router.at(rest).map_err(|_| No::from(Problem::NotFound))?;
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let endpoint = found.value.iter().find(|(method, _)| method == wanted).map(|(_, endpoint)| *endpoint);
+        let endpoint = endpoint.ok_or_else(|| not_allowed(found.value))?;
+        Ok(Found { endpoint, id: found.params.get("id") })
+    }
+}
+
+fn not_allowed(methods: &[(Method, Endpoint)]) -> No {
+    let mut names: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
+    if names.contains(&"GET") {
+        names.push("HEAD");
+    }
+    let no = No::from(Refusal::MethodNotAllowed);
+    match http::HeaderValue::try_from(names.join(", ")) {
+        Ok(allow) => no.with(ALLOW, allow),
+        Err(_) => no,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lead_to_endpoints() {
+        let table = Table::new("/auth/", false).unwrap();
+        assert_eq!(table.find(&Method::POST, "/auth/refresh").unwrap().endpoint, Endpoint::Refresh);
+        assert_eq!(table.find(&Method::HEAD, "/auth/login").unwrap().endpoint, Endpoint::LoginPage);
+        let found = table.find(&Method::DELETE, "/auth/sessions/abc").unwrap();
+        assert_eq!(found, Found { endpoint: Endpoint::EndSession, id: Some("abc") });
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_found() {
+        let table = Table::new("/auth", false).unwrap();
+        let paths = [
+            "",
+            "/",
+            "/auth",
+            "/auth/",
+            "/auth/x",
+            "/auth/login/",
+            "/authx/login",
+            "/AUTH/login",
+            "/auth//login",
+            "/auth/dev/inbox",
+            "/auth/sessions/",
+            "/auth/sessions/a/b",
+        ];
+        for path in paths {
+            assert_eq!(table.find(&Method::GET, path).unwrap_err().problem, Problem::NotFound, "{path}");
+        }
+        assert!(Table::new("/auth", true).unwrap().find(&Method::GET, "/auth/dev/inbox").is_ok());
+    }
+
+    #[test]
+    fn another_method_is_told_which_are_allowed() {
+        let table = Table::new("/auth", false).unwrap();
+        for (method, path, allow) in [
+            (Method::GET, "/auth/refresh", "POST"),
+            (Method::PUT, "/auth/logout", "GET, POST, HEAD"),
+            (Method::OPTIONS, "/auth/sessions/x", "DELETE"),
+        ] {
+            let no = table.find(&method, path).unwrap_err();
+            assert_eq!(no.problem, Problem::Refused(Refusal::MethodNotAllowed));
+            assert_eq!(no.headers, [(ALLOW, http::HeaderValue::from_static(allow))]);
+        }
+    }
+}
