@@ -36,9 +36,9 @@ use std::time::Instant;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
+use crate::revocation::Revocations;
 use crate::revocation::index::{Answer, Source};
 use crate::revocation::ledger::{Ids, Ledger};
-use crate::revocation::{Known, Revocations};
 
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,14 @@ pub enum Standing {
     Revoked,
 }
 
+/// What the index knows.
+enum Word {
+    /// It can be believed.
+    Sure(Standing),
+    /// It has none of the ids, with its marker here, and cannot be believed before the ledger was asked.
+    Unsure(Option<i64>),
+}
+
 impl Revocations {
     /// Is one of these revoked at `now`?
     ///
@@ -56,23 +64,27 @@ impl Revocations {
     /// An [`Outage`] when neither the index nor the ledger can say.
     pub async fn ask(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
         let (standing, source) = match self.ask_index(ids, now).await {
-            Some(standing) => (standing, self.parts.index.source()),
-            None => (self.ask_ledger(ids, now).await?, Source::Ledger),
+            Word::Sure(standing) => (standing, self.parts.index.source()),
+            Word::Unsure(marker) => match self.ask_ledger(ids, now).await {
+                Ok(standing) => (standing, Source::Ledger),
+                Err(_) if self.suffices(marker) => (Standing::Good, self.parts.index.source()),
+                Err(outage) => return Err(outage),
+            },
         };
         self.parts.observer.checked(source);
         Ok(standing)
     }
 
-    /// `None` when the index cannot be asked, or its "no" not be believed.
-    async fn ask_index(&self, ids: Ids<'_>, now: Timestamp) -> Option<Standing> {
+    async fn ask_index(&self, ids: Ids<'_>, now: Timestamp) -> Word {
         let known = self.known.keep();
-        let ledger = known.head.as_ref()?.ledger.as_str();
-        match self.parts.index.ask(ids, ledger, now).await {
-            Ok(Answer::Revoked) => Some(Standing::Revoked),
-            Ok(Answer::Clear(marker)) => self.believes(ledger, marker).then_some(Standing::Good),
+        let Some(head) = &known.head else { return Word::Unsure(None) };
+        match self.parts.index.ask(ids, &head.ledger, now).await {
+            Ok(Answer::Revoked) => Word::Sure(Standing::Revoked),
+            Ok(Answer::Clear(marker)) if self.believes(&head.ledger, marker) => Word::Sure(Standing::Good),
+            Ok(Answer::Clear(marker)) => Word::Unsure(marker),
             Err(outage) => {
                 tracing::debug!("The index was not asked: {outage}.");
-                None
+                Word::Unsure(None)
             }
         }
     }
@@ -82,12 +94,17 @@ impl Revocations {
         if let Some(marker) = marker {
             self.known.raise(ledger, marker);
         }
-        let covers = |known: &Known| known.covers(marker, self.parts.index.feed(), Instant::now(), self.parts.pace.bound);
-        let covered = covers(&self.known.look());
-        if !covered {
+        let known = self.known.look();
+        let is_covered = known.covers(marker, self.parts.index.feed(), Instant::now(), self.parts.pace.bound);
+        if !is_covered {
             self.wake.notify_one();
         }
-        covered
+        is_covered
+    }
+
+    /// The database is out, so nobody can commit: is the last known head enough?
+    fn suffices(&self, marker: Option<i64>) -> bool {
+        self.known.look().covers_without_database(marker, self.parts.index.feed())
     }
 
     /// In the runtime of its connections, so that a client that hangs up does not cancel a query half-way.

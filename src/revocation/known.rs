@@ -24,18 +24,25 @@ pub struct Known {
 impl Known {
     /// May "no" be believed of an index whose marker of our ledger stands at `marker`?
     pub fn covers(&self, marker: Option<i64>, feed: Feed, now: Instant, bound: Duration) -> bool {
-        let (Some(head), Some(marker)) = (&self.head, marker) else { return false };
-        marker >= head.number && self.vouches_for(feed, now, bound)
+        let Some(polled) = self.polled else { return false };
+        let is_fresh = now.saturating_duration_since(polled) < bound;
+        match feed {
+            Feed::Own => is_fresh && self.reaches(marker),
+            Feed::Shared { since } if is_fresh && polled >= since => self.reaches(marker),
+            Feed::Shared { .. } => self.out && self.covers_without_database(marker, feed),
+        }
     }
 
-    /// Is the newest head new enough to measure this index by?
-    fn vouches_for(&self, feed: Feed, now: Instant, bound: Duration) -> bool {
-        let Some(polled) = self.polled else { return false };
-        let fresh = now.saturating_duration_since(polled) < bound;
+    /// The same where the database has just been asked in vain.
+    pub fn covers_without_database(&self, marker: Option<i64>, feed: Feed) -> bool {
         match feed {
-            Feed::Own => fresh,
-            Feed::Shared { since } => self.out || (fresh && polled >= since),
+            Feed::Own => false,
+            Feed::Shared { .. } => self.reaches(marker),
         }
+    }
+
+    fn reaches(&self, marker: Option<i64>) -> bool {
+        self.head.as_ref().is_some_and(|head| marker >= Some(head.number))
     }
 
     /// Was the last poll in vain?
@@ -156,6 +163,7 @@ mod tests {
         let out = Known { out: true, ..polled(5, began) };
         assert!(out.covers(Some(5), shared, began + BOUND, BOUND));
         assert!(!out.covers(Some(4), shared, began + BOUND, BOUND));
+        assert!(!polled(5, began).covers_without_database(Some(5), Feed::Own));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 pub use check::Standing;
 pub use index::{Answer, Feed, Index, Lines, Source};
-use known::{Knowledge, Known};
+use known::Knowledge;
 pub use ledger::{Act, Entry, Head, Ids, Ledger, Subject};
 pub use watch::Watch;
 

@@ -13,5 +13,6 @@
 
 mod architecture;
 mod config;
+mod revocation;
 mod smoke_support;
 mod support;

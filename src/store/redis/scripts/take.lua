@@ -8,7 +8,10 @@ if ends <= now then
   ends, used = now + window, 0
 end
 -- A clock that was set back, or a window that was made shorter, must not keep anybody waiting for longer than a window.
-ends = math.min(ends, now + window)
+if ends > now + window then
+  ends = now + window
+  redis.call('SET', KEYS[1], string.format('%.0f:%d', ends, used), 'PX', math.max(1, window))
+end
 if used >= count then
   return {0, ends - now}
 end

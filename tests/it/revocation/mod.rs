@@ -1,0 +1,11 @@
+//! Revocation and limits: what the ports promise, on each implementation; what nodes see of one another; what happens when
+//! Redis or the database is gone.
+
+mod book;
+mod database_gone;
+mod index;
+mod limits;
+mod load;
+mod node;
+mod nodes;
+mod redis_gone;

@@ -1,0 +1,175 @@
+//! A node: what one process has of revocation, on a runtime of its own as in the program.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use doorward::clock::{Clock, SystemClock, Timestamp};
+use doorward::id::{AccountId, SessionId, TokenId};
+use doorward::outage::Outage;
+use doorward::revocation::{Act, Entry, Ids, Index, Ledger, Observer, Pace, Parts, Revocations, Source, Standing, Watch};
+use doorward::secret::Secret;
+use doorward::store::memory::MemoryIndex;
+use doorward::store::redis::{Prober, Redis, RedisIndex};
+use doorward::store::{Check, RedisSettings};
+use tokio::runtime::Runtime;
+
+use crate::support::wait;
+
+/// What must be true soon is true within this.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// The contract's bound for what other nodes learn.
+pub const BOUND: Duration = Duration::from_secs(1);
+
+pub const HOUR: Duration = Duration::from_hours(1);
+
+/// Counts who answered.
+#[derive(Debug, Default)]
+pub struct Tally([AtomicU64; 3]);
+
+impl Tally {
+    pub fn of(&self, source: Source) -> u64 {
+        self.slot(source).load(Ordering::SeqCst)
+    }
+
+    fn slot(&self, source: Source) -> &AtomicU64 {
+        match source {
+            Source::Redis => &self.0[0],
+            Source::Memory => &self.0[1],
+            Source::Ledger => &self.0[2],
+        }
+    }
+}
+
+impl Observer for Tally {
+    fn checked(&self, source: Source) {
+        self.slot(source).fetch_add(1, Ordering::SeqCst);
+    }
+    fn revoked(&self, _: &'static str) {}
+    fn lag(&self, _: Duration) {}
+}
+
+/// One node. Dropping it ends its tasks and its runtime.
+pub struct Node {
+    pub revocations: Arc<Revocations>,
+    pub tally: Arc<Tally>,
+    pub redis: Option<Arc<Redis>>,
+    _watch: Watch,
+    _prober: Option<Prober>,
+    slow: Option<Runtime>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // A test may drop it inside another runtime, where waiting is forbidden.
+        if let Some(slow) = self.slow.take() {
+            slow.shutdown_background();
+        }
+    }
+}
+
+impl Node {
+    /// Without Redis.
+    pub fn alone(ledger: Arc<dyn Ledger>) -> Self {
+        Self::with(Arc::new(MemoryIndex::new()), None, ledger)
+    }
+
+    /// With the Redis at this URL, whether it is there or not.
+    pub fn with_redis(url: &str, ledger: Arc<dyn Ledger>) -> Self {
+        Self::with_settings(&settings(url), ledger)
+    }
+
+    pub fn with_settings(settings: &RedisSettings, ledger: Arc<dyn Ledger>) -> Self {
+        let redis = Redis::new(settings).unwrap();
+        Self::with(Arc::new(RedisIndex::new(Arc::clone(&redis))), Some(redis), ledger)
+    }
+
+    fn with(index: Arc<dyn Index>, redis: Option<Arc<Redis>>, ledger: Arc<dyn Ledger>) -> Self {
+        let slow = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let tally = Arc::new(Tally::default());
+        let observer: Arc<dyn Observer> = tally.clone();
+        let parts = Parts { index, ledger, observer, keep: HOUR, pace: Pace::default(), slow: slow.handle().clone() };
+        let revocations = Revocations::new(parts);
+        let watch = revocations.watch(Arc::new(SystemClock));
+        let prober = redis.as_ref().map(|redis| Prober::start(redis, slow.handle()));
+        Self { revocations, tally, redis, _watch: watch, _prober: prober, slow: Some(slow) }
+    }
+
+    /// Waits until questions are answered by the index.
+    pub async fn settled(self) -> Self {
+        let source = if self.redis.is_some() { Source::Redis } else { Source::Memory };
+        self.until_answered_by(source).await;
+        self
+    }
+
+    /// Waits until a question was answered by this one.
+    pub async fn until_answered_by(&self, source: Source) {
+        let stranger = Person::new("stranger");
+        wait::until_async(&format!("an answer of {source:?}"), SOON, async || {
+            let before = self.tally.of(source);
+            drop(self.ask(&stranger).await);
+            (self.tally.of(source) > before).then_some(())
+        })
+        .await;
+    }
+
+    pub async fn ask(&self, person: &Person) -> Result<Standing, Outage> {
+        self.revocations.ask(person.ids(), SystemClock.now()).await
+    }
+
+    pub async fn revoke(&self, act: Act) -> Result<Vec<Entry>, Outage> {
+        self.revocations.revoke(act, "test", SystemClock.now()).await
+    }
+
+    /// Ends the session of this person.
+    pub async fn end(&self, person: &Person) -> Vec<Entry> {
+        self.revoke(Act::Session(person.session.clone())).await.unwrap()
+    }
+}
+
+pub fn settings(url: &str) -> RedisSettings {
+    RedisSettings {
+        url: Secret::new(url.to_owned()),
+        password: None,
+        password_file: None,
+        timeout: Duration::from_millis(100),
+        check: Check::Strict,
+        prefix: "doorward".to_owned(),
+    }
+}
+
+/// A Redis that was found whole, and its prober in the runtime of the test.
+pub async fn whole(url: &str) -> (Arc<Redis>, Prober) {
+    let redis = Redis::new(&settings(url)).unwrap();
+    let prober = Prober::start(&redis, &tokio::runtime::Handle::current());
+    wait::until_async("Redis to be whole", SOON, async || redis.is_whole().then_some(())).await;
+    (redis, prober)
+}
+
+/// Somebody with a token.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub token: TokenId,
+    pub session: SessionId,
+    pub account: AccountId,
+    pub issued_at: i64,
+}
+
+impl Person {
+    pub fn new(name: &str) -> Self {
+        Self {
+            token: TokenId::new(format!("{name}-token")),
+            session: SessionId::new(format!("{name}-session")),
+            account: AccountId::new(format!("{name}-account")),
+            issued_at: SystemClock.now().as_secs(),
+        }
+    }
+
+    pub fn ids(&self) -> Ids<'_> {
+        Ids { token: &self.token, session: &self.session, account: &self.account, issued_at: self.issued_at }
+    }
+}
+
+/// A point in time that is not now.
+pub const T: Timestamp = Timestamp::from_secs(1_800_000_000);

@@ -1,0 +1,175 @@
+//! What nodes see of one another.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use doorward::revocation::{Act, Ledger, Source, Standing};
+
+use super::book::Book;
+use super::node::{BOUND, Node, Person, SOON};
+use crate::support::redis::Redis;
+use crate::support::{ports, wait};
+
+fn book() -> (Arc<Book>, Arc<dyn Ledger>) {
+    let book = Arc::new(Book::default());
+    (Arc::clone(&book), book)
+}
+
+/// Where nothing listens.
+fn nowhere() -> String {
+    format!("redis://127.0.0.1:{}", ports::free())
+}
+
+#[tokio::test]
+async fn what_is_revoked_on_one_node_is_refused_on_another_at_the_next_question() {
+    let server = Redis::start();
+    let (_, ledger) = book();
+    let first = Node::with_redis(&server.url(), Arc::clone(&ledger)).settled().await;
+    let second = Node::with_redis(&server.url(), ledger).settled().await;
+
+    for number in 0..100 {
+        let person = Person::new(&format!("p{number}"));
+        assert_eq!(second.ask(&person).await.unwrap(), Standing::Good);
+
+        first.end(&person).await;
+
+        assert_eq!(second.ask(&person).await.unwrap(), Standing::Revoked);
+        assert_eq!(first.ask(&person).await.unwrap(), Standing::Revoked);
+    }
+    assert!(second.tally.of(Source::Redis) > 150, "{:?}", second.tally);
+}
+
+#[tokio::test]
+async fn it_is_refused_there_also_when_the_node_that_revoked_cannot_reach_redis() {
+    let server = Redis::start();
+    let (_, ledger) = book();
+    let cut_off = Node::with_redis(&nowhere(), Arc::clone(&ledger));
+    let other = Node::with_redis(&server.url(), ledger).settled().await;
+    let person = Person::new("a");
+    assert_eq!(other.ask(&person).await.unwrap(), Standing::Good);
+
+    let began = Instant::now();
+    cut_off.end(&person).await;
+    let took = began.elapsed();
+
+    assert_eq!(other.ask(&person).await.unwrap(), Standing::Revoked);
+    assert!(took < BOUND * 2, "{took:?}");
+    assert_eq!(cut_off.ask(&person).await.unwrap(), Standing::Revoked);
+}
+
+#[tokio::test]
+async fn it_is_refused_there_also_when_the_request_is_repeated_by_a_client_that_did_not_wait() {
+    let server = Redis::start();
+    let (_, ledger) = book();
+    let cut_off = Node::with_redis(&nowhere(), Arc::clone(&ledger));
+    let other = Node::with_redis(&server.url(), ledger).settled().await;
+    let person = Person::new("a");
+    let hung_up = tokio::time::timeout(BOUND / 10, cut_off.end(&person)).await;
+    assert!(hung_up.is_err());
+
+    assert_eq!(cut_off.end(&person).await, []);
+
+    assert_eq!(other.ask(&person).await.unwrap(), Standing::Revoked);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_cannot_cancel_a_revocation() {
+    let server = Redis::start();
+    let (_, ledger) = book();
+    let node = Node::with_redis(&server.url(), ledger).settled().await;
+    let person = Person::new("a");
+
+    drop(tokio::time::timeout(std::time::Duration::ZERO, node.end(&person)).await);
+
+    wait::until_async("the revocation", SOON, async || (node.ask(&person).await.unwrap() == Standing::Revoked).then_some(())).await;
+}
+
+#[tokio::test]
+async fn without_redis_a_node_refuses_at_once_what_it_revoked_itself() {
+    let (_, ledger) = book();
+    let node = Node::alone(ledger).settled().await;
+    for number in 0..100 {
+        let person = Person::new(&format!("p{number}"));
+        assert_eq!(node.ask(&person).await.unwrap(), Standing::Good);
+        node.end(&person).await;
+        assert_eq!(node.ask(&person).await.unwrap(), Standing::Revoked);
+    }
+    assert!(node.tally.of(Source::Memory) > 150, "{:?}", node.tally);
+}
+
+#[tokio::test]
+async fn without_redis_another_node_refuses_within_a_second() {
+    let (_, ledger) = book();
+    let first = Node::alone(Arc::clone(&ledger)).settled().await;
+    let second = Node::alone(ledger).settled().await;
+    let person = Person::new("a");
+
+    first.end(&person).await;
+    let began = Instant::now();
+
+    wait::until_async("the other node", SOON, async || (second.ask(&person).await.unwrap() == Standing::Revoked).then_some(())).await;
+    assert!(began.elapsed() < BOUND, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_node_that_starts_knows_what_was_revoked_before() {
+    let (_, ledger) = book();
+    let person = Person::new("a");
+    let first = Node::alone(Arc::clone(&ledger)).settled().await;
+    first.end(&person).await;
+    drop(first);
+
+    let second = Node::alone(ledger);
+
+    assert_eq!(second.ask(&person).await.unwrap(), Standing::Revoked);
+    second.until_answered_by(Source::Memory).await;
+    assert_eq!(second.ask(&person).await.unwrap(), Standing::Revoked);
+}
+
+#[tokio::test]
+async fn all_of_an_account_and_one_token_are_refused_too() {
+    let server = Redis::start();
+    let (_, ledger) = book();
+    let node = Node::with_redis(&server.url(), ledger).settled().await;
+    let (account, token) = (Person { issued_at: 1, ..Person::new("a") }, Person::new("b"));
+
+    node.revoke(Act::Disable(account.account.clone())).await.unwrap();
+    node.revoke(Act::Token(token.token.clone())).await.unwrap();
+
+    for person in [account, token] {
+        assert_eq!(node.ask(&person).await.unwrap(), Standing::Revoked);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_revoke_at_once_leave_an_index_that_is_believed_again() {
+    let server = Redis::start();
+    let (_, ledger) = book();
+    let first = Node::with_redis(&server.url(), Arc::clone(&ledger)).settled().await;
+    let second = Node::with_redis(&server.url(), ledger).settled().await;
+    let people: Vec<_> = (0..200).map(|number| Person::new(&format!("p{number}"))).collect();
+
+    let tasks: Vec<_> = people
+        .iter()
+        .cloned()
+        .enumerate()
+        .map(|(number, person)| {
+            let node = if number % 2 == 0 { &first } else { &second };
+            let revocations = Arc::clone(&node.revocations);
+            tokio::spawn(async move {
+                let now = doorward::clock::Timestamp::from_secs(person.issued_at);
+                revocations.revoke(Act::Session(person.session), "test", now).await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+
+    for person in &people {
+        assert_eq!(first.ask(person).await.unwrap(), Standing::Revoked);
+        assert_eq!(second.ask(person).await.unwrap(), Standing::Revoked);
+    }
+    first.until_answered_by(Source::Redis).await;
+    second.until_answered_by(Source::Redis).await;
+}
