@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lettre::message::MultiPart;
 use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls as ClientTls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde_json::json;
 use sqlx::Row;
@@ -11,12 +12,13 @@ use sqlx::Row;
 use crate::support::browser::{Browser, JavaScript};
 use crate::support::child::Signal;
 use crate::support::client::{CLOSE_FRAME, Person, Raw, TEXT_FRAME};
+use crate::support::mailserver::{self, MailServer, Tls};
 use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
 use crate::support::smtp::{Mailbox, Manner};
 use crate::support::upstream::Upstream;
-use crate::support::{ports, python, wait};
+use crate::support::{install_crypto_provider, ports, python, wait};
 
 #[test]
 fn no_port_is_given_twice() {
@@ -363,4 +365,41 @@ fn python_has_a_token_library_that_is_not_ours() {
     let script = "import jwt, sys; print(jwt.decode(jwt.encode({'sub': sys.argv[1]}, 'k' * 32), 'k' * 32, algorithms=['HS256'])['sub'])";
 
     assert_eq!(python::run(script, &["ada"]), "ada");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_is_not_ours_insists_on_tls_and_a_password() {
+    install_crypto_provider();
+    for tls in [Tls::StartTls, Tls::Implicit] {
+        let server = MailServer::start(tls);
+
+        let stranger = mail_through(&server, tls, "podge").await;
+        let known = mail_through(&server, tls, mailserver::PASSWORD).await;
+
+        assert!(stranger.unwrap_err().contains("535"));
+        assert_eq!(known, Ok(()));
+        let mails = server.mails();
+        assert_eq!(mails.len(), 1, "{mails:?}");
+        assert_eq!((&mails[0]["encrypted"], &mails[0]["signed_in"]), (&json!(true), &json!(true)));
+        assert_eq!(mails[0]["recipients"], json!(["ada@example.com"]));
+    }
+}
+
+async fn mail_through(server: &MailServer, tls: Tls, password: &str) -> Result<(), String> {
+    let authority = Certificate::from_pem(&std::fs::read(server.authority()).unwrap()).unwrap();
+    let parameters = TlsParameters::builder("127.0.0.1".to_owned()).add_root_certificate(authority).build().unwrap();
+    let security = match tls {
+        Tls::None => ClientTls::None,
+        Tls::StartTls => ClientTls::Required(parameters),
+        Tls::Implicit => ClientTls::Wrapper(parameters),
+    };
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")
+        .port(server.port())
+        .tls(security)
+        .credentials(Credentials::new(mailserver::USER.to_owned(), password.to_owned()))
+        .build();
+    let message = Message::builder().from("door@example.com".parse().unwrap()).to("ada@example.com".parse().unwrap());
+    let message = message.body("Your code is 123456".to_owned()).unwrap();
+    let sent = tokio::time::timeout(Duration::from_secs(10), transport.send(message)).await;
+    sent.expect("an answer in time").map(drop).map_err(|error| error.to_string())
 }

@@ -8,6 +8,7 @@ pub mod child;
 pub mod client;
 pub mod folder;
 pub mod gateway;
+pub mod mailserver;
 pub mod mariadb;
 pub mod paths;
 pub mod ports;
