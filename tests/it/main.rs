@@ -14,5 +14,6 @@
 mod architecture;
 mod config;
 mod revocation;
+mod contract;
 mod smoke_support;
 mod support;

@@ -137,24 +137,24 @@ async fn candidates(link: &mut Link, subject: &str, now: Timestamp) -> Result<Ve
 }
 
 /// The challenge that `pointer` means.
-async fn pointed(link: &mut Link, pointer: &Pointer, now: Timestamp) -> Result<Option<At>, Fault> {
+async fn pointed(link: &mut Link, pointer: &Pointer, now: Timestamp) -> Result<Option<Pointed>, Fault> {
     match pointer {
         Pointer::Bound { id, handle } => {
             let row = link.fetch_one(link.sql.challenge_by_id, &[id.into(), now.into()]).await?;
-            let Some(at) = row.as_ref().map(At::read).transpose()? else { return Ok(None) };
+            let Some(at) = row.as_ref().map(Pointed::read).transpose()? else { return Ok(None) };
             let own = is_own(link, &at, handle.as_deref(), now).await?;
             Ok(own.then_some(at))
         }
         Pointer::Unbound { handle, account } => {
             let subject = account.as_ref().map_or(handle.as_str(), AccountId::as_str);
             let row = link.fetch_one(link.sql.latest_challenge, &[handle.into(), subject.into(), now.into()]).await?;
-            row.as_ref().map(At::read).transpose()
+            row.as_ref().map(Pointed::read).transpose()
         }
     }
 }
 
 /// Does the address that was typed belong to the challenge? Its subject may own two, and have asked for both.
-async fn is_own(link: &mut Link, at: &At, handle: Option<&str>, now: Timestamp) -> Result<bool, Fault> {
+async fn is_own(link: &mut Link, at: &Pointed, handle: Option<&str>, now: Timestamp) -> Result<bool, Fault> {
     let Some(handle) = handle.filter(|handle| *handle != at.handle) else {
         return Ok(true);
     };
@@ -163,7 +163,7 @@ async fn is_own(link: &mut Link, at: &At, handle: Option<&str>, now: Timestamp) 
 }
 
 /// Count one at the challenge. False when none is left.
-async fn count(link: &mut Link, at: &At, kind: Kind, most: u32, now: Timestamp) -> Result<bool, Fault> {
+async fn count(link: &mut Link, at: &Pointed, kind: Kind, most: u32, now: Timestamp) -> Result<bool, Fault> {
     let sql = match kind {
         Kind::Bound => link.sql.count_bound_attempt,
         Kind::Unbound => link.sql.count_unbound_attempt,
@@ -208,7 +208,7 @@ impl Act for Spend<'_> {
 
     async fn run(&self, link: &mut Link) -> Result<End<bool>, Fault> {
         let row = link.fetch_one(link.sql.challenge_by_id, &[self.id.into(), self.now.into()]).await?;
-        let Some(at) = row.as_ref().map(At::read).transpose()? else {
+        let Some(at) = row.as_ref().map(Pointed::read).transpose()? else {
             return Ok(End::RollBack(false));
         };
         if link.execute(link.sql.spend_challenge, &[self.id.into(), self.now.into()]).await? == 0 {
@@ -244,7 +244,7 @@ impl Kind {
 }
 
 /// The challenge that an attempt is at.
-struct At {
+struct Pointed {
     id: String,
     subject: String,
     account: Option<AccountId>,
@@ -252,7 +252,7 @@ struct At {
     expires_at: Timestamp,
 }
 
-impl At {
+impl Pointed {
     fn read(row: &Row) -> Result<Self, Fault> {
         Ok(Self {
             id: row.text("id")?,

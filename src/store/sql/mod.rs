@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// When the URL is of no database that we know, or the SQLite file cannot be created.
-    pub async fn open(url: &str, settings: &StoreSettings) -> Result<Self, Outage> {
+    pub fn open(url: &str, settings: &StoreSettings) -> Result<Self, Outage> {
         let place = Place::parse(url, settings.timeout)?;
         let (readers, writers) = place.pools(settings.connections)?;
         Ok(Self { readers, writers, place: Arc::new(place), timeout: settings.timeout })

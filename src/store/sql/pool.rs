@@ -50,7 +50,7 @@ const RESTED: Duration = Duration::from_secs(1);
 /// The queue is ours and not the pool's, because the pool has one timeout for both waiting and connecting: who waits for
 /// a busy connection may wait for the whole time of a query, who waits for a dead server should not.
 pub(super) struct Pool {
-    pool: Each<SqlitePool, PgPool, MySqlPool>,
+    source: Each<SqlitePool, PgPool, MySqlPool>,
     queue: Arc<Semaphore>,
     breaker: Breaker,
     /// What is said to this database.
@@ -73,9 +73,9 @@ impl Pool {
         Self::new(Each::MySql(settings(size, sql).connect_lazy_with(options)), size, sql)
     }
 
-    fn new(pool: Each<SqlitePool, PgPool, MySqlPool>, size: u32, sql: &'static Statements) -> Self {
+    fn new(source: Each<SqlitePool, PgPool, MySqlPool>, size: u32, sql: &'static Statements) -> Self {
         let places = usize::try_from(size).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { pool, queue: Arc::new(Semaphore::new(places)), breaker: Breaker::default(), sql }
+        Self { source, queue: Arc::new(Semaphore::new(places)), breaker: Breaker::default(), sql }
     }
 
     /// A connection, when it is our turn.
@@ -93,7 +93,7 @@ impl Pool {
     }
 
     async fn connect(&self) -> Result<Connection, Fault> {
-        Ok(match &self.pool {
+        Ok(match &self.source {
             Each::Sqlite(pool) => Each::Sqlite(pool.acquire().await?),
             Each::Postgres(pool) => Each::Postgres(pool.acquire().await?),
             Each::MySql(pool) => Each::MySql(pool.acquire().await?),

@@ -1,0 +1,157 @@
+//! What [`Accounts`] promises.
+
+use doorward::id::AccountId;
+use doorward::signin::{Account, Accounts, Handle};
+use serde_json::json;
+
+use super::{Fresh, NOW, account, at, at_once, on_each_database};
+
+on_each_database!(
+    an_account_is_found_by_its_id_and_its_addresses_whole,
+    what_is_unique_is_taken_once,
+    of_twenty_who_add_one_address_at_once_one_does,
+    names_that_differ_in_case_are_two,
+    an_address_is_verified_while_it_belongs_to_the_account,
+    enabling_says_whether_there_is_such_an_account,
+    accounts_are_listed_in_the_order_of_their_bytes,
+    odd_names_are_found_nowhere_and_are_no_outage,
+    a_row_that_cannot_be_read_is_an_outage,
+);
+
+fn ada() -> Account {
+    Account {
+        username: Some("ada".to_owned()),
+        name: Some("Ada Łovelace \u{1f98a}".to_owned()),
+        email: Some("ada@example.com".to_owned()),
+        email_verified: true,
+        phone: Some("+4915112345678".to_owned()),
+        groups: vec!["staff, all".to_owned(), "\"admin\"".to_owned()],
+        claims: json!({ "department": { "floor": 3, "name": "it's" } }).as_object().unwrap().clone(),
+        ..account("ada-id")
+    }
+}
+
+fn email(text: &str) -> Handle {
+    Handle::Email(text.to_owned())
+}
+
+async fn an_account_is_found_by_its_id_and_its_addresses_whole(fresh: &Fresh) {
+    let accounts = &fresh.store;
+
+    assert!(accounts.add(&ada()).await.unwrap());
+
+    assert_eq!(accounts.find(&ada().id).await.unwrap(), Some(ada()));
+    assert_eq!(accounts.find_by_handle(&email("ada@example.com")).await.unwrap(), Some(ada()));
+    assert_eq!(accounts.find_by_handle(&Handle::Phone("+4915112345678".to_owned())).await.unwrap(), Some(ada()));
+    assert_eq!(accounts.find_by_handle(&Handle::Phone("ada@example.com".to_owned())).await.unwrap(), None);
+    assert_eq!(accounts.find(&AccountId::new("nobody")).await.unwrap(), None);
+}
+
+async fn what_is_unique_is_taken_once(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    accounts.add(&ada()).await.unwrap();
+    let other = || account("other");
+
+    let same_id = Account { name: Some("else".to_owned()), ..account("ada-id") };
+    let same_username = Account { username: ada().username, ..other() };
+    let same_email = Account { email: ada().email, ..other() };
+    let same_phone = Account { phone: ada().phone, ..other() };
+
+    for taken in [same_id, same_username, same_email, same_phone] {
+        assert!(!accounts.add(&taken).await.unwrap(), "{taken:?}");
+    }
+    assert_eq!(accounts.list(None, 10).await.unwrap(), vec![ada()]);
+    // What is not there is not taken: many have no address.
+    assert!(accounts.add(&other()).await.unwrap());
+    assert!(accounts.add(&account("third")).await.unwrap());
+}
+
+async fn of_twenty_who_add_one_address_at_once_one_does(fresh: &Fresh) {
+    let added = at_once(20, |number| {
+        let accounts = fresh.store.clone();
+        async move { accounts.add(&Account { email: ada().email, ..account(&format!("id-{number}")) }).await.unwrap() }
+    })
+    .await;
+
+    assert_eq!(added.iter().filter(|added| **added).count(), 1);
+    assert_eq!(fresh.store.list(None, 30).await.unwrap().len(), 1);
+}
+
+async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    accounts.add(&ada()).await.unwrap();
+
+    let shouted = Account { username: Some("ADA".to_owned()), ..account("ADA-ID") };
+    assert!(accounts.add(&shouted).await.unwrap());
+
+    assert_eq!(accounts.find(&AccountId::new("ADA-ID")).await.unwrap(), Some(shouted));
+    assert_eq!(accounts.find(&AccountId::new("Ada-id")).await.unwrap(), None);
+    assert_eq!(accounts.find_by_handle(&email("ADA@example.com")).await.unwrap(), None);
+    assert_eq!(accounts.find_by_handle(&email("adá@example.com")).await.unwrap(), None);
+}
+
+async fn an_address_is_verified_while_it_belongs_to_the_account(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    let grace = Account { email: Some("grace@example.com".to_owned()), phone: Some("+15005550006".to_owned()), ..account("grace") };
+    accounts.add(&grace).await.unwrap();
+
+    accounts.mark_verified(&grace.id, &email("ada@example.com")).await.unwrap();
+    accounts.mark_verified(&AccountId::new("ada-id"), &email("grace@example.com")).await.unwrap();
+    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(grace.clone()));
+
+    accounts.mark_verified(&grace.id, &email("grace@example.com")).await.unwrap();
+    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(Account { email_verified: true, ..grace.clone() }));
+    accounts.mark_verified(&grace.id, &Handle::Phone("+15005550006".to_owned())).await.unwrap();
+    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(Account { email_verified: true, phone_verified: true, ..grace }));
+}
+
+async fn enabling_says_whether_there_is_such_an_account(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    let disabled = Account { disabled_at: Some(at(NOW)), ..account("grace") };
+    accounts.add(&disabled).await.unwrap();
+    assert_eq!(accounts.find(&disabled.id).await.unwrap(), Some(disabled.clone()));
+
+    assert!(accounts.enable(&disabled.id).await.unwrap());
+    assert!(accounts.enable(&disabled.id).await.unwrap(), "it was enabled already, and it is there");
+    assert!(!accounts.enable(&AccountId::new("nobody")).await.unwrap());
+
+    assert_eq!(accounts.find(&disabled.id).await.unwrap().unwrap().disabled_at, None);
+}
+
+async fn accounts_are_listed_in_the_order_of_their_bytes(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    for id in ["b", "_", "B", "a", "-", "Z", "0"] {
+        accounts.add(&account(id)).await.unwrap();
+    }
+
+    let page = async |after: Option<&str>, limit| -> Vec<String> {
+        let after = after.map(AccountId::new);
+        let listed = accounts.list(after.as_ref(), limit).await.unwrap();
+        listed.into_iter().map(|account| account.id.as_str().to_owned()).collect()
+    };
+
+    assert_eq!(page(None, 10).await, ["-", "0", "B", "Z", "_", "a", "b"]);
+    assert_eq!(page(None, 2).await, ["-", "0"]);
+    assert_eq!(page(Some("0"), 2).await, ["B", "Z"]);
+    assert_eq!(page(Some("b"), 2).await, Vec::<String>::new());
+}
+
+async fn odd_names_are_found_nowhere_and_are_no_outage(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    accounts.add(&ada()).await.unwrap();
+
+    for odd in ["", "\0", "ada-id\0", "%", "' OR 1 = 1 --", "\\", "\u{10ffff}", &"x".repeat(100_000)] {
+        assert_eq!(accounts.find(&AccountId::new(odd)).await.unwrap(), None, "{odd:?}");
+        assert_eq!(accounts.find_by_handle(&email(odd)).await.unwrap(), None, "{odd:?}");
+    }
+}
+
+async fn a_row_that_cannot_be_read_is_an_outage(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    accounts.add(&ada()).await.unwrap();
+
+    fresh.sql("UPDATE accounts SET claims = '{'").await;
+
+    accounts.find(&ada().id).await.unwrap_err();
+    accounts.list(None, 10).await.unwrap_err();
+}

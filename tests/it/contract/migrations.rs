@@ -1,0 +1,112 @@
+//! Databases are brought up to date by any number of nodes at once, in steps of the same names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use doorward::revocation::Ledger;
+
+use super::{Database, Fresh, PATIENT, at_once, on_each_database, open};
+
+on_each_database!(nothing_is_left_to_do_afterwards, a_ledger_keeps_its_name, a_database_that_is_ahead_is_left_as_it_is);
+
+const DATABASES: [Database; 3] = [Database::Sqlite, Database::Postgres, Database::MariaDb];
+
+#[test]
+fn migrations_have_the_same_names_for_every_database() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for database in std::fs::read_dir(&folder).unwrap().flatten() {
+        let files = std::fs::read_dir(database.path()).unwrap().flatten();
+        let mut files: Vec<String> = files.map(|file| file.file_name().into_string().unwrap()).collect();
+        files.sort();
+        names.insert(database.file_name().into_string().unwrap(), files);
+    }
+
+    assert_eq!(names.keys().collect::<Vec<_>>(), ["mysql", "postgres", "sqlite"]);
+    assert_eq!(names["mysql"], names["sqlite"]);
+    assert_eq!(names["postgres"], names["sqlite"]);
+    for (place, name) in names["sqlite"].iter().enumerate() {
+        assert!(name.starts_with(&format!("{:04}_", place + 1)), "{name} is out of order");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_file_is_in_the_program() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    let mut files: Vec<String> = files.map(|file| file.file_name().into_string().unwrap().replace(".sql", "")).collect();
+    files.sort();
+
+    for database in DATABASES {
+        let pending = Fresh::empty(database).store.pending_migrations().await.unwrap();
+        assert_eq!(pending, files, "{database:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn eight_nodes_may_start_on_an_empty_database_at_once() {
+    for database in DATABASES {
+        let fresh = Fresh::empty(database);
+        let heads = at_once(8, |_| {
+            let node = open(&fresh.url, PATIENT);
+            async move {
+                node.migrate().await.unwrap();
+                node.head().await.unwrap()
+            }
+        })
+        .await;
+
+        assert!(heads.iter().all(|head| *head == heads[0]), "{database:?}: one ledger, named once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_never_brought_up_to_date_is_an_outage() {
+    for database in DATABASES {
+        let fresh = Fresh::empty(database);
+        fresh.store.ping().await.unwrap();
+        fresh.store.head().await.unwrap_err();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sqlite_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let fresh = Fresh::new(Database::Sqlite).await;
+
+    let folder = Path::new(fresh.url.trim_start_matches("sqlite:")).parent().unwrap();
+    for file in std::fs::read_dir(folder).unwrap().flatten() {
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.file_name());
+    }
+}
+
+async fn nothing_is_left_to_do_afterwards(fresh: &Fresh) {
+    assert_eq!(fresh.store.pending_migrations().await.unwrap(), Vec::<String>::new());
+    fresh.store.migrate().await.unwrap();
+    fresh.store.ping().await.unwrap();
+}
+
+async fn a_ledger_keeps_its_name(fresh: &Fresh) {
+    let head = fresh.store.head().await.unwrap();
+    fresh.store.migrate().await.unwrap();
+
+    assert_eq!(fresh.store.head().await.unwrap(), head);
+    let another = Fresh::new(fresh.database).await;
+    assert_ne!(another.store.head().await.unwrap().ledger, head.ledger);
+}
+
+async fn a_database_that_is_ahead_is_left_as_it_is(fresh: &Fresh) {
+    fresh.sql("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 9").await;
+
+    assert_eq!(fresh.store.pending_migrations().await.unwrap(), ["0009_signing_keys"]);
+    fresh.sql("UPDATE _sqlx_migrations SET version = 9 WHERE version = 9999").await;
+    fresh
+        .sql("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, '', 0)")
+        .await;
+
+    fresh.store.migrate().await.unwrap();
+    assert_eq!(fresh.store.pending_migrations().await.unwrap(), Vec::<String>::new());
+}

@@ -1,0 +1,175 @@
+//! The cable is pulled: the store says so at once, and comes back by itself.
+
+use std::time::{Duration, Instant};
+
+use doorward::id::AccountId;
+use doorward::signin::{Accounts, Sessions};
+use doorward::store::sql::Store;
+
+use super::{Database, Fresh, account, at_once, open, session};
+use crate::support::mariadb::MariaDb;
+use crate::support::postgres::Postgres;
+use crate::support::wait;
+
+/// The timeout of the stores here.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// For what must be quick, on a machine that does many things at once.
+const SOON: Duration = Duration::from_millis(2500);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_stopped_and_comes_back() {
+    let mut server = Postgres::start();
+    let store = used(&server.database()).await;
+
+    server.stop();
+    is_out_and_says_so_at_once(&store).await;
+    server.start_again();
+
+    comes_back(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_paused_and_comes_back() {
+    let mut server = Postgres::start();
+    let store = used(&server.database()).await;
+
+    server.pause();
+    answers_within_the_timeout(&store).await;
+    server.resume();
+
+    comes_back(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mariadb_is_stopped_and_comes_back() {
+    let mut server = MariaDb::start();
+    let store = used(&server.database()).await;
+
+    server.stop();
+    is_out_and_says_so_at_once(&store).await;
+    server.start_again();
+
+    comes_back(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mariadb_is_paused_and_comes_back() {
+    let mut server = MariaDb::start();
+    let store = used(&server.database()).await;
+
+    server.pause();
+    answers_within_the_timeout(&store).await;
+    server.resume();
+
+    comes_back(&store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sqlite_file_that_another_process_holds_is_waited_for_and_then_out() {
+    let fresh = Fresh::new(Database::Sqlite).await;
+    let store = open(&fresh.url, Duration::from_millis(300));
+    let other = sqlx::SqlitePool::connect(&fresh.url).await.unwrap();
+    let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+
+    store.add(&account("ada")).await.unwrap_err();
+    store.start(&session("one", "ada")).await.unwrap_err();
+    assert_eq!(Accounts::find(&store, &AccountId::new("ada")).await.unwrap(), None, "reading goes on");
+
+    held.rollback().await.unwrap();
+    wait::until_async("the store to write again", Duration::from_secs(20), async || {
+        store.add(&account("grace")).await.ok().filter(|added| *added)
+    })
+    .await;
+    assert_eq!(Accounts::find(&store, &AccountId::new("ada")).await.unwrap(), None, "what was out was not done later");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_was_never_there_is_an_outage_and_no_panic() {
+    for url in ["postgres://ada:hunter2@127.0.0.1:1/x", "mysql://ada:hunter2@127.0.0.1:1/x"] {
+        let store = open(url, TIMEOUT);
+
+        let outage = store.ping().await.unwrap_err().to_string();
+
+        assert!(!outage.contains("hunter2"), "{outage}");
+        store.migrate().await.unwrap_err();
+        store.pending_migrations().await.unwrap_err();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_act_that_is_cancelled_half_way_leaves_nothing_behind() {
+    for database in [Database::Sqlite, Database::Postgres, Database::MariaDb] {
+        let fresh = Fresh::new(database).await;
+        fresh.store.add(&account("ada")).await.unwrap();
+
+        // Each is dropped a little later than the one before, wherever it may be then.
+        for number in 0_u64..60 {
+            let new = session(&format!("cancelled-{number}"), "ada");
+            let begun = tokio::time::timeout(Duration::from_micros(100 * number), fresh.store.start(&new)).await;
+            drop(begun);
+        }
+
+        let id = session("after", "ada").session.id;
+        assert!(fresh.store.start(&session("after", "ada")).await.unwrap(), "{database:?}");
+        assert!(Sessions::find(&fresh.store, &id).await.unwrap().is_some(), "{database:?}");
+        for number in 0..60 {
+            let id = format!("cancelled-{number}");
+            let stored = Sessions::find(&fresh.store, &session(&id, "ada").session.id).await.unwrap().is_some();
+            let family = fresh.store.family(&format!("{id}-1")).await.unwrap().is_some();
+            assert_eq!(stored, family, "{database:?}: both or neither");
+        }
+    }
+}
+
+/// A store whose connections have all been in use.
+async fn used(url: &str) -> Store {
+    let store = open(url, TIMEOUT);
+    store.migrate().await.unwrap();
+    let added = at_once(20, |number| {
+        let store = store.clone();
+        async move { store.add(&account(&format!("id-{number}"))).await.unwrap() }
+    })
+    .await;
+    assert!(added.into_iter().all(|added| added));
+    store
+}
+
+async fn is_out_and_says_so_at_once(store: &Store) {
+    let took = at_once(40, |_| {
+        let store = store.clone();
+        async move {
+            let asked = Instant::now();
+            Accounts::find(&store, &AccountId::new("id-1")).await.unwrap_err();
+            asked.elapsed()
+        }
+    })
+    .await;
+    let longest = took.into_iter().max().unwrap();
+    assert!(longest < SOON, "took {longest:?}");
+
+    let asked = Instant::now();
+    store.add(&account("late")).await.unwrap_err();
+    store.ping().await.unwrap_err();
+    assert!(asked.elapsed() < 2 * SOON, "took {:?}", asked.elapsed());
+}
+
+async fn answers_within_the_timeout(store: &Store) {
+    for _ in 0..3 {
+        let asked = Instant::now();
+        store.start(&session("one", "id-1")).await.unwrap_err();
+        assert!(asked.elapsed() < TIMEOUT + Duration::from_secs(1), "took {:?}", asked.elapsed());
+    }
+}
+
+async fn comes_back(store: &Store) {
+    let id = AccountId::new("id-1");
+    wait::until_async("the store to come back", Duration::from_secs(10), async || Accounts::find(store, &id).await.ok()).await;
+
+    let all = at_once(20, |number| {
+        let store = store.clone();
+        async move { store.start(&session(&format!("back-{number}"), "id-1")).await.unwrap() }
+    })
+    .await;
+    assert!(all.into_iter().all(|begun| begun), "every connection is good again");
+}
