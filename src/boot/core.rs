@@ -96,7 +96,7 @@ impl Core {
 
 /// The store that `config` names, up to date.
 async fn open_store(config: &Config) -> Result<Store, NotServing> {
-    let store = Store::open(config.store.url.expose(), &config.store).await?;
+    let store = Store::open(config.store.url.expose(), &config.store)?;
     if config.store.migrate {
         store.migrate().await?;
         return Ok(store);
