@@ -159,8 +159,9 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("lettre", &["deliver"]),
     ("reqwest", &["deliver"]),
     ("jsonwebtoken", &["token"]),
-    // Sealing (AES-GCM, HKDF), chance, comparison in constant time and keyed hashes of what is secret, key pairs.
-    ("aws_lc_rs", &["random", "seal", "secret", "token"]),
+    // Sealing (AES-GCM, HKDF), chance, comparison in constant time and keyed hashes of what is secret, key pairs; and the
+    // digest by which a page's policy names its own style sheet.
+    ("aws_lc_rs", &["endpoint::page", "random", "seal", "secret", "token"]),
     ("totp_rs", &["signin"]),
     ("askama*", &["endpoint::page"]),
     ("matchit", &["endpoint"]),
