@@ -1,7 +1,7 @@
 //! Our own endpoints, with types of `http`, not of pingora.
 //!
 //! ```text
-//! table ─▶ cross_site ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
+//! table ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
 //! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
 //! problem  the one place where an error becomes words
 //! admin    health, readiness and metrics, on a listener of their own
@@ -11,10 +11,8 @@ mod admin;
 mod asker;
 mod body;
 mod call;
-mod cross_site;
 mod next;
 mod page;
-mod port;
 mod problem;
 mod refuse;
 mod reply;
@@ -28,8 +26,9 @@ use bytes::Bytes;
 use http::{Method, Request};
 use url::Url;
 
-use crate::admission::Refusal;
+use crate::admission::{self, Refusal};
 use crate::cookie::Cookies;
+use crate::signin::SignIn;
 
 pub use admin::{Admin, Readiness, State, Status, Vitals};
 pub use asker::Asker;
@@ -37,7 +36,6 @@ pub use body::LARGEST;
 pub use call::Call;
 pub use next::{Next, Places};
 pub use page::inbox::{Inbox, Mail};
-pub use port::{Ask, AskRefusal, Asked, Guess, GuessRefusal, Presented, RefreshRefusal, Scope, SignIn};
 pub use problem::Problem;
 pub use refuse::Upstream;
 pub use reply::{REQUEST_ID, Reply};
@@ -51,7 +49,7 @@ use table::{Endpoint, Table};
 /// What the endpoints are made of.
 pub struct Setup {
     /// The sign-in services.
-    pub sign_in: Arc<dyn SignIn>,
+    pub sign_in: Arc<SignIn>,
     /// The names and attributes of our cookies.
     pub cookies: Cookies,
     /// Where people reach us.
@@ -75,7 +73,7 @@ pub struct BadPrefix(#[from] matchit::InsertError);
 
 /// Our own endpoints.
 pub struct Endpoints {
-    sign_in: Arc<dyn SignIn>,
+    sign_in: Arc<SignIn>,
     cookies: Cookies,
     places: Places,
     pages: Pages,
@@ -120,7 +118,7 @@ impl Endpoints {
         let head = received.head;
         let found = self.table.find(&head.method, head.uri.path())?;
         let safe = head.method == Method::GET || head.method == Method::HEAD;
-        if !safe && cross_site::is_cross_site(&head.headers, &received.call.client.host) {
+        if !safe && admission::is_cross_site(head, &received.call.client) {
             return Err(Refusal::CrossSite.into());
         }
         if received.body.len() > LARGEST {
@@ -135,7 +133,7 @@ impl Endpoints {
             Endpoint::Session => self.session(received).await,
             Endpoint::Sessions => self.sessions(received).await,
             Endpoint::EndSession => self.end_session(received, found.id.unwrap_or_default()).await,
-            Endpoint::Jwks => Ok(self.jwks()),
+            Endpoint::Jwks => Ok(self.jwks(received)),
             Endpoint::LoginPage => self.login_page(received).await,
             Endpoint::LoginForm => self.login_form(received).await,
             Endpoint::VerifyPage => self.verify_page(received),

@@ -8,8 +8,8 @@ use crate::endpoint::call::Received;
 use crate::endpoint::page::complaint::Complaint;
 use crate::endpoint::page::{Frame, Words};
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{Ask, AskRefusal, Endpoints, Next, body};
-use crate::signin::{Channel, Handle};
+use crate::endpoint::{Endpoints, Next, body};
+use crate::signin::{Ask, AskRefusal, Channel, Handle};
 
 #[derive(Template)]
 #[template(path = "login.html")]

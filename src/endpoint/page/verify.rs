@@ -8,8 +8,9 @@ use crate::endpoint::call::Received;
 use crate::endpoint::page::complaint::Complaint;
 use crate::endpoint::page::{Frame, Words};
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{Endpoints, Guess, GuessRefusal, Next, body};
+use crate::endpoint::{Endpoints, Next, body};
 use crate::secret::Secret;
+use crate::signin::{Guess, GuessRefusal};
 
 #[derive(Template)]
 #[template(path = "verify.html")]

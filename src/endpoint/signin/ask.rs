@@ -8,9 +8,9 @@ use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{Ask, AskRefusal, Asked, Endpoints, body};
+use crate::endpoint::{Endpoints, body};
 use crate::signin::address::NotAnAddress;
-use crate::signin::{Channel, Handle};
+use crate::signin::{Ask, AskRefusal, Asked, Channel, Handle};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

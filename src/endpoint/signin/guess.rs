@@ -8,8 +8,9 @@ use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{Endpoints, Guess, GuessRefusal, body};
+use crate::endpoint::{Endpoints, body};
 use crate::secret::Secret;
+use crate::signin::{Guess, GuessRefusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,8 @@ use crate::endpoint::asker::Asker;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{Endpoints, Scope, body};
+use crate::endpoint::{Endpoints, body};
+use crate::signin::Scope;
 
 impl Endpoints {
     /// Sign out, by a form or by a program. A body is not read from programs: signing out asks for nothing.

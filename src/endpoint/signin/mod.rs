@@ -13,12 +13,13 @@ use serde::Serialize;
 
 use crate::admission::Refusal;
 use crate::cookie::{Kind, Repeated};
+use crate::endpoint::Endpoints;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::Words;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::No;
-use crate::endpoint::{Endpoints, Presented};
 use crate::secret::Secret;
+use crate::signin::Presented;
 use crate::token::{Claims, Issued};
 
 /// What `verify-otp` and `refresh` answer (RFC 6749 §5.1).

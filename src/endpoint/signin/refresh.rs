@@ -8,7 +8,8 @@ use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{Endpoints, RefreshRefusal, body};
+use crate::endpoint::{Endpoints, body};
+use crate::signin::RefreshRefusal;
 
 impl Endpoints {
     /// Rotate the refresh cookie. The cookies of a session that has ended are cleared; an outage touches none.

@@ -74,8 +74,8 @@ impl Endpoints {
     }
 
     /// The public keys (RFC 7517 §5). Short-lived in caches, so that a rotation arrives.
-    pub(in crate::endpoint) fn jwks(&self) -> Reply {
-        let mut reply = reply::body(StatusCode::OK, "application/json", self.sign_in.jwks());
+    pub(in crate::endpoint) fn jwks(&self, received: &Received<'_>) -> Reply {
+        let mut reply = reply::body(StatusCode::OK, "application/json", self.sign_in.jwks(received.call.now));
         reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"));
         reply
     }
