@@ -7,7 +7,6 @@
 //!
 //! Each type has one function that makes it, in the file of its step. [`Gate`] walks the chain.
 
-mod asker;
 mod claim;
 mod credentials;
 mod cross_site;
@@ -32,7 +31,6 @@ use std::time::Duration;
 
 use http::request::Parts;
 
-pub use asker::Asker;
 pub use credentials::{Presented, Tokens};
 pub use cross_site::{is_cross_site, is_unsafe};
 pub use identity::{Assertions, HeaderEdit};
