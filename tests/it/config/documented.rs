@@ -113,7 +113,7 @@ fn real_keys(section: &str) -> BTreeSet<String> {
 /// Tables and lists of tables, inline.
 fn toml_text(value: &Value) -> String {
     let Value::Table(table) = value else { unreachable!("a table") };
-    table.iter().map(|(key, value)| format!("{key} = {}\n", inline(value))).collect()
+    table.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect::<Vec<_>>().join("\n")
 }
 
 fn inline(value: &Value) -> String {

@@ -1,0 +1,45 @@
+//! `doorward healthcheck`: asks the admin listener of the running gateway for `/readyz`. By hand over one connection, because
+//! a container's health check should cost nothing and hang on nothing.
+
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Failed, load, print};
+
+const PATIENCE: Duration = Duration::from_secs(3);
+/// More of the answer than this is not read.
+const ROOM: u64 = 64 * 1024;
+
+/// Prints what the gateway says; fails when it does not say that it is ready.
+pub(super) fn run(path: &Path) -> Result<(), Failed> {
+    let admin = reachable(load(path)?.listen.admin);
+    let answer = ask(admin).map_err(|error| Failed::refused(format!("nobody answers at {admin}: {error}")))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    if status == "200" {
+        return print::line(body.trim());
+    }
+    Err(Failed::refused(format!("not ready: {} {}", print::cell(status), print::cell(body.trim()))))
+}
+
+/// "Every address" is listened at, but cannot be called.
+fn reachable(mut admin: SocketAddr) -> SocketAddr {
+    match admin.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => admin.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => admin.set_ip(Ipv6Addr::LOCALHOST.into()),
+        IpAddr::V4(_) | IpAddr::V6(_) => {}
+    }
+    admin
+}
+
+fn ask(admin: SocketAddr) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&admin, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    let mut answer = Vec::new();
+    stream.take(ROOM).read_to_end(&mut answer)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}

@@ -1,0 +1,145 @@
+//! The command line: one file per command. Results go to standard output, messages to standard error; the exit code is 0 when
+//! it is done, 1 when it was refused or something is wrong, 2 when the command was used wrongly.
+
+mod account;
+mod check;
+mod desk;
+mod healthcheck;
+mod init;
+mod key;
+mod migrate;
+mod print;
+mod session;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::boot::NotServing;
+use crate::config::{Config, Mistake};
+use crate::outage::Outage;
+
+/// A reverse proxy that authenticates: one-time codes in front of apps that have no sign-in of their own.
+#[derive(Debug, Parser)]
+#[command(name = "doorward", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Name every mistake in the configuration at once
+    Check(ConfigFile),
+    /// Write a commented configuration with fresh secrets
+    Init(init::Init),
+    /// Bring the database up to date
+    Migrate(ConfigFile),
+    /// Ask the running gateway whether it is ready, for a container's HEALTHCHECK
+    Healthcheck(ConfigFile),
+    /// The people who may sign in
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Signed-in devices
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Signing keys
+    #[command(subcommand)]
+    Key(key::Key),
+}
+
+/// Which configuration.
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "DOORWARD_CONFIG", default_value = "config/doorward.toml")]
+    config: PathBuf,
+}
+
+/// Why a command ends with 1.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    /// The configuration is wrong.
+    #[error("{}", lines(.0))]
+    Mistakes(Vec<Mistake>),
+    /// What was asked for is not possible.
+    #[error("doorward: {0}")]
+    Refused(String),
+    /// Something could not be reached.
+    #[error("doorward: {0}")]
+    NotServing(NotServing),
+}
+
+impl From<NotServing> for Failed {
+    fn from(cause: NotServing) -> Self {
+        match cause {
+            NotServing::Configuration(mistakes) => Self::Mistakes(mistakes),
+            other => Self::NotServing(other),
+        }
+    }
+}
+
+impl From<Outage> for Failed {
+    fn from(cause: Outage) -> Self {
+        Self::NotServing(NotServing::Outage(cause))
+    }
+}
+
+impl From<std::io::Error> for Failed {
+    fn from(cause: std::io::Error) -> Self {
+        Self::Refused(cause.to_string())
+    }
+}
+
+impl Failed {
+    fn refused(why: impl Into<String>) -> Self {
+        Self::Refused(why.into())
+    }
+}
+
+fn lines(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Does what this process's arguments say.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => return explain(&usage),
+    };
+    match cli.command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            print::complain(&failed.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failed> {
+        match self {
+            Self::Check(file) => check::run(&file.config),
+            Self::Init(init) => init::run(&init),
+            Self::Migrate(file) => migrate::run(&file.config),
+            Self::Healthcheck(file) => healthcheck::run(&file.config),
+            Self::Account(command) => account::run(command),
+            Self::Session(command) => session::run(command),
+            Self::Key(command) => key::run(command),
+        }
+    }
+}
+
+/// Help and version are results; everything else is a wrong use.
+fn explain(usage: &clap::Error) -> ExitCode {
+    let shown = usage.print();
+    match (usage.use_stderr(), shown) {
+        (false, Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::from(2),
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Failed> {
+    Config::load(path).map_err(Failed::Mistakes)
+}

@@ -1,0 +1,124 @@
+//! `doorward session`: signed-in devices.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{ConfigFile, Failed, desk, print};
+use crate::boot::Core;
+use crate::id::SessionId;
+use crate::revocation::Act;
+use crate::signin::{self, Sessions as _};
+
+/// Sessions of one account that are shown, at most.
+const MOST: u32 = 1000;
+
+/// Kept with the sessions.
+const REASON: &str = "ended by the operator";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Session {
+    /// List the live sessions of an account
+    List(List),
+    /// End one session, or all of an account: its tokens are refused at once, on every node
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// An address of the account, or its id
+    #[arg(value_name = "HANDLE|ID")]
+    account: String,
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Revoke {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The session's id
+    #[arg(value_name = "SESSION")]
+    session: Option<String>,
+    /// All sessions of the account with this address or id
+    #[arg(long, value_name = "HANDLE|ID")]
+    all_of: Option<String>,
+}
+
+pub(super) fn run(command: Session) -> Result<(), Failed> {
+    match command {
+        Session::List(list) => desk::at(&list.file.config, async |core| show(core, &list).await),
+        Session::Revoke(revoke) => desk::at(&revoke.file.config, async |core| end(core, &revoke).await),
+    }
+}
+
+async fn show(core: &Core, list: &List) -> Result<(), Failed> {
+    let account = desk::account(core, &list.account).await?;
+    let sessions = core.store.list(&account.id, core.clock.now(), MOST).await?;
+    if list.json {
+        return print::json(&sessions.iter().map(as_value).collect());
+    }
+    let rows: Vec<_> = sessions.iter().map(as_row).collect();
+    print::table(["ID", "CREATED", "LAST SEEN", "EXPIRES", "ADDRESS", "AGENT"], &rows)
+}
+
+async fn end(core: &Core, revoke: &Revoke) -> Result<(), Failed> {
+    let act = match (&revoke.which.session, &revoke.which.all_of) {
+        (Some(session), _) => Act::Session(known(core, session).await?),
+        (None, Some(account)) => Act::Account(desk::account(core, account).await?.id),
+        (None, None) => return Err(Failed::refused("name a session, or --all-of an account")),
+    };
+    let ended = core.revocations.revoke(act, REASON, core.clock.now()).await?;
+    let names: Vec<&str> = ended.iter().map(|line| line.subject.name()).collect();
+    if revoke.json {
+        return print::json(&json!({ "ended": names }));
+    }
+    print::complain(&format!("sessions ended: {}", names.len()));
+    names.into_iter().try_for_each(print::line)
+}
+
+async fn known(core: &Core, session: &str) -> Result<SessionId, Failed> {
+    let id = SessionId::new(session);
+    match core.store.find(&id).await? {
+        Some(_) => Ok(id),
+        None => Err(Failed::refused(format!("there is no session {session}"))),
+    }
+}
+
+fn as_row(session: &signin::Session) -> [String; 6] {
+    [
+        session.id.to_string(),
+        print::time(session.created_at),
+        print::time(session.last_seen_at),
+        print::time(session.expires_at),
+        session.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
+        print::cell(&session.agent),
+    ]
+}
+
+fn as_value(session: &signin::Session) -> Value {
+    json!({
+        "id": session.id,
+        "account": session.account,
+        "created_at": print::time(session.created_at),
+        "last_seen_at": print::time(session.last_seen_at),
+        "expires_at": print::time(session.expires_at),
+        "auth_time": print::time(session.auth_time),
+        "amr": session.amr,
+        "acr": session.acr,
+        "address": session.address,
+        "agent": session.agent,
+    })
+}
