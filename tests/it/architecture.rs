@@ -123,7 +123,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("demo", &["boot", "clock", "config", "deliver", "endpoint", "id", "outage", "random", "secret", "signin"]),
+    ("demo", &["boot", "clock", "config", "deliver", "endpoint", "gateway", "id", "outage", "random", "secret", "signin"]),
     (
         "cli",
         &[

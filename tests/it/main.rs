@@ -13,7 +13,7 @@
 
 mod architecture;
 mod config;
-mod revocation;
 mod contract;
+mod revocation;
 mod smoke_support;
 mod support;
