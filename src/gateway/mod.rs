@@ -1,5 +1,138 @@
 //! The edge: the only module that names pingora.
+//!
+//! ```text
+//! listener ─▶ head ─▶ client ─▶ (our endpoints) or admission ─▶ edit ─▶ upstream ─▶ edit ─▶ the client
+//!             strict   who calls                                request            response
+//! ```
+//!
+//! [`Gateway`] is all of it: [`Listeners`] are bound first, [`Gateway::run`] blocks until [`Stop`] or a signal.
 
+mod access;
+mod answer;
+mod backend;
+mod client;
+mod context;
+mod demo_app;
+mod edit;
+mod exchange;
+mod flight;
+mod guard;
+mod head;
+mod listener;
+mod phases;
+mod server;
 mod settings;
+mod upstream;
 
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use tokio::runtime::Handle;
+
+use crate::admission::Gate;
+use crate::clock::Clock;
+use crate::cookie::Cookies;
+use crate::endpoint::{Admin, Endpoints};
+use crate::random::Entropy;
+use crate::telemetry::Metrics;
+
+pub use demo_app::DemoApp;
+pub use listener::{CannotListen, Listeners};
+pub use server::Stop;
 pub use settings::ListenSettings;
+
+use answer::{Answer, Answering, OwnListener};
+use backend::Backends;
+use flight::Flights;
+use phases::Phases;
+use server::Running;
+
+/// What a gateway is made of.
+pub struct Setup {
+    /// Our addresses, taken already.
+    pub listeners: Listeners,
+    /// Worker threads; one per core when unset.
+    pub workers: Option<usize>,
+    /// Peers whose forwarded headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Decides who is let in.
+    pub gate: Arc<Gate>,
+    /// Our own endpoints.
+    pub endpoints: Arc<Endpoints>,
+    /// The endpoints of the admin listener.
+    pub admin: Arc<Admin>,
+    /// The names and attributes of our cookies.
+    pub cookies: Cookies,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The runtime of everything slow: our endpoints run there, so that a client that hangs up cannot cancel them half-way.
+    pub slow: Handle,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance, for request ids.
+    pub entropy: Arc<dyn Entropy>,
+    /// Called first when the process is told to leave: readiness goes before the listeners do.
+    pub on_leaving: Box<dyn Fn() + Send + Sync>,
+}
+
+/// A gateway that is ready to run.
+pub struct Gateway {
+    running: Running,
+    on_leaving: Box<dyn Fn() + Send + Sync>,
+    common: Common,
+}
+
+/// What every listener needs.
+#[derive(Clone)]
+struct Common {
+    trusted: Vec<IpNet>,
+    slow: Handle,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Common {
+    fn own(&self, answer: Arc<dyn Answer>) -> OwnListener {
+        let answering = Answering { answer, slow: self.slow.clone() };
+        OwnListener { answering, trusted: self.trusted.clone(), clock: Arc::clone(&self.clock), entropy: Arc::clone(&self.entropy) }
+    }
+}
+
+impl Gateway {
+    /// From what it is made of.
+    pub fn new(setup: Setup) -> Self {
+        let flights = Flights::default();
+        let mut running = Running::new(setup.workers, flights.clone());
+        let common = Common { trusted: setup.trusted_proxies, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
+        let phases = Phases {
+            backends: Backends::new(setup.gate.table(), &setup.metrics),
+            gate: setup.gate,
+            own: Answering { answer: Arc::<Endpoints>::clone(&setup.endpoints), slow: common.slow.clone() },
+            endpoints: setup.endpoints,
+            cookies: setup.cookies,
+            metrics: setup.metrics,
+            trusted: common.trusted.clone(),
+            clock: Arc::clone(&common.clock),
+            entropy: Arc::clone(&common.entropy),
+            flights,
+        };
+        running.serve_proxy(phases, setup.listeners.public);
+        running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
+        Self { running, on_leaving: setup.on_leaving, common }
+    }
+
+    /// The demo's app too, on a listener of its own.
+    #[must_use]
+    pub fn with_demo_app(mut self, app: DemoApp) -> Self {
+        let (app, socket) = app.into_parts();
+        self.running.serve_own("demo app", self.common.own(app), socket);
+        self
+    }
+
+    /// Run until `stop` or SIGTERM or SIGINT: then readiness goes, the public listeners close, requests in flight finish.
+    ///
+    /// Blocks; must not be called inside a runtime.
+    pub fn run(self, stop: Stop) {
+        self.running.run(stop, self.on_leaving);
+    }
+}

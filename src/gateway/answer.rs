@@ -1,0 +1,166 @@
+//! Everything that we answer ourselves, as one port: our endpoints, the admin listener, the demo's app.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response, StatusCode};
+use ipnet::IpNet;
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
+use pingora::protocols::http::ServerSession;
+use pingora::server::ShutdownWatch;
+use tokio::runtime::Handle;
+
+use super::client::{Caller, Connection};
+use super::exchange::{self, Unread};
+use super::head;
+use crate::clock::Clock;
+use crate::endpoint::{Admin, Call, Endpoints, Problem};
+use crate::random::{self, Entropy};
+
+/// How long a connection may be idle between two requests, in seconds.
+pub(super) const IDLE_SECONDS: u64 = 75;
+
+/// Answers whole requests.
+#[async_trait]
+pub trait Answer: Send + Sync {
+    /// The reply.
+    async fn answer(&self, request: Request<Bytes>, call: Call) -> Response<Bytes>;
+
+    /// The reply to a request of which only the head is there; `problem` says why.
+    fn refuse(&self, problem: Problem, head: &Parts, call: &Call) -> Response<Bytes>;
+}
+
+#[async_trait]
+impl Answer for Endpoints {
+    async fn answer(&self, request: Request<Bytes>, call: Call) -> Response<Bytes> {
+        Self::answer(self, request, &call).await
+    }
+
+    fn refuse(&self, problem: Problem, head: &Parts, call: &Call) -> Response<Bytes> {
+        self.problem(problem, head, &call.request_id)
+    }
+}
+
+#[async_trait]
+impl Answer for Admin {
+    async fn answer(&self, request: Request<Bytes>, call: Call) -> Response<Bytes> {
+        Self::answer(self, request, &call.request_id).await
+    }
+
+    fn refuse(&self, problem: Problem, _head: &Parts, call: &Call) -> Response<Bytes> {
+        plain(problem, &call.request_id)
+    }
+}
+
+/// A problem for programs, where there are no pages.
+pub(super) fn plain(problem: Problem, request_id: &str) -> Response<Bytes> {
+    let body = serde_json::to_vec(&problem.body(request_id, None)).unwrap_or_default();
+    let mut reply = Response::new(Bytes::from(body));
+    *reply.status_mut() = problem.status();
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}
+
+/// What answers, and where: on the runtime of everything slow, so that a client that hangs up cannot cancel it half-way.
+#[derive(Clone)]
+pub(super) struct Answering {
+    pub answer: Arc<dyn Answer>,
+    pub slow: Handle,
+}
+
+impl Answering {
+    /// Read the body, have it answered, write the reply. The status that was written; `None` when the client is gone.
+    pub(super) async fn serve(&self, session: &mut ServerSession, call: Call) -> Option<StatusCode> {
+        let head = session.req_header().as_owned_parts();
+        let reply = match exchange::body(session).await {
+            Ok(body) => self.answered(head, body, call).await,
+            Err(Unread::TooLarge) => self.answer.refuse(Problem::BodyTooLarge, &head, &call),
+            Err(Unread::TooSlow) => self.answer.refuse(Problem::RequestTimeout, &head, &call),
+            Err(Unread::Broken) => {
+                session.set_keepalive(None);
+                return None;
+            }
+        };
+        write(session, reply).await
+    }
+
+    async fn answered(&self, head: Parts, body: Bytes, call: Call) -> Response<Bytes> {
+        let answer = Arc::clone(&self.answer);
+        let (asked, again) = (head.clone(), call.clone());
+        let task = self.slow.spawn(async move { answer.answer(Request::from_parts(head, body), call).await });
+        // A panic in there is a mistake of ours, and one reply; the cause is in the log already.
+        task.await.unwrap_or_else(|_| self.answer.refuse(Problem::Internal, &asked, &again))
+    }
+}
+
+/// Write a reply, and close in peace when the client is still sending. The status, unless the client is gone.
+pub(super) async fn write(session: &mut ServerSession, reply: Response<Bytes>) -> Option<StatusCode> {
+    let status = reply.status();
+    if exchange::reply(session, reply).await.is_err() {
+        session.set_keepalive(None);
+        return None;
+    }
+    exchange::linger(session).await;
+    Some(status)
+}
+
+/// A listener on which everything is answered by us.
+pub(super) struct OwnListener {
+    pub answering: Answering,
+    pub trusted: Vec<IpNet>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl OwnListener {
+    fn call(&self, session: &ServerSession) -> Call {
+        let headers = &session.req_header().headers;
+        let caller = Caller::find(connection(session), headers, &self.trusted);
+        let request_id = caller.request_id.or_else(|| random::id(self.entropy.as_ref()).ok()).unwrap_or_default();
+        Call { client: caller.client, now: self.clock.now(), request_id }
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for OwnListener {
+    async fn process_new_http(self: &Arc<Self>, mut session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
+        if !session.read_request().await.unwrap_or(false) {
+            return None;
+        }
+        keep_alive(&mut session);
+        if *shutdown.borrow() {
+            session.set_keepalive(None);
+        }
+        let call = self.call(&session);
+        match head::strict(&session) {
+            Ok(()) => self.answering.serve(&mut session, call).await?,
+            Err(problem) => {
+                let reply = self.answering.answer.refuse(problem, session.req_header().as_ref(), &call);
+                write(&mut session, reply).await?
+            }
+        };
+        let settings = HttpPersistentSettings::for_session(&session);
+        let stream = session.finish().await.ok().flatten()?;
+        Some(ReusedHttpStream::from_reusable_stream(stream, settings))
+    }
+}
+
+/// The other end of a connection. One that has no address (there is none such on our listeners) is nobody whom we trust.
+pub(super) fn connection(session: &ServerSession) -> Connection {
+    let peer =
+        session.client_addr().and_then(|address| address.as_inet()).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
+    Connection { peer, secure: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()) }
+}
+
+/// Where the client wants to keep the connection, for how long: the framework's own "for ever" begins with the second request.
+pub(super) fn keep_alive(session: &mut ServerSession) {
+    if session.get_keepalive().is_some() {
+        session.set_keepalive(Some(IDLE_SECONDS));
+    }
+}

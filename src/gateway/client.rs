@@ -1,0 +1,365 @@
+//! Who is calling: the peer, or, when the peer is a proxy that we trust, whom it names. And what the upstream is told of it.
+//!
+//! Apart from the phases, because it is pure: an address and headers go in, a [`Caller`] comes out.
+//!
+//! Forwarded headers are lists that grow to the right: every proxy appends whom it spoke to. So they are read from the right,
+//! as long as what stands there is a proxy that we trust. Everything to the left of the first address that we do not trust was
+//! written by a stranger, and is not told on.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use ipnet::IpNet;
+
+use crate::client::Client;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// A request's name, in logs and replies, here and at the app.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What only a proxy may say about a request. A client's own are removed, in every spelling (`X_Forwarded_For`).
+const SAID_BY_PROXIES: [&str; 13] = [
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-forwarded-host",
+    "x-forwarded-prefix",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-real-ip",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-request-id",
+];
+
+/// The longest request id that is kept from a trusted proxy.
+const LONGEST_REQUEST_ID: usize = 64;
+
+/// Who is calling, and through whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// Who is calling.
+    pub client: Client,
+    /// The client, then the trusted proxies it came through, outermost first; the value of `X-Forwarded-For`.
+    chain: String,
+    /// The request id that a trusted proxy gave, if it is a plain one.
+    pub request_id: Option<String>,
+}
+
+/// What the connection itself says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Connection {
+    /// The other end.
+    pub peer: IpAddr,
+    /// Is it TLS, ended here?
+    pub secure: bool,
+}
+
+impl Caller {
+    /// Who sent `headers` over `connection`.
+    pub(super) fn find(connection: Connection, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+        let peer = connection.peer.to_canonical();
+        let host = text(headers.get(HOST)).to_owned();
+        if !is_trusted(peer, trusted) {
+            let client = Client { address: peer, secure: connection.secure, host };
+            return Self { client, chain: peer.to_string(), request_id: None };
+        }
+        let said = Said::read(headers);
+        let (path, behind) = walk(peer, &said.addresses, trusted);
+        let secure = said.proto(behind).unwrap_or(connection.secure);
+        let host = said.host(behind).unwrap_or(host);
+        let address = path.first().copied().unwrap_or(peer);
+        let chain = path.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+        Self { client: Client { address, secure, host }, chain, request_id: plain_request_id(headers) }
+    }
+
+    /// What the upstream is told, in the place of all that the client said of it. `prefix` is the part of the path that was
+    /// taken off.
+    pub(super) fn forwarded(&self, request_id: &str, prefix: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
+        let proto = if self.client.secure { "https" } else { "http" };
+        let address = self.client.address.to_string();
+        let said = [
+            (FORWARDED_FOR, self.chain.as_str()),
+            (FORWARDED_PROTO, proto),
+            (FORWARDED_HOST, self.client.host.as_str()),
+            (REAL_IP, address.as_str()),
+            (REQUEST_ID, request_id),
+        ];
+        let prefix = prefix.map(|prefix| (FORWARDED_PREFIX, prefix));
+        said.into_iter().chain(prefix).filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?))).collect()
+    }
+}
+
+/// The names of `headers` that only a proxy may say, however they are spelled.
+pub(super) fn said_by_proxies(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers.keys().filter(|name| SAID_BY_PROXIES.iter().any(|said| folds_to(name.as_str(), said))).cloned().collect()
+}
+
+/// Does `name` read as `plain`, once everything that is neither letter nor digit is a hyphen? Names are lower case already.
+fn folds_to(name: &str, plain: &str) -> bool {
+    let fold = |byte: u8| if byte.is_ascii_alphanumeric() { byte } else { b'-' };
+    name.len() == plain.len() && name.bytes().map(fold).eq(plain.bytes())
+}
+
+fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|network| network.contains(&address))
+}
+
+/// From the peer outwards, as far as it can be believed: the addresses, outermost first, and how many proxies stand between
+/// the peer and the client.
+fn walk(peer: IpAddr, addresses: &[Option<IpAddr>], trusted: &[IpNet]) -> (Vec<IpAddr>, usize) {
+    let mut path = vec![peer];
+    let mut behind = 0;
+    for address in addresses.iter().rev() {
+        // Garbage, or a name that hides: what is left of it cannot be placed.
+        let Some(address) = *address else { break };
+        path.push(address);
+        if !is_trusted(address, trusted) {
+            break;
+        }
+        behind += 1;
+    }
+    path.reverse();
+    (path, behind)
+}
+
+/// What forwarded headers say, leftmost first. `X-Forwarded-*` counts where it is there, else `Forwarded` (RFC 7239): a
+/// trusted proxy must write or remove the one that it does not speak.
+#[derive(Debug, Default)]
+struct Said {
+    addresses: Vec<Option<IpAddr>>,
+    protos: Vec<String>,
+    hosts: Vec<String>,
+}
+
+impl Said {
+    fn read(headers: &HeaderMap) -> Self {
+        let standard = elements(headers, &FORWARDED);
+        let addresses = match elements(headers, &FORWARDED_FOR) {
+            list if list.is_empty() => standard.iter().map(|element| parameter(element, "for").and_then(|node| address(&node))).collect(),
+            list => list.iter().map(|element| address(element)).collect(),
+        };
+        Self {
+            addresses,
+            protos: either(headers, &FORWARDED_PROTO, &standard, "proto"),
+            hosts: either(headers, &FORWARDED_HOST, &standard, "host"),
+        }
+    }
+
+    /// Did the client come by TLS to the outermost proxy that we trust?
+    fn proto(&self, behind: usize) -> Option<bool> {
+        match at(&self.protos, behind)?.to_ascii_lowercase().as_str() {
+            "https" | "wss" => Some(true),
+            "http" | "ws" => Some(false),
+            _ => None,
+        }
+    }
+
+    /// The host that the client asked the outermost trusted proxy for.
+    fn host(&self, behind: usize) -> Option<String> {
+        at(&self.hosts, behind).filter(|host| is_host(host)).map(str::to_owned)
+    }
+}
+
+/// The element that the proxy wrote which is `behind` proxies away; the leftmost when there are fewer: each proxy either
+/// appends or leaves what is there.
+fn at(list: &[String], behind: usize) -> Option<&str> {
+    list.iter().rev().nth(behind).or_else(|| list.first()).map(String::as_str)
+}
+
+fn either(headers: &HeaderMap, name: &HeaderName, standard: &[String], key: &str) -> Vec<String> {
+    match elements(headers, name) {
+        list if list.is_empty() => standard.iter().filter_map(|element| parameter(element, key)).collect(),
+        list => list,
+    }
+}
+
+/// The elements of a list header, all its lines together (RFC 9110 §5.3).
+fn elements(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let lines = headers.get_all(name).into_iter();
+    lines.flat_map(|line| text(Some(line)).split(',')).map(|element| element.trim().to_owned()).collect()
+}
+
+/// The value of a parameter of one `Forwarded` element, without quotes (RFC 7239 §4). No parameter that we read may hold a
+/// comma or a semicolon, so an element that was cut in the middle of a quoted one is garbage, as it should be.
+fn parameter(element: &str, key: &str) -> Option<String> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case(key))?;
+    let value = value.trim();
+    Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value).to_owned())
+}
+
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+fn address(text: &str) -> Option<IpAddr> {
+    let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let bare = text.parse().ok().or_else(bracketed);
+    bare.or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip())).map(|address: IpAddr| address.to_canonical())
+}
+
+/// A host with an optional port, as a URL writes it.
+pub(super) fn is_host(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    !text.is_empty() && text.len() <= 255 && text.bytes().all(plain)
+}
+
+fn plain_request_id(headers: &HeaderMap) -> Option<String> {
+    let mut all = headers.get_all(REQUEST_ID).into_iter();
+    let id = text(all.next());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_plain = !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.bytes().all(plain);
+    (is_plain && all.next().is_none()).then(|| id.to_owned())
+}
+
+fn text(value: Option<&HeaderValue>) -> &str {
+    value.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROXY: &str = "10.0.0.1";
+
+    fn headers(lines: &[(&str, &str)]) -> HeaderMap {
+        let all = lines.iter();
+        all.map(|(name, value)| (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())).collect()
+    }
+
+    fn caller(peer: &str, lines: &[(&str, &str)]) -> Caller {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        let connection = Connection { peer: peer.parse().unwrap(), secure: false };
+        let mut all = vec![("host", "wiki.example.com:8080")];
+        all.extend(lines);
+        Caller::find(connection, &headers(&all), &trusted)
+    }
+
+    #[test]
+    fn a_stranger_speaks_for_itself_only() {
+        let lines = [
+            ("x-forwarded-for", "198.51.100.9"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil.example"),
+            ("forwarded", "for=198.51.100.9;proto=https;host=evil.example"),
+            ("x-request-id", "chosen"),
+        ];
+        let found = caller("192.0.2.7", &lines);
+        assert_eq!(found.client, Client { address: "192.0.2.7".parse().unwrap(), secure: false, host: "wiki.example.com:8080".into() });
+        assert_eq!((found.chain.as_str(), found.request_id), ("192.0.2.7", None));
+    }
+
+    #[test]
+    fn a_list_is_read_from_the_right_as_far_as_it_is_trusted() {
+        for (list, client, chain) in [
+            ("192.0.2.7", "192.0.2.7", "192.0.2.7, 10.0.0.1"),
+            ("198.51.100.9, 192.0.2.7", "192.0.2.7", "192.0.2.7, 10.0.0.1"),
+            ("198.51.100.9, 192.0.2.7, 10.0.0.2", "192.0.2.7", "192.0.2.7, 10.0.0.2, 10.0.0.1"),
+            ("198.51.100.9, 192.0.2.7, fd00::2, 10.0.0.2", "192.0.2.7", "192.0.2.7, fd00::2, 10.0.0.2, 10.0.0.1"),
+            ("10.0.0.9, 10.0.0.2", "10.0.0.9", "10.0.0.9, 10.0.0.2, 10.0.0.1"),
+            ("192.0.2.7:4711", "192.0.2.7", "192.0.2.7, 10.0.0.1"),
+            ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.7, 10.0.0.1"),
+            ("[2001:db8::7]:4711", "2001:db8::7", "2001:db8::7, 10.0.0.1"),
+            ("192.0.2.7, unknown", "10.0.0.1", "10.0.0.1"),
+            ("192.0.2.7, unknown, 10.0.0.2", "10.0.0.2", "10.0.0.2, 10.0.0.1"),
+            ("192.0.2.7,, 10.0.0.2", "10.0.0.2", "10.0.0.2, 10.0.0.1"),
+            ("", "10.0.0.1", "10.0.0.1"),
+            ("'; drop table", "10.0.0.1", "10.0.0.1"),
+        ] {
+            let found = caller(PROXY, &[("x-forwarded-for", list)]);
+            assert_eq!((found.client.address, found.chain.as_str()), (client.parse().unwrap(), chain), "{list}");
+        }
+    }
+
+    #[test]
+    fn repeated_lines_are_one_list() {
+        let found =
+            caller(PROXY, &[("x-forwarded-for", "198.51.100.9"), ("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "10.0.0.2")]);
+        assert_eq!(found.client.address.to_string(), "192.0.2.7");
+    }
+
+    #[test]
+    fn the_standard_header_says_the_same() {
+        for (line, address, secure, host) in [
+            ("for=192.0.2.7;proto=https;host=a.example", "192.0.2.7", true, "a.example"),
+            ("For=\"[2001:db8::7]:80\"; Proto=http", "2001:db8::7", false, "wiki.example.com:8080"),
+            ("for=192.0.2.7;proto=https, for=10.0.0.2;proto=http", "192.0.2.7", true, "wiki.example.com:8080"),
+            ("for=_hidden, for=10.0.0.2", "10.0.0.2", false, "wiki.example.com:8080"),
+            ("proto=https", "10.0.0.1", true, "wiki.example.com:8080"),
+        ] {
+            let found = caller(PROXY, &[("forwarded", line)]);
+            assert_eq!(
+                (found.client.address.to_string().as_str(), found.client.secure, found.client.host.as_str()),
+                (address, secure, host),
+                "{line}"
+            );
+        }
+        let both = caller(PROXY, &[("forwarded", "for=198.51.100.9"), ("x-forwarded-for", "192.0.2.7")]);
+        assert_eq!(both.client.address.to_string(), "192.0.2.7");
+    }
+
+    #[test]
+    fn proto_and_host_are_those_of_the_outermost_trusted_proxy() {
+        for (chain, proto, secure) in [
+            ("192.0.2.7", "https", true),
+            ("192.0.2.7", "HTTPS", true),
+            ("192.0.2.7", "https, http", false),
+            ("192.0.2.7, 10.0.0.2", "https, http", true),
+            ("192.0.2.7, 10.0.0.2", "https", true),
+            ("192.0.2.7", "gopher", false),
+        ] {
+            let found = caller(PROXY, &[("x-forwarded-for", chain), ("x-forwarded-proto", proto)]);
+            assert_eq!(found.client.secure, secure, "{chain} {proto}");
+        }
+        for (said, host) in
+            [("a.example", "a.example"), ("evil.example, a.example:8443", "a.example:8443"), ("a.example/x", "wiki.example.com:8080")]
+        {
+            let found = caller(PROXY, &[("x-forwarded-for", "192.0.2.7"), ("x-forwarded-host", said)]);
+            assert_eq!(found.client.host, host, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_request_id_is_kept_when_it_is_plain() {
+        let longest = "a".repeat(64);
+        let too_long = "a".repeat(65);
+        for (id, kept) in
+            [("abc-1.2_Z", true), (longest.as_str(), true), (too_long.as_str(), false), ("a b", false), ("a\"b", false), ("", false)]
+        {
+            assert_eq!(caller(PROXY, &[("x-request-id", id)]).request_id.is_some(), kept, "{id}");
+        }
+        assert_eq!(caller(PROXY, &[("x-request-id", "a"), ("x-request-id", "b")]).request_id, None);
+    }
+
+    #[test]
+    fn the_upstream_is_told_once_and_by_us() {
+        let said = headers(&[
+            ("x-forwarded-for", "1.1.1.1"),
+            ("X_Forwarded_For", "1.1.1.1"),
+            ("x.real.ip", "1.1.1.1"),
+            ("x-original-url", "/admin"),
+            ("x-rewrite-url", "/admin"),
+            ("x-forwarded-port", "1"),
+            ("forwarded", "for=1.1.1.1"),
+            ("x-forwarded-prefix", "/evil"),
+            ("accept", "*/*"),
+        ]);
+        let removed = said_by_proxies(&said);
+        assert_eq!((removed.len(), removed.iter().any(|name| name == "accept")), (8, false));
+        let told = caller("192.0.2.7", &[]).forwarded("id-1", Some("/wiki"));
+        let told: Vec<_> = told.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let expected = [
+            ("x-forwarded-for", "192.0.2.7"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "wiki.example.com:8080"),
+            ("x-real-ip", "192.0.2.7"),
+            ("x-request-id", "id-1"),
+            ("x-forwarded-prefix", "/wiki"),
+        ];
+        assert_eq!(told, expected);
+    }
+}

@@ -1,0 +1,103 @@
+//! What one request has become so far: the state between phases.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::StatusCode;
+
+use super::backend::Backend;
+use super::client::Caller;
+use super::flight::Flight;
+use super::upstream::Choice;
+use crate::admission::Admitted;
+use crate::clock::Timestamp;
+use crate::endpoint::Call;
+use crate::telemetry::{Decision, OpenStream};
+use crate::token::Issued;
+
+/// The state of one request.
+pub(super) struct RequestContext {
+    /// When its head was there.
+    pub started: Instant,
+    /// Its time: the clock is read once.
+    pub now: Timestamp,
+    /// Its name, in logs, in the reply and at the app.
+    pub request_id: String,
+    /// Who is calling; known once the head has been found sound.
+    pub caller: Option<Caller>,
+    /// The route's backend, once it is known.
+    pub backend: Option<Arc<Backend>>,
+    /// Proof that it was let in: without it nothing goes upstream.
+    pub admitted: Option<Admitted>,
+    /// Tokens that were made in passing for a request that is denied all the same.
+    pub issued: Option<Issued>,
+    /// Addresses to try, in order; found at the first try.
+    pub choices: Vec<Choice>,
+    /// How many have been tried.
+    pub tries: usize,
+    /// Silence is normal in its response.
+    pub patient: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Open, as long as the request is a tunnel or an event stream.
+    pub stream: Option<OpenStream>,
+    _flight: Flight,
+}
+
+/// What became of a request, for the log and the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    /// The decision.
+    pub decision: Decision,
+    /// The fixed word of what went wrong.
+    pub code: Option<&'static str>,
+    /// What was answered; `None` when nothing was.
+    pub status: Option<StatusCode>,
+}
+
+impl RequestContext {
+    /// At the head's arrival.
+    pub(super) fn new(now: Timestamp, flight: Flight) -> Self {
+        Self {
+            started: Instant::now(),
+            now,
+            request_id: String::new(),
+            caller: None,
+            backend: None,
+            admitted: None,
+            issued: None,
+            choices: Vec::new(),
+            tries: 0,
+            patient: false,
+            outcome: Outcome { decision: Decision::Refused, code: None, status: None },
+            stream: None,
+            _flight: flight,
+        }
+    }
+
+    /// What our endpoints are told.
+    pub(super) fn call(&self, caller: &Caller) -> Call {
+        Call { client: caller.client.clone(), now: self.now, request_id: self.request_id.clone() }
+    }
+
+    /// The address that is being tried.
+    pub(super) fn choice(&self) -> Option<&Choice> {
+        self.choices.get(self.tries.checked_sub(1)?.checked_rem(self.choices.len())?)
+    }
+
+    /// The address that was tried last.
+    pub(super) fn upstream(&self) -> Option<SocketAddr> {
+        self.choice().map(|choice| choice.address)
+    }
+
+    /// The route's name, or a dash.
+    pub(super) fn route_name(&self) -> &str {
+        self.backend.as_ref().map_or("-", |backend| &backend.name)
+    }
+
+    /// It came to nothing, for this reason.
+    pub(super) fn failed(&mut self, decision: Decision, code: &'static str) {
+        self.outcome = Outcome { decision, code: Some(code), status: self.outcome.status };
+    }
+}

@@ -1,0 +1,99 @@
+//! What changes in a request on its way to the upstream, and in the response on its way back. All else travels as it came.
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE, UPGRADE};
+use http::{HeaderMap, HeaderValue};
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::{Error, ErrorType};
+
+use super::client::{self, REQUEST_ID};
+use super::context::RequestContext;
+use crate::admission::Admitted;
+use crate::cookie::{self, Cookies, Kind};
+use crate::token::Issued;
+
+/// Edit `request`, which is what the framework has made of `original` for the upstream: hop-by-hop headers are gone already, so
+/// that `Connection: Remote-User` cannot take away what is set here. Says how many headers bore a name of ours.
+///
+/// # Errors
+/// When the request was never admitted: a mistake of ours that must not reach the upstream.
+pub(super) fn request(request: &mut RequestHeader, original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<usize> {
+    let (Some(admitted), Some(caller), Some(choice)) = (&ctx.admitted, &ctx.caller, ctx.choice()) else {
+        return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
+    };
+    let edit = admitted.edit();
+    let removals = edit.removals(&request.headers);
+    let forged = original.headers.keys().filter(|name| edit.is_reserved(name)).count();
+    for name in removals.iter().chain(&client::said_by_proxies(&request.headers)) {
+        request.remove_header(name);
+    }
+    let stripped = admitted.stripped();
+    let told = caller.forwarded(&ctx.request_id, stripped.map(|(_, prefix)| prefix));
+    for (name, value) in told.iter().chain(edit.sets()) {
+        request.insert_header(name.clone(), value.clone())?;
+    }
+    if !admitted.route().preserve_host {
+        request.insert_header(HOST, HeaderValue::from_str(&choice.authority).map_err(|_| Error::new(ErrorType::InternalError))?)?;
+    }
+    let target = stripped.map_or_else(|| target(original), |(rest, _)| rest).as_bytes();
+    if request.raw_path() != target {
+        request.set_raw_path(target)?;
+    }
+    Ok(forged)
+}
+
+/// The target in origin-form (RFC 9112 §3.2.1), byte for byte, also where it came as a whole URL; `*` for `OPTIONS *`.
+pub(super) fn target(request: &RequestHeader) -> &str {
+    request.uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
+/// Edit the app's response: no cookie of ours but from us, and the request's name.
+pub(super) fn response(response: &mut ResponseHeader, cookies: &Cookies, ctx: &RequestContext) -> pingora::Result<()> {
+    keep_apps_cookies(response)?;
+    if let Some(issued) = ctx.admitted.as_ref().and_then(Admitted::issued) {
+        for value in issued_cookies(cookies, issued) {
+            response.append_header(SET_COOKIE, value)?;
+        }
+        // A cache between us and the person must not keep these, whatever the app allows for its response: this once, its
+        // `Cache-Control` is ours.
+        response.insert_header(CACHE_CONTROL, "private, no-store")?;
+    }
+    response.insert_header(REQUEST_ID, ctx.request_id.as_str())
+}
+
+fn keep_apps_cookies(response: &mut ResponseHeader) -> pingora::Result<()> {
+    if !response.headers.get_all(SET_COOKIE).iter().any(cookie::sets_ours) {
+        return Ok(());
+    }
+    let kept: Vec<_> = response.headers.get_all(SET_COOKIE).iter().filter(|value| !cookie::sets_ours(value)).cloned().collect();
+    response.remove_header(&SET_COOKIE);
+    for value in kept {
+        response.append_header(SET_COOKIE, value)?;
+    }
+    Ok(())
+}
+
+/// The cookies of tokens that were made in passing.
+pub(super) fn issued_cookies(cookies: &Cookies, issued: &Issued) -> impl Iterator<Item = HeaderValue> {
+    let access = cookies.set(Kind::Access, &issued.access, issued.access_lifetime);
+    let refresh = cookies.set(Kind::Refresh, &issued.refresh, issued.refresh_lifetime);
+    access.into_iter().chain(refresh)
+}
+
+/// Is silence normal in the response to this request: a WebSocket, an event stream, a gRPC stream?
+pub(super) fn is_patient(request: &RequestHeader) -> bool {
+    let says = |name, what: &str| request.headers.get_all(name).iter().any(|value| contains(value, what));
+    says(UPGRADE, "websocket") || says(ACCEPT, "text/event-stream") || says(CONTENT_TYPE, "application/grpc")
+}
+
+/// Is this response an event stream?
+pub(super) fn is_event_stream(response: &ResponseHeader) -> bool {
+    content_type(&response.headers).is_some_and(|kind| kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")))
+}
+
+fn content_type(headers: &HeaderMap) -> Option<&str> {
+    headers.get(CONTENT_TYPE)?.to_str().ok()
+}
+
+fn contains(value: &HeaderValue, what: &str) -> bool {
+    value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains(what))
+}

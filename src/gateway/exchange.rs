@@ -1,0 +1,105 @@
+//! Bodies in, replies out: the adapter between the framework's session and types of `http`, for everything that we answer
+//! ourselves.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::{Method, Response, StatusCode};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use tokio::time::timeout;
+
+/// The largest body of a request to us.
+const LARGEST_BODY: usize = 16 * 1024;
+/// How long such a body may take in all.
+const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// How much of a body that nobody reads is thrown away, and how long that may take, before the connection closes.
+const LARGEST_REST: usize = 1024 * 1024;
+const REST_DEADLINE: Duration = Duration::from_secs(2);
+
+/// Why a body is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// It is larger than 16 KiB.
+    TooLarge,
+    /// It took longer than 10 s.
+    TooSlow,
+    /// The client hung up, or broke the framing.
+    Broken,
+}
+
+/// The whole body of a request to us.
+///
+/// # Errors
+/// [`Unread`] says why it is not there; the connection must then be closed after the reply.
+pub(super) async fn body(session: &mut ServerSession) -> Result<Bytes, Unread> {
+    if session.is_body_empty() {
+        return Ok(Bytes::new());
+    }
+    if announced(session).is_some_and(|length| length > LARGEST_BODY) {
+        return Err(Unread::TooLarge);
+    }
+    if expects(session) {
+        session.write_continue_response().await.map_err(|_| Unread::Broken)?;
+    }
+    timeout(BODY_DEADLINE, collect(session)).await.unwrap_or(Err(Unread::TooSlow))
+}
+
+async fn collect(session: &mut ServerSession) -> Result<Bytes, Unread> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = session.read_request_body().await.map_err(|_| Unread::Broken)? {
+        if body.len().saturating_add(chunk.len()) > LARGEST_BODY {
+            return Err(Unread::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+fn announced(session: &ServerSession) -> Option<usize> {
+    session.get_header(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Does the client wait for `100 Continue` before it sends the body (RFC 9110 §10.1.1)?
+fn expects(session: &ServerSession) -> bool {
+    session.get_header(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Write a reply of ours, and only its head where the method or the status has no body.
+///
+/// # Errors
+/// When the client is gone.
+pub(super) async fn reply(session: &mut ServerSession, reply: Response<Bytes>) -> pingora::Result<()> {
+    let (mut head, body) = reply.into_parts();
+    let to_head = session.req_header().method == Method::HEAD;
+    let bodiless = head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED;
+    head.headers.remove(TRANSFER_ENCODING);
+    // A reply to HEAD may have lost its body already; how long a GET's would have been is then not known, and not said.
+    let is_known = !to_head || !body.is_empty();
+    if is_known && !bodiless {
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+    }
+    let body = if bodiless || to_head { Bytes::new() } else { body };
+    session.write_response_header(Box::new(ResponseHeader::from(head))).await?;
+    session.write_response_body(body, true).await
+}
+
+/// Throw away what the client still sends, for a moment, so that it reads the reply before the connection is reset under its
+/// upload (RFC 9112 §9.6). The connection closes afterwards.
+pub(super) async fn linger(session: &mut ServerSession) {
+    if session.is_body_done() || expects(session) || session.was_upgraded() {
+        return;
+    }
+    let rest = async {
+        let mut seen = 0;
+        while let Ok(Some(chunk)) = session.read_request_body().await {
+            seen += chunk.len();
+            if seen > LARGEST_REST {
+                break;
+            }
+        }
+    };
+    // Nothing hangs on how it ends.
+    drop(timeout(REST_DEADLINE, rest).await);
+}

@@ -1,0 +1,289 @@
+//! The way of one request through the framework's phases: each calls one step and translates its answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+use http::{Response, StatusCode};
+use ipnet::IpNet;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
+use pingora::protocols::Digest;
+use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora::upstreams::peer::HttpPeer;
+use pingora::{BError, Error, ErrorSource, ErrorType};
+
+use super::access;
+use super::answer::{self, Answering};
+use super::backend::Backends;
+use super::client::Caller;
+use super::context::{Outcome, RequestContext};
+use super::flight::Flights;
+use super::guard::guarded;
+use super::{edit, exchange, head};
+use crate::admission::{Challenge, Gate, Incoming, Refusal, Why};
+use crate::clock::Clock;
+use crate::cookie::Cookies;
+use crate::endpoint::{Endpoints, Problem};
+use crate::outage::Outage;
+use crate::random::{self, Entropy};
+use crate::telemetry::{Decision, Metrics};
+
+/// How long a client may take to accept a piece of a response.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The proxy on the public listeners.
+pub(super) struct Phases {
+    pub gate: Arc<Gate>,
+    pub endpoints: Arc<Endpoints>,
+    pub own: Answering,
+    pub backends: Backends,
+    pub cookies: Cookies,
+    pub metrics: Arc<Metrics>,
+    pub trusted: Vec<IpNet>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub flights: Flights,
+}
+
+#[async_trait]
+impl ProxyHttp for Phases {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        RequestContext::new(self.clock.now(), self.flights.begin())
+    }
+
+    /// None: nothing is compressed here.
+    fn init_downstream_modules(&self, _modules: &mut HttpModules) {}
+
+    async fn request_filter(&self, session: &mut Session, ctx: &mut RequestContext) -> pingora::Result<bool> {
+        match guarded(self.arrive(session, ctx)).await {
+            Ok(Ok(())) => Ok(ctx.admitted.is_none()),
+            Ok(Err(no)) => self.answer(session, ctx, no).await,
+            Err(_) => self.answer(session, ctx, No::Problem(Problem::Internal)).await,
+        }
+    }
+
+    async fn upstream_peer(&self, _session: &mut Session, ctx: &mut RequestContext) -> pingora::Result<Box<HttpPeer>> {
+        let Some(backend) = ctx.backend.clone().filter(|_| ctx.admitted.is_some()) else {
+            return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
+        };
+        if ctx.choices.is_empty() {
+            let found = backend.upstream.choices(&self.own.slow).await;
+            ctx.choices = found.map_err(|none| Error::because(ErrorType::ConnectNoRoute, "resolving the upstream", none).into_up())?;
+        }
+        ctx.tries += 1;
+        let address = ctx.upstream().ok_or_else(|| Error::new(ErrorType::ConnectNoRoute).into_up())?;
+        Ok(Box::new(backend.upstream.peer(address, ctx.patient)))
+    }
+
+    /// The next address of the route, as long as there is one: nothing has been sent yet.
+    fn fail_to_connect(&self, _session: &mut Session, _peer: &HttpPeer, ctx: &mut RequestContext, mut error: BError) -> BError {
+        self.reached(ctx, false);
+        tracing::warn!(
+            request.id = %ctx.request_id, route.name = ctx.route_name(), upstream.address = ctx.upstream().map(tracing::field::display), error = error.etype().as_str(),
+            "an upstream's address takes no connection"
+        );
+        error.set_retry(ctx.tries < ctx.choices.len());
+        error
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _session: &mut Session,
+        reused: bool,
+        _peer: &HttpPeer,
+        _fd: std::os::fd::RawFd,
+        _digest: Option<&Digest>,
+        ctx: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        if !reused {
+            self.reached(ctx, true);
+        }
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        request: &mut RequestHeader,
+        ctx: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        let removed = edit::request(request, session.req_header(), ctx)?;
+        if removed > 0 {
+            self.metrics.reserved_headers_removed(removed);
+        }
+        Ok(())
+    }
+
+    async fn response_filter(&self, session: &mut Session, response: &mut ResponseHeader, ctx: &mut RequestContext) -> pingora::Result<()> {
+        let switched = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        if response.status.is_informational() && !switched {
+            return Ok(());
+        }
+        edit::response(response, &self.cookies, ctx)?;
+        ctx.outcome.status = Some(response.status);
+        if switched {
+            // A tunnel may be silent for as long as it likes.
+            session.set_read_timeout(None);
+        }
+        if switched || edit::is_event_stream(response) {
+            ctx.stream = Some(self.metrics.stream_opened());
+        }
+        Ok(())
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut RequestContext) -> FailToProxy {
+        let problem = blame(error);
+        access::failed(error, ctx);
+        let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
+        let Some(problem) = problem else { return FailToProxy { error_code: 0, can_reuse_downstream: false } };
+        ctx.failed(ctx.outcome.decision, problem.code());
+        if begun {
+            return FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false };
+        }
+        session.set_keepalive(None);
+        let reply = self.endpoints.problem(problem, session.req_header().as_ref(), &ctx.request_id);
+        ctx.outcome.status = answer::write(session, reply).await;
+        FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut RequestContext) {
+        let spent = ctx.started.elapsed();
+        access::log(session, ctx, spent);
+        let metrics = ctx.backend.as_ref().map_or(&self.backends.without, |backend| &backend.metrics);
+        metrics.request(ctx.outcome.decision, ctx.outcome.status.map_or(0, |status| status.as_u16()), spent);
+        if ctx.admitted.is_some() && session.response_written().is_some() {
+            // The app answered before it had read the whole upload.
+            exchange::linger(session).await;
+        }
+    }
+
+    /// Ours is in `fail_to_proxy`, and leaves the query out.
+    fn suppress_error_log(&self, _session: &Session, _ctx: &RequestContext, _error: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(&self, _session: &Session, _ctx: &RequestContext, _error: &Error, _context: ProxyWarnLogContext) -> bool {
+        true
+    }
+
+    /// What the framework says of a request in its own lines: no target, where a query could hold a secret.
+    fn request_summary(&self, _session: &Session, ctx: &RequestContext) -> String {
+        ctx.request_id.clone()
+    }
+}
+
+/// Why a request is answered here and not by an app.
+enum No {
+    /// A decision, with the route's way of asking for credentials.
+    Refused(Refusal, Challenge),
+    /// The lack of one.
+    Outage(Outage),
+    /// Its head is not sound, or we made a mistake.
+    Problem(Problem),
+}
+
+impl Phases {
+    /// Head, caller, route, admission. On `Ok`, the request is admitted, or one of our endpoints has answered it.
+    async fn arrive(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), No> {
+        answer::keep_alive(session);
+        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        let caller = self.identify(session, ctx)?;
+        if self.endpoints.owns(session.req_header().uri.path()) {
+            ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
+            ctx.outcome.status = self.own.serve(session, ctx.call(&caller)).await;
+            ctx.caller = Some(caller);
+            return Ok(());
+        }
+        let decided = self.decide(session, ctx, &caller).await;
+        ctx.caller = Some(caller);
+        decided
+    }
+
+    /// The request's name, its caller, and whether its head is sound.
+    fn identify(&self, session: &Session, ctx: &mut RequestContext) -> Result<Caller, No> {
+        let request = session.req_header();
+        let mut caller = Caller::find(answer::connection(session), &request.headers, &self.trusted);
+        let given = caller.request_id.take();
+        ctx.request_id = given.map_or_else(|| random::id(self.entropy.as_ref()), Ok).map_err(|none| No::Outage(none.into()))?;
+        head::strict(session).map_err(No::Problem)?;
+        Ok(caller)
+    }
+
+    async fn decide(&self, session: &Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
+        let request = session.req_header();
+        let incoming = Incoming { head: request.as_ref(), target: edit::target(request), client: &caller.client };
+        let matched = self.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
+        ctx.backend = self.backends.of(matched.route());
+        let admitted = self.gate.admit(&incoming, &matched, ctx.now).await;
+        if let Some(backend) = &ctx.backend {
+            backend.metrics.admission(ctx.started.elapsed());
+        }
+        let admitted = admitted.map_err(|denied| {
+            // The old refresh token is spent: whatever we say, the person needs the new one.
+            ctx.issued = denied.issued;
+            match denied.why {
+                Why::Refused(refusal) => No::Refused(refusal, matched.route().challenge),
+                Why::Outage(outage) => No::Outage(outage),
+            }
+        })?;
+        ctx.patient = edit::is_patient(request);
+        ctx.outcome.decision = Decision::Admitted;
+        ctx.admitted = Some(admitted);
+        Ok(())
+    }
+
+    /// Answer in the place of an app. The request has been answered then, so nothing goes upstream.
+    async fn answer(&self, session: &mut Session, ctx: &mut RequestContext, no: No) -> pingora::Result<bool> {
+        ctx.admitted = None;
+        let mut reply = self.words(session, ctx, no);
+        for cookie in ctx.issued.iter().flat_map(|issued| edit::issued_cookies(&self.cookies, issued)) {
+            reply.headers_mut().append(SET_COOKIE, cookie);
+        }
+        ctx.outcome.status = answer::write(session, reply).await;
+        Ok(true)
+    }
+
+    fn words(&self, session: &Session, ctx: &mut RequestContext, no: No) -> Response<Bytes> {
+        let head = session.req_header().as_ref();
+        match no {
+            No::Refused(refusal, challenge) => {
+                ctx.failed(Decision::Refused, refusal.code());
+                self.endpoints.refused(refusal, challenge, head, &ctx.request_id)
+            }
+            No::Outage(outage) => {
+                ctx.failed(Decision::Outage, Problem::Unavailable.code());
+                self.endpoints.outage(outage, head, &ctx.request_id)
+            }
+            No::Problem(problem) => {
+                ctx.failed(Decision::Refused, problem.code());
+                self.endpoints.problem(problem, head, &ctx.request_id)
+            }
+        }
+    }
+
+    /// Tell the metrics whether the address that was tried last takes connections.
+    fn reached(&self, ctx: &RequestContext, up: bool) {
+        if let Some(address) = ctx.upstream() {
+            self.metrics.upstream_up(ctx.route_name(), &address.to_string(), up);
+        }
+    }
+}
+
+/// Whose fault it is, in words for the client; `None` when the client is gone and nobody reads them.
+fn blame(error: &Error) -> Option<Problem> {
+    match (error.esource(), error.etype()) {
+        (ErrorSource::Upstream, ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout) => {
+            Some(Problem::UpstreamTimeout)
+        }
+        (ErrorSource::Upstream, _) => Some(Problem::UpstreamFailed),
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Problem::RequestTimeout),
+        (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Some(Problem::Refused(Refusal::Malformed)),
+        (ErrorSource::Downstream, _) => None,
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Problem::Internal),
+    }
+}

@@ -1,0 +1,210 @@
+//! The running gateway: listeners, workers, and how it leaves.
+//!
+//! The framework closes every listener at a signal and then sleeps a whole grace period. So the signal stays with us: first
+//! readiness goes, then the public listeners close, then what is in flight finishes, and only then is the framework told, which
+//! ends at once.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::os::fd::IntoRawFd as _;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::{HttpServerOptions, ServerApp};
+use pingora::listeners::TcpSocketOptions;
+use pingora::proxy::{HttpProxy, ProxyHttp};
+use pingora::server::configuration::ServerConf;
+use pingora::server::{ListenFds, RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
+use pingora::services::Service;
+use pingora::services::listening::Service as Listening;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::flight::Flights;
+use super::listener::Bound;
+
+/// How long requests in flight may take to finish, once we are told to leave.
+const LEAVE_WITHIN: Duration = Duration::from_secs(30);
+/// How often a request may go to its upstream in all: once to each of its addresses, and again when a connection that was
+/// kept turns out to be dead.
+const MOST_TRIES: usize = 16;
+
+/// Tells a running gateway to leave, as SIGTERM does.
+#[derive(Debug, Clone)]
+pub struct Stop(Arc<watch::Sender<bool>>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Stop {
+    /// Leave: stop listening, finish what is in flight.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn told(&self) {
+        // The sender lives in `self`, so the channel cannot close while we wait.
+        drop(self.0.subscribe().wait_for(|told| *told).await);
+    }
+}
+
+/// The framework's server, with services on sockets that are ours already.
+pub(super) struct Running {
+    server: Server,
+    /// Requests.
+    flights: Flights,
+    /// Public listeners that are open.
+    open: Flights,
+    closing: watch::Sender<bool>,
+}
+
+impl Running {
+    /// A server whose services have `workers` threads each, one per core when unset. `flights` counts requests.
+    pub(super) fn new(workers: Option<usize>, flights: Flights) -> Self {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        let configuration = ServerConf {
+            threads: workers.unwrap_or(cores).max(1),
+            // One runtime per worker, measured ahead of one that steals.
+            work_stealing: false,
+            max_retries: MOST_TRIES,
+            ..ServerConf::default()
+        };
+        let server = Server::new_with_opt_and_conf(None, configuration);
+        Self { server, flights, open: Flights::default(), closing: watch::Sender::new(false) }
+    }
+
+    /// The proxy, on the public listeners. It closes first.
+    pub(super) fn serve_proxy<P>(&mut self, phases: P, sockets: Vec<Bound>)
+    where
+        P: ProxyHttp + Send + Sync + 'static,
+        P::CTX: Send + Sync,
+    {
+        let mut proxy = HttpProxy::new(phases, Arc::clone(&self.server.configuration));
+        let mut options = HttpServerOptions::default();
+        // Only so that CONNECT reaches our phases, which refuse it in words of ours.
+        options.allow_connect_method_proxying = true;
+        proxy.server_options = Some(options);
+        proxy.handle_init_modules();
+        let closing = Some((self.closing.subscribe(), self.open.clone()));
+        self.server.add_service(OnOurSockets::new("public", proxy, sockets, closing));
+    }
+
+    /// An app of ours, on a listener of its own. It stays until the end.
+    pub(super) fn serve_own<A: ServerApp + Send + Sync + 'static>(&mut self, name: &str, app: A, socket: Bound) {
+        let mut service = OnOurSockets::new(name, app, vec![socket], None);
+        service.inner.threads = Some(1);
+        self.server.add_service(service);
+    }
+
+    /// Run until `stop` or a signal, then leave. `on_leaving` is called first.
+    ///
+    /// Blocks; must not be called inside a runtime.
+    pub(super) fn run(self, stop: Stop, on_leaving: Box<dyn Fn() + Send + Sync>) {
+        let Self { server, flights, open, closing } = self;
+        let departure = Departure { stop, flights, open, closing, on_leaving };
+        server.run(RunArgs { shutdown_signal: Box::new(departure) });
+    }
+}
+
+/// What is done between the signal and the end.
+struct Departure {
+    stop: Stop,
+    flights: Flights,
+    open: Flights,
+    closing: watch::Sender<bool>,
+    on_leaving: Box<dyn Fn() + Send + Sync>,
+}
+
+#[async_trait]
+impl ShutdownSignalWatch for Departure {
+    async fn recv(&self) -> ShutdownSignal {
+        self.told().await;
+        tracing::info!(requests = self.flights.count(), "leaving: no new connections, requests in flight finish");
+        (self.on_leaving)();
+        self.closing.send_replace(true);
+        tokio::select! {
+            () = self.landed() => tracing::info!("left, nothing is in flight"),
+            () = tokio::time::sleep(LEAVE_WITHIN) => tracing::warn!(requests = self.flights.count(), "left after {LEAVE_WITHIN:?}, requests were cut off"),
+            () = signalled() => tracing::warn!(requests = self.flights.count(), "left at a second signal, requests were cut off"),
+        }
+        ShutdownSignal::FastShutdown
+    }
+}
+
+impl Departure {
+    /// Listeners first: nothing can come after the last request.
+    async fn landed(&self) {
+        self.open.landed().await;
+        self.flights.landed().await;
+    }
+
+    async fn told(&self) {
+        tokio::select! {
+            () = signalled() => (),
+            () = self.stop.told() => (),
+        }
+    }
+}
+
+/// Until SIGTERM or SIGINT. Never, where signals cannot be heard: then the parent ends us as it likes.
+async fn signalled() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+}
+
+/// A service that listens on sockets which were bound before it started, and stops when we say so.
+struct OnOurSockets<A> {
+    inner: Listening<A>,
+    sockets: Vec<Bound>,
+    closing: Option<(ShutdownWatch, Flights)>,
+}
+
+impl<A: ServerApp + Send + Sync + 'static> OnOurSockets<A> {
+    fn new(name: &str, app: A, sockets: Vec<Bound>, closing: Option<(ShutdownWatch, Flights)>) -> Self {
+        let mut inner = Listening::new(name.to_owned(), app);
+        for bound in &sockets {
+            inner.add_tcp_with_settings(&key(bound.address), TcpSocketOptions::default());
+        }
+        Self { inner, sockets, closing }
+    }
+}
+
+#[async_trait]
+impl<A: ServerApp + Send + Sync + 'static> Service for OnOurSockets<A> {
+    async fn start_service(&mut self, fds: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
+        if let Some(fds) = &fds {
+            let mut fds = fds.lock();
+            for bound in self.sockets.drain(..) {
+                fds.add(key(bound.address), bound.socket.into_raw_fd());
+            }
+        }
+        let (shutdown, _open) = match &self.closing {
+            Some((closing, open)) => (closing.clone(), Some(open.begin())),
+            None => (shutdown, None),
+        };
+        self.inner.start_service(fds, shutdown, listeners_per_fd).await;
+    }
+
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn threads(&self) -> Option<usize> {
+        self.inner.threads()
+    }
+}
+
+/// The name under which the framework finds a socket.
+fn key(address: SocketAddr) -> String {
+    address.to_string()
+}
