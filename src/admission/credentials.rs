@@ -9,7 +9,7 @@ use crate::admission::Refusal;
 use crate::clock::Timestamp;
 use crate::cookie::{Carried, Cookies};
 use crate::secret::Secret;
-use crate::token::Claims;
+use crate::token::{self, Claims};
 
 /// Believes access tokens.
 pub trait Tokens: Send + Sync {
@@ -19,6 +19,16 @@ pub trait Tokens: Send + Sync {
     /// Does `token` say that it is ours, whether or not it is to be believed? One that does is refused when it fails; one
     /// that does not belongs to the app.
     fn names_us(&self, token: &str) -> bool;
+}
+
+impl Tokens for token::Verifier {
+    fn check(&self, token: &str, now: Timestamp) -> Option<Arc<Claims>> {
+        self.check(token, now).ok().map(Arc::new)
+    }
+
+    fn names_us(&self, token: &str) -> bool {
+        self.names_us(token)
+    }
 }
 
 /// What a request presents of ours.

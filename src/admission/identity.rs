@@ -14,12 +14,18 @@ use crate::admission::route::Route;
 use crate::clock::Timestamp;
 use crate::cookie::{self, Cookies};
 use crate::outage::{Dependency, Outage};
-use crate::token::Claims;
+use crate::token::{Asserter, Claims};
 
 /// Makes assertions.
 pub trait Assertions: Send + Sync {
     /// The assertion of `claims`, which are those of a verified token, for the app behind `route`.
     fn assert(&self, claims: &Claims, route: &str, now: Timestamp) -> Result<Arc<str>, Outage>;
+}
+
+impl Assertions for Asserter {
+    fn assert(&self, claims: &Claims, route: &str, now: Timestamp) -> Result<Arc<str>, Outage> {
+        self.assert(claims, route, now)
+    }
 }
 
 /// What is changed in the headers of a request before the upstream sees it: first the removals, then the sets.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use http::HeaderName;
 
 use crate::admission::claim::Claim;
-use crate::admission::mistake::Mistake;
 use crate::admission::settings::{IdentitySettings, Preset};
+use crate::config::Mistake;
 
 /// The assertion's header, on every route that is not public.
 pub const ASSERTION: &str = "x-doorward-assertion";

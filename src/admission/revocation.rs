@@ -6,13 +6,20 @@ use crate::admission::Refusal;
 use crate::admission::verify::Verified;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
-use crate::revocation::Ids;
+use crate::revocation::{self, Ids, Standing};
 
 /// Knows what is revoked.
 #[async_trait]
 pub trait Revocations: Send + Sync {
     /// Is one of these revoked?
     async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage>;
+}
+
+#[async_trait]
+impl Revocations for revocation::Revocations {
+    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage> {
+        Ok(self.ask(ids, now).await? == Standing::Revoked)
+    }
 }
 
 /// A token that is believed, of a session that goes on.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use url::{Host, Url};
 
 use crate::admission::host::{self, Pattern};
-use crate::admission::mistake::Mistake;
 use crate::admission::reading::{self, Case};
 use crate::admission::rule::{self, Rule};
 use crate::admission::settings::{Challenge, CrossSite, Preflight, RouteSettings};
+use crate::config::Mistake;
 
 /// A route, ready to be asked.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use http::Method;
 use ipnet::IpNet;
 
 use crate::admission::claim::Claim;
-use crate::admission::mistake::Mistake;
 use crate::admission::reading::{self, Case};
 use crate::admission::route;
 use crate::admission::settings::{Require, RouteSettings, RuleSettings};
+use crate::config::Mistake;
 
 /// What is required, and how it is narrowed.
 #[derive(Debug)]

@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use super::Config;
 use super::mistake::Mistake;
+use crate::admission::{Names, Table};
 use crate::deliver;
 use crate::secret::RootKey;
 use crate::telemetry;
@@ -53,6 +54,8 @@ pub(super) fn all(config: &Config) -> Vec<Mistake> {
     limits(config, &mut notes);
     pages(config, &mut notes);
     development(config, &mut notes);
+    notes.0.extend(Table::new(&config.routes, &config.prefix).err().into_iter().flatten());
+    notes.0.extend(Names::new(&config.identity).err().into_iter().flatten());
     notes.0
 }
 
