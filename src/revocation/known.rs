@@ -136,7 +136,7 @@ mod tests {
     fn an_index_of_our_own_is_as_fresh_as_the_last_poll() {
         let began = Instant::now();
         let known = polled(5, began);
-        assert!(known.covers(Some(5), Feed::Own, began + BOUND - TICK, BOUND));
+        assert!(known.covers(Some(5), Feed::Own, began + (BOUND - TICK), BOUND));
         assert!(!known.covers(Some(5), Feed::Own, began + BOUND, BOUND));
     }
 

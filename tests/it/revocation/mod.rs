@@ -1,7 +1,6 @@
 //! Revocation and limits: what the ports promise, on each implementation; what nodes see of one another; what happens when
 //! Redis or the database is gone.
 
-mod book;
 mod database_gone;
 mod index;
 mod limits;
@@ -9,3 +8,4 @@ mod load;
 mod node;
 mod nodes;
 mod redis_gone;
+mod truth;

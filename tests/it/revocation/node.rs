@@ -122,9 +122,9 @@ impl Node {
         self.revocations.revoke(act, "test", SystemClock.now()).await
     }
 
-    /// Ends the session of this person.
+    /// Ends the token of this person.
     pub async fn end(&self, person: &Person) -> Vec<Entry> {
-        self.revoke(Act::Session(person.session.clone())).await.unwrap()
+        self.revoke(Act::Token(person.token.clone())).await.unwrap()
     }
 }
 

@@ -3,17 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use doorward::revocation::{Act, Ledger, Source, Standing};
+use doorward::revocation::{Act, Source, Standing};
 
-use super::book::Book;
 use super::node::{BOUND, Node, Person, SOON};
+use super::truth::Truth;
 use crate::support::redis::Redis;
 use crate::support::{ports, wait};
-
-fn book() -> (Arc<Book>, Arc<dyn Ledger>) {
-    let book = Arc::new(Book::default());
-    (Arc::clone(&book), book)
-}
 
 /// Where nothing listens.
 fn nowhere() -> String {
@@ -23,9 +18,9 @@ fn nowhere() -> String {
 #[tokio::test]
 async fn what_is_revoked_on_one_node_is_refused_on_another_at_the_next_question() {
     let server = Redis::start();
-    let (_, ledger) = book();
-    let first = Node::with_redis(&server.url(), Arc::clone(&ledger)).settled().await;
-    let second = Node::with_redis(&server.url(), ledger).settled().await;
+    let truth = Truth::new().await;
+    let first = Node::with_redis(&server.url(), truth.ledger()).settled().await;
+    let second = Node::with_redis(&server.url(), truth.ledger()).settled().await;
 
     for number in 0..100 {
         let person = Person::new(&format!("p{number}"));
@@ -42,9 +37,9 @@ async fn what_is_revoked_on_one_node_is_refused_on_another_at_the_next_question(
 #[tokio::test]
 async fn it_is_refused_there_also_when_the_node_that_revoked_cannot_reach_redis() {
     let server = Redis::start();
-    let (_, ledger) = book();
-    let cut_off = Node::with_redis(&nowhere(), Arc::clone(&ledger));
-    let other = Node::with_redis(&server.url(), ledger).settled().await;
+    let truth = Truth::new().await;
+    let cut_off = Node::with_redis(&nowhere(), truth.ledger());
+    let other = Node::with_redis(&server.url(), truth.ledger()).settled().await;
     let person = Person::new("a");
     assert_eq!(other.ask(&person).await.unwrap(), Standing::Good);
 
@@ -60,9 +55,9 @@ async fn it_is_refused_there_also_when_the_node_that_revoked_cannot_reach_redis(
 #[tokio::test]
 async fn it_is_refused_there_also_when_the_request_is_repeated_by_a_client_that_did_not_wait() {
     let server = Redis::start();
-    let (_, ledger) = book();
-    let cut_off = Node::with_redis(&nowhere(), Arc::clone(&ledger));
-    let other = Node::with_redis(&server.url(), ledger).settled().await;
+    let truth = Truth::new().await;
+    let cut_off = Node::with_redis(&nowhere(), truth.ledger());
+    let other = Node::with_redis(&server.url(), truth.ledger()).settled().await;
     let person = Person::new("a");
     let hung_up = tokio::time::timeout(BOUND / 10, cut_off.end(&person)).await;
     assert!(hung_up.is_err());
@@ -75,8 +70,8 @@ async fn it_is_refused_there_also_when_the_request_is_repeated_by_a_client_that_
 #[tokio::test]
 async fn a_client_that_hangs_up_cannot_cancel_a_revocation() {
     let server = Redis::start();
-    let (_, ledger) = book();
-    let node = Node::with_redis(&server.url(), ledger).settled().await;
+    let truth = Truth::new().await;
+    let node = Node::with_redis(&server.url(), truth.ledger()).settled().await;
     let person = Person::new("a");
 
     drop(tokio::time::timeout(std::time::Duration::ZERO, node.end(&person)).await);
@@ -86,8 +81,8 @@ async fn a_client_that_hangs_up_cannot_cancel_a_revocation() {
 
 #[tokio::test]
 async fn without_redis_a_node_refuses_at_once_what_it_revoked_itself() {
-    let (_, ledger) = book();
-    let node = Node::alone(ledger).settled().await;
+    let truth = Truth::new().await;
+    let node = Node::alone(truth.ledger()).settled().await;
     for number in 0..100 {
         let person = Person::new(&format!("p{number}"));
         assert_eq!(node.ask(&person).await.unwrap(), Standing::Good);
@@ -99,9 +94,9 @@ async fn without_redis_a_node_refuses_at_once_what_it_revoked_itself() {
 
 #[tokio::test]
 async fn without_redis_another_node_refuses_within_a_second() {
-    let (_, ledger) = book();
-    let first = Node::alone(Arc::clone(&ledger)).settled().await;
-    let second = Node::alone(ledger).settled().await;
+    let truth = Truth::new().await;
+    let first = Node::alone(truth.ledger()).settled().await;
+    let second = Node::alone(truth.ledger()).settled().await;
     let person = Person::new("a");
 
     first.end(&person).await;
@@ -113,40 +108,25 @@ async fn without_redis_another_node_refuses_within_a_second() {
 
 #[tokio::test]
 async fn a_node_that_starts_knows_what_was_revoked_before() {
-    let (_, ledger) = book();
+    let truth = Truth::new().await;
     let person = Person::new("a");
-    let first = Node::alone(Arc::clone(&ledger)).settled().await;
+    let first = Node::alone(truth.ledger()).settled().await;
     first.end(&person).await;
     drop(first);
 
-    let second = Node::alone(ledger);
+    let second = Node::alone(truth.ledger());
 
     assert_eq!(second.ask(&person).await.unwrap(), Standing::Revoked);
     second.until_answered_by(Source::Memory).await;
     assert_eq!(second.ask(&person).await.unwrap(), Standing::Revoked);
 }
 
-#[tokio::test]
-async fn all_of_an_account_and_one_token_are_refused_too() {
-    let server = Redis::start();
-    let (_, ledger) = book();
-    let node = Node::with_redis(&server.url(), ledger).settled().await;
-    let (account, token) = (Person { issued_at: 1, ..Person::new("a") }, Person::new("b"));
-
-    node.revoke(Act::Disable(account.account.clone())).await.unwrap();
-    node.revoke(Act::Token(token.token.clone())).await.unwrap();
-
-    for person in [account, token] {
-        assert_eq!(node.ask(&person).await.unwrap(), Standing::Revoked);
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nodes_that_revoke_at_once_leave_an_index_that_is_believed_again() {
     let server = Redis::start();
-    let (_, ledger) = book();
-    let first = Node::with_redis(&server.url(), Arc::clone(&ledger)).settled().await;
-    let second = Node::with_redis(&server.url(), ledger).settled().await;
+    let truth = Truth::new().await;
+    let first = Node::with_redis(&server.url(), truth.ledger()).settled().await;
+    let second = Node::with_redis(&server.url(), truth.ledger()).settled().await;
     let people: Vec<_> = (0..200).map(|number| Person::new(&format!("p{number}"))).collect();
 
     let tasks: Vec<_> = people
@@ -158,7 +138,7 @@ async fn nodes_that_revoke_at_once_leave_an_index_that_is_believed_again() {
             let revocations = Arc::clone(&node.revocations);
             tokio::spawn(async move {
                 let now = doorward::clock::Timestamp::from_secs(person.issued_at);
-                revocations.revoke(Act::Session(person.session), "test", now).await.unwrap();
+                revocations.revoke(Act::Token(person.token), "test", now).await.unwrap();
             })
         })
         .collect();

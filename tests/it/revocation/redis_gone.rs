@@ -1,17 +1,16 @@
 //! Redis stopped, paused, flushed, restarted empty or old, read-only: under load, nobody who was signed out gets in, nobody
 //! who is signed in is thrown out, and it is repaired without a restart.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward::clock::{Clock, SystemClock};
-use doorward::revocation::{Act, Ledger, Source, Standing};
+use doorward::revocation::{Act, Source, Standing};
 use doorward::secret::Secret;
 use doorward::store::RedisSettings;
 
-use super::book::Book;
 use super::load::Load;
 use super::node::{self, HOUR, Node, Person};
+use super::truth::Truth;
 use crate::support::child::Signal;
 use crate::support::redis::Redis;
 
@@ -19,7 +18,7 @@ use crate::support::redis::Redis;
 struct Scene {
     first: Node,
     second: Node,
-    book: Arc<Book>,
+    truth: Truth,
     server: Redis,
     out: Person,
     good: Load,
@@ -29,15 +28,14 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let server = Redis::start();
-        let book = Arc::new(Book::default());
-        let ledger: Arc<dyn Ledger> = book.clone();
-        let first = Node::with_redis(&server.url(), Arc::clone(&ledger)).settled().await;
-        let second = Node::with_redis(&server.url(), ledger).settled().await;
+        let truth = Truth::new().await;
+        let first = Node::with_redis(&server.url(), truth.ledger()).settled().await;
+        let second = Node::with_redis(&server.url(), truth.ledger()).settled().await;
         let out = Person::new("out");
         first.end(&out).await;
         let good = Load::of(&second, &Person::new("in"));
         let bad = Load::of(&second, &out);
-        Self { first, second, book, server, out, good, bad }
+        Self { first, second, truth, server, out, good, bad }
     }
 
     /// Sign somebody out on the first node while it is as it is; the second must know when the first has answered.
@@ -59,7 +57,7 @@ impl Scene {
         assert!(good.all() > 100 && bad.all() > 100, "{good:?} {bad:?}");
         assert_eq!((good.revoked, good.outages), (0, 0), "{good:?}");
         assert_eq!((bad.good, bad.outages), (0, 0), "{bad:?}");
-        drop(self.book);
+        drop(self.truth);
     }
 }
 
@@ -108,9 +106,9 @@ async fn restarted_from_an_old_file() {
 async fn restarted_from_an_old_file_between_two_polls_of_a_node_without_load() {
     for round in 0..10 {
         let mut server = Redis::start();
-        let ledger: Arc<dyn Ledger> = Arc::new(Book::default());
-        let first = Node::with_redis(&server.url(), Arc::clone(&ledger)).settled().await;
-        let second = Node::with_redis(&server.url(), ledger).settled().await;
+        let truth = Truth::new().await;
+        let first = Node::with_redis(&server.url(), truth.ledger()).settled().await;
+        let second = Node::with_redis(&server.url(), truth.ledger()).settled().await;
         let person = Person::new("a");
         server.command::<()>(&["SAVE"]);
 
@@ -141,7 +139,8 @@ async fn paused() {
 #[tokio::test]
 async fn only_those_in_flight_wait_for_a_redis_that_was_paused() {
     let mut server = Redis::start();
-    let node = Node::with_redis(&server.url(), Arc::new(Book::default())).settled().await;
+    let truth = Truth::new().await;
+    let node = Node::with_redis(&server.url(), truth.ledger()).settled().await;
     let load = Load::of(&node, &Person::new("in"));
     node.until_answered_by(Source::Redis).await;
 
@@ -184,10 +183,10 @@ async fn a_password_is_given_and_a_wrong_one_is_an_outage() {
     server.stop(Signal::Kill);
     server.start_again_with(&["--requirepass", "open sesame"]);
     let given = |password: &str| RedisSettings { password: Some(Secret::new(password.to_owned())), ..node::settings(&server.url()) };
-    let ledger: Arc<dyn Ledger> = Arc::new(Book::default());
+    let truth = Truth::new().await;
 
-    let right = Node::with_settings(&given("open sesame"), Arc::clone(&ledger)).settled().await;
-    let wrong = Node::with_settings(&given("wrong"), ledger);
+    let right = Node::with_settings(&given("open sesame"), truth.ledger()).settled().await;
+    let wrong = Node::with_settings(&given("wrong"), truth.ledger());
 
     let person = Person::new("a");
     wrong.end(&person).await;
@@ -199,13 +198,13 @@ async fn a_password_is_given_and_a_wrong_one_is_an_outage() {
 #[tokio::test]
 async fn a_repair_of_many_pages_holds_all_lines() {
     let mut server = Redis::start();
-    let ledger: Arc<dyn Ledger> = Arc::new(Book::default());
+    let truth = Truth::new().await;
     let now = SystemClock.now();
     let people: Vec<_> = (0..1700).map(|number| Person::new(&format!("p{number}"))).collect();
     for person in &people {
-        ledger.commit(&Act::Session(person.session.clone()), "", now, now.plus(HOUR)).await.unwrap();
+        truth.ledger().commit(&Act::Token(person.token.clone()), "", now, now.plus(HOUR)).await.unwrap();
     }
-    let node = Node::with_redis(&server.url(), ledger).settled().await;
+    let node = Node::with_redis(&server.url(), truth.ledger()).settled().await;
     server.stop(Signal::Kill);
     node.until_answered_by(Source::Ledger).await;
     server.start_again();
@@ -219,28 +218,10 @@ async fn a_repair_of_many_pages_holds_all_lines() {
 }
 
 #[tokio::test]
-async fn an_index_that_is_ahead_of_a_ledger_that_was_set_back_is_written_anew() {
-    let server = Redis::start();
-    let book = Arc::new(Book::default());
-    let node = Node::with_redis(&server.url(), book.clone()).settled().await;
-    for number in 0..5 {
-        node.end(&Person::new(&format!("p{number}"))).await;
-    }
-
-    book.set_back(2);
-    let is_set_back = || server.command::<String>(&["GET", "{doorward}:rev:marker"]) == "book:2";
-    crate::support::wait::until_true("the marker", Duration::from_secs(5), is_set_back);
-
-    let new = Person::new("new");
-    node.end(&new).await;
-    assert_eq!(node.ask(&new).await.unwrap(), Standing::Revoked);
-    node.until_answered_by(Source::Redis).await;
-}
-
-#[tokio::test]
 async fn a_redis_that_was_never_there_stops_nobody() {
     let url = format!("redis://127.0.0.1:{}", crate::support::ports::free());
-    let node = Node::with_redis(&url, Arc::new(Book::default()));
+    let truth = Truth::new().await;
+    let node = Node::with_redis(&url, truth.ledger());
     let person = Person::new("a");
     assert_eq!(node.ask(&person).await.unwrap(), Standing::Good);
     node.end(&person).await;
