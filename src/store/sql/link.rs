@@ -1,5 +1,7 @@
 //! One connection in use: statements go in, counts and rows come out, and nothing of the driver is seen above.
 
+use std::time::Duration;
+
 use sqlx::database::Database;
 use sqlx::encode::Encode;
 use sqlx::mysql::MySqlRow;
@@ -8,6 +10,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteRow;
 use sqlx::types::Type;
 use sqlx::{Executor as _, Row as _};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::fault::Fault;
@@ -15,6 +18,9 @@ use super::pool::{Connection, Each, each};
 use super::statements::Statements;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
+
+/// How long a connection that comes back may stay silent until it is given up.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// One connection in use. If it is dropped in the middle of something (its caller was cancelled, the time was up), it is
 /// closed instead of going back to the pool, and the server forgets the transaction that it was in.
@@ -72,8 +78,9 @@ impl Link {
 
     /// Begin a transaction.
     pub(super) async fn begin(&mut self) -> Result<(), Fault> {
+        self.say(self.sql.begin).await?;
         self.is_acting = true;
-        self.say(self.sql.begin).await
+        Ok(())
     }
 
     /// End it and keep what was done: durable when this returns.
@@ -105,10 +112,18 @@ impl Link {
 }
 
 impl Drop for Link {
+    /// The driver asks every connection that comes back for a sign of life, and would wait for it without an end: one whose
+    /// server has fallen silent would keep its place in the pool for ever.
     fn drop(&mut self) {
         if self.is_waiting || self.is_acting {
-            each!(&mut self.connection, connection => connection.close_on_drop());
+            return each!(&mut self.connection, connection => connection.close_on_drop());
         }
+        // Without a runtime there is nobody who could be waiting for it.
+        let Ok(runtime) = Handle::try_current() else { return };
+        each!(&mut self.connection, connection => {
+            let returning = connection.return_to_pool();
+            drop(runtime.spawn(tokio::time::timeout(SILENCE, returning)));
+        });
     }
 }
 

@@ -4,40 +4,58 @@
 //! database that is ahead of this program is left as it is: during a deploy, old and new run side by side.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::mysql::MySqlConnection;
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection, PgConnection, SqlSafeStr as _, SqliteConnection};
 
 use super::Store;
+use super::fault::Fault;
 use super::mysql::MYSQL;
 use super::open::Place;
+use super::pool::Each;
 use super::postgres::POSTGRES;
 use super::sqlite::SQLITE;
 use super::statements::Script;
 use crate::outage::Outage;
 
-/// Apply what is missing, on a connection of its own that is closed afterwards, so that no lock stays behind.
-pub(super) async fn run(place: &Place) -> Result<(), Outage> {
-    match place {
-        Place::Sqlite(options) => {
-            let mut connection = options.connect().await.map_err(Outage::store)?;
+/// How long bringing a database up to date may take, waiting for another node that does it included.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Apply what is missing, on a connection of its own that is closed afterwards, so that no lock stays behind. `patience` is
+/// how long connecting may take.
+pub(super) async fn run(place: &Place, patience: Duration) -> Result<(), Outage> {
+    let connection = tokio::time::timeout(patience, connect(place)).await.map_err(|_| Outage::store(Fault::Late))?;
+    let work = apply(connection.map_err(Outage::store)?);
+    tokio::time::timeout(LIMIT, work).await.map_err(|_| Outage::store(Fault::Late))?.map_err(Outage::store)
+}
+
+type Connection = Each<SqliteConnection, PgConnection, MySqlConnection>;
+
+async fn connect(place: &Place) -> Result<Connection, sqlx::Error> {
+    Ok(match place {
+        Place::Sqlite(options) => Each::Sqlite(options.connect().await?),
+        Place::Postgres(options) => Each::Postgres(options.connect().await?),
+        Place::MySql(options) => Each::MySql(options.connect().await?),
+    })
+}
+
+async fn apply(connection: Connection) -> Result<(), MigrateError> {
+    match connection {
+        Each::Sqlite(mut connection) => {
             // SQLite has no lock for migrations: one transaction round all of them is one.
-            let mut act = connection.begin_with("BEGIN IMMEDIATE").await.map_err(Outage::store)?;
-            migrator(SQLITE.migrations).run_direct(None, &mut *act, false).await.map_err(Outage::store)?;
-            act.commit().await.map_err(Outage::store)?;
-            connection.close().await.map_err(Outage::store)
+            let mut act = connection.begin_with("BEGIN IMMEDIATE").await?;
+            migrator(SQLITE.migrations).run_direct(None, &mut *act, false).await?;
+            act.commit().await?;
+            Ok(connection.close().await?)
         }
-        Place::Postgres(options) => {
-            let mut connection = options.connect().await.map_err(Outage::store)?;
-            migrator(POSTGRES.migrations).run_direct(None, &mut connection, false).await.map_err(Outage::store)?;
-            connection.close().await.map_err(Outage::store)
+        Each::Postgres(mut connection) => {
+            migrator(POSTGRES.migrations).run_direct(None, &mut connection, false).await?;
+            Ok(connection.close().await?)
         }
-        Place::MySql(options) => {
-            let mut connection = options.connect().await.map_err(Outage::store)?;
-            let done = run_locked(&mut connection).await;
-            connection.close().await.map_err(Outage::store)?;
-            done.map_err(Outage::store)
+        Each::MySql(mut connection) => {
+            apply_locked(&mut connection).await?;
+            Ok(connection.close().await?)
         }
     }
 }
@@ -60,7 +78,7 @@ async fn applied(store: &Store) -> Result<HashSet<i64>, Outage> {
 }
 
 /// Under a lock of ours: sqlx asks for its own with a wait of -1 seconds, which MariaDB takes for "not at all".
-async fn run_locked(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
+async fn apply_locked(connection: &mut MySqlConnection) -> Result<(), MigrateError> {
     let name = "SELECT CONCAT('doorward ', MD5(DATABASE()))";
     let name: String = sqlx::query_scalar(name).fetch_one(&mut *connection).await?;
     let held: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(?, 60)").bind(name).fetch_one(&mut *connection).await?;

@@ -69,7 +69,7 @@ impl Store {
 
     /// Bring the database up to date, and name its ledger if it has no name yet. Several nodes may do it at once.
     pub async fn migrate(&self) -> Result<(), Outage> {
-        migrations::run(&self.place).await?;
+        migrations::run(&self.place, self.timeout).await?;
         self.name_ledger().await
     }
 

@@ -69,7 +69,8 @@ fn sqlite(url: &str, patience: Duration) -> Result<SqliteConnectOptions, Outage>
         // acknowledged survives a loss of power.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(patience)
+        // Less than the deadline of an act, so that the wait ends with an answer and the connection stays good.
+        .busy_timeout(patience * 3 / 4)
         .disable_statement_logging())
 }
 

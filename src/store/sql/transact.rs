@@ -98,7 +98,8 @@ async fn transact<A: Act>(pool: &Pool, act: &A) -> Result<A::Answer, Fault> {
         Ok(End::Commit(answer)) => link.commit().await.map(|()| answer),
         Ok(End::RollBack(answer)) => link.roll_back().await.map(|()| answer),
         Err(fault) if fault.is_answer() => {
-            link.roll_back().await?;
+            // A connection that cannot even do this is closed; the first fault is the one that tells.
+            drop(link.roll_back().await);
             Err(fault)
         }
         Err(fault) => Err(fault),
