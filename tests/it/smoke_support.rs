@@ -385,6 +385,17 @@ async fn a_mail_server_that_is_not_ours_insists_on_tls_and_a_password() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_is_not_ours_takes_mail_in_the_clear() {
+    let server = MailServer::start(Tls::None);
+
+    let message = Message::builder().from("door@example.com".parse().unwrap()).to("ada@example.com".parse().unwrap());
+    let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(server.port()).build();
+    transport.send(message.body("Your code is 123456".to_owned()).unwrap()).await.unwrap();
+
+    assert_eq!(server.mails()[0]["encrypted"], json!(false));
+}
+
 async fn mail_through(server: &MailServer, tls: Tls, password: &str) -> Result<(), String> {
     let authority = Certificate::from_pem(&std::fs::read(server.authority()).unwrap()).unwrap();
     let parameters = TlsParameters::builder("127.0.0.1".to_owned()).add_root_certificate(authority).build().unwrap();

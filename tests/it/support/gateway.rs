@@ -14,18 +14,20 @@ use super::{folder, ports, wait};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
 
-/// Where a gateway listens; a configuration names both.
-#[derive(Clone, Copy, Debug)]
-pub struct Listen {
+/// What a configuration is written for: where this gateway listens, and a folder that is its own.
+#[derive(Clone, Debug)]
+pub struct Place {
     pub public: SocketAddr,
     pub admin: SocketAddr,
+    /// For its SQLite, its keys, its sockets. It goes with the gateway.
+    pub folder: PathBuf,
 }
 
 /// A running gateway. It ends with the value.
 #[derive(Debug)]
 pub struct Gateway {
     process: Process,
-    listen: Listen,
+    place: Place,
     folder: TempDir,
     environment: Vec<(String, String)>,
     output: Output,
@@ -33,12 +35,12 @@ pub struct Gateway {
 
 impl Gateway {
     /// Starts a gateway whose configuration is written for the ports it is given, and waits until it is ready.
-    pub fn start(configure: impl Fn(Listen) -> String) -> Self {
+    pub fn start(configure: impl Fn(&Place) -> String) -> Self {
         Self::start_with(&[], configure)
     }
 
     /// [`Gateway::start`], with variables in its environment.
-    pub fn start_with(environment: &[(&str, &str)], configure: impl Fn(Listen) -> String) -> Self {
+    pub fn start_with(environment: &[(&str, &str)], configure: impl Fn(&Place) -> String) -> Self {
         let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         for _ in 0..3 {
             let mut gateway = Self::spawn(environment.clone(), &configure);
@@ -51,36 +53,36 @@ impl Gateway {
         panic!("the gateway found no free port in three tries");
     }
 
-    fn spawn(environment: Vec<(String, String)>, configure: &impl Fn(Listen) -> String) -> Self {
+    fn spawn(environment: Vec<(String, String)>, configure: &impl Fn(&Place) -> String) -> Self {
         let folder = folder::new("gateway");
-        let listen = Listen { public: ports::free_address(), admin: ports::free_address() };
-        std::fs::write(folder.path().join("doorward.toml"), configure(listen)).expect("a writable folder");
+        let place = Place { public: ports::free_address(), admin: ports::free_address(), folder: folder.path().to_owned() };
+        std::fs::write(folder.path().join("doorward.toml"), configure(&place)).expect("a writable folder");
         let output = Output::default();
         let process = serve(&folder, &environment, &output);
-        Self { process, listen, folder, environment, output }
+        Self { process, place, folder, environment, output }
     }
 
     pub fn public(&self) -> SocketAddr {
-        self.listen.public
+        self.place.public
     }
 
     pub fn admin(&self) -> SocketAddr {
-        self.listen.admin
+        self.place.admin
     }
 
     /// Somebody with an empty cookie jar.
     pub fn person(&self) -> Person {
-        Person::at(self.listen.public)
+        Person::at(self.place.public)
     }
 
     /// Somebody who asks for a host by name.
     pub fn person_at(&self, host: &str) -> Person {
-        Person::at_host(self.listen.public, host)
+        Person::at_host(self.place.public, host)
     }
 
     /// A client of the admin listener.
     pub fn operator(&self) -> Person {
-        Person::at(self.listen.admin)
+        Person::at(self.place.admin)
     }
 
     pub fn pid(&self) -> u32 {
@@ -133,7 +135,7 @@ impl Gateway {
     }
 
     fn is_ready_in_time(&mut self) -> bool {
-        let admin = self.listen.admin;
+        let admin = self.place.admin;
         child::await_ready("the gateway", &mut self.process, || status_of(admin, "/readyz") == Some(200))
     }
 

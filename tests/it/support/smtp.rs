@@ -60,10 +60,6 @@ impl Mailbox {
         Self { address, state, task }
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Without TLS, as a test server has it.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
