@@ -17,6 +17,7 @@ pub mod clock;
 pub mod config;
 pub mod cookie;
 pub mod deliver;
+pub mod demo;
 pub mod endpoint;
 pub mod gateway;
 pub mod id;

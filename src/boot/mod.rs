@@ -1,14 +1,39 @@
 //! The composition root: a configuration becomes stores, services and a gateway. The only module that knows them all.
 
 pub mod core;
-pub mod heard;
-pub mod keeper;
-pub mod services;
+mod heard;
+mod inbox;
+mod keeper;
+mod serve;
+mod services;
+
+use std::sync::Arc;
 
 pub use core::Core;
+pub use serve::serve;
 
 use crate::config::Mistake;
+use crate::deliver::Inbox;
+use crate::gateway::{DemoApp, Stop};
 use crate::outage::Outage;
+
+/// What the demo and tests add to a configuration.
+pub struct Extras {
+    /// Keeps the codes that are sent, for the page that shows them.
+    pub inbox: Option<Arc<Inbox>>,
+    /// The demo's app.
+    pub app: Option<DemoApp>,
+    /// Tells the server to leave, as SIGTERM does.
+    pub stop: Stop,
+    /// Called once everything is ready, before the first request is taken.
+    pub on_ready: Box<dyn FnOnce()>,
+}
+
+impl Default for Extras {
+    fn default() -> Self {
+        Self { inbox: None, app: None, stop: Stop::default(), on_ready: Box::new(|| ()) }
+    }
+}
 
 /// Why the server does not start, or a command cannot do its work.
 #[derive(Debug, thiserror::Error)]
@@ -25,4 +50,16 @@ pub enum NotServing {
     /// The metrics cannot be registered.
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::NotRegistered),
+    /// An address of ours is taken.
+    #[error(transparent)]
+    Listen(#[from] crate::gateway::CannotListen),
+    /// A provider's settings are none.
+    #[error(transparent)]
+    Delivery(#[from] crate::deliver::NotSent),
+    /// The prefix is none.
+    #[error(transparent)]
+    Prefix(#[from] crate::endpoint::BadPrefix),
+    /// Threads cannot be made.
+    #[error("the runtime cannot be made: {0}")]
+    Runtime(std::io::Error),
 }

@@ -1,0 +1,16 @@
+//! The demo's inbox, as its page reads it.
+
+use std::sync::Arc;
+
+use crate::deliver;
+use crate::endpoint::{Inbox, Mail};
+
+/// What was kept of the messages that were sent.
+pub struct Shown(pub Arc<deliver::Inbox>);
+
+impl Inbox for Shown {
+    fn latest(&self) -> Vec<Mail> {
+        let kept = self.0.latest().into_iter();
+        kept.map(|kept| Mail { to: kept.to.expose().to_owned(), code: kept.code.expose().clone(), at: kept.at }).collect()
+    }
+}
