@@ -14,6 +14,7 @@
 mod architecture;
 mod config;
 mod contract;
+mod gateway;
 mod revocation;
 mod smoke_support;
 mod support;
