@@ -145,7 +145,8 @@ const MODULES: &[(&str, &[&str])] = &[
             "token",
         ],
     ),
-    ("main", &["cli"]),
+    // It chooses the provider of cryptography before anything else, and hands over.
+    ("main", &["boot", "cli"]),
     // The front page: it lists the modules and names nothing.
     ("lib", &[]),
 ];

@@ -12,12 +12,13 @@ use sqlx::Row;
 use crate::support::browser::{Browser, JavaScript};
 use crate::support::child::Signal;
 use crate::support::client::{CLOSE_FRAME, Person, Raw, TEXT_FRAME};
+use crate::support::gateway::{Gateway, Place};
 use crate::support::mailserver::{self, MailServer, Tls};
 use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
 use crate::support::smtp::{Mailbox, Manner};
-use crate::support::upstream::Upstream;
+use crate::support::upstream::{Received, Upstream};
 use crate::support::{install_crypto_provider, ports, python, wait};
 
 #[test]
@@ -413,4 +414,72 @@ async fn mail_through(server: &MailServer, tls: Tls, password: &str) -> Result<(
     let message = message.body("Your code is 123456".to_owned()).unwrap();
     let sent = tokio::time::timeout(Duration::from_secs(10), transport.send(message)).await;
     sent.expect("an answer in time").map(drop).map_err(|error| error.to_string())
+}
+
+/// The least that a gateway needs: SQLite in its folder, mail to its output, one public route.
+fn least(place: &Place, upstream: &str) -> String {
+    let Place { public, admin, folder } = place;
+    format!(
+        r#"
+            public_url = "http://{public}"
+
+            [listen]
+            public = ["{public}"]
+            admin = "{admin}"
+
+            [store]
+            url = "sqlite:{folder}/doorward.db"
+            encryption_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+            [cookies]
+            secure = false
+
+            [[delivery.email]]
+            kind = "console"
+
+            [[route]]
+            name = "app"
+            upstream = ["{upstream}"]
+            require = "public"
+        "#,
+        folder = folder.display()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_is_killed_ended_and_started_again_on_its_ports() {
+    let upstream = Upstream::start().await;
+    let mut gateway = Gateway::start(|place| least(place, &upstream.url()));
+    let (person, first) = (gateway.person(), gateway.pid());
+
+    let before = person.get("/one").await;
+    gateway.kill9();
+    let gone = person.request(reqwest::Method::GET, "/two").try_send().await;
+    let took = gateway.restart();
+    let after = gateway.person_at("wiki.example.com").get("/three").await;
+    let ended = gateway.terminate();
+    gateway.restart();
+
+    assert_eq!((before.status, after.status), (200, 200));
+    assert!(gone.is_err());
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(ended.success(), "{ended}: {}", gateway.log());
+    assert_ne!(gateway.pid(), first);
+    assert_eq!(upstream.received().iter().map(Received::target).collect::<Vec<_>>(), ["/one", "/three"]);
+    assert_eq!(upstream.last().header("host").as_deref(), Some("wiki.example.com"));
+    assert_eq!(gateway.operator().get("/healthz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_says_what_is_wrong_with_its_configuration() {
+    let upstream = Upstream::start().await;
+    let gateway = Gateway::start(|place| least(place, &upstream.url()));
+
+    let (right, _, _) = gateway.command(&["check"]);
+    let text = std::fs::read_to_string(gateway.config()).unwrap();
+    std::fs::write(gateway.config(), text.replace("kind = \"console\"", "kind = \"pigeon\"")).unwrap();
+    let (wrong, _, complaint) = gateway.command(&["check"]);
+
+    assert_eq!((right, wrong), (0, 1));
+    assert!(complaint.contains("delivery.email"), "{complaint}");
 }
