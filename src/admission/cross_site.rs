@@ -70,6 +70,3 @@ fn is_of(origin: &HeaderValue, host: &str) -> bool {
     };
     web && same_host && page.port_or_known_default() == asked.port_or_known_default()
 }
-
-#[cfg(test)]
-mod tests;

@@ -23,8 +23,6 @@ mod revocation;
 mod route;
 mod rule;
 mod settings;
-#[cfg(test)]
-mod support;
 mod verify;
 
 use std::sync::Arc;
@@ -212,6 +210,3 @@ impl Gate {
         Teller { names: &self.names, cookies: &self.cookies, tokens, assertions }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -36,11 +36,12 @@ pub(super) fn nothing(received: &Received<'_>) -> Result<(), Problem> {
     json::<Nothing>(received).map(|Nothing {}| ())
 }
 
-/// Serde reads a list as an object whose members stand in order; we do not.
+/// Read whole before its shape is looked at, so that what is no JSON is told so wherever it breaks. Serde reads a list as an
+/// object whose members stand in order; we do not.
 fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|_| Problem::InvalidJson)?;
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        let well_formed = serde_json::from_slice::<IgnoredAny>(bytes).is_ok();
-        return Err(if well_formed { Problem::InvalidBody } else { Problem::InvalidJson });
+        return Err(Problem::InvalidBody);
     }
     serde_json::from_slice(bytes).map_err(|error| match error.classify() {
         Category::Data => Problem::InvalidBody,
@@ -128,13 +129,14 @@ mod tests {
     #[test]
     fn what_is_no_json_is_told_apart() {
         let deep = "[".repeat(10_000);
-        let texts: [&[u8]; 12] = [
+        let texts: [&[u8]; 13] = [
             b"",
             b" ",
             b"{",
             br#"{"a":"1""#,
             br#"{"a":"1"}}"#,
             br#"{"a":"1",}"#,
+            br#"{"c":1}}"#,
             b"{'a':'1'}",
             b"{\"a\":\"\xff\"}",
             br#"{"a":"\ud800"}"#,
