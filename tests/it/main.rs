@@ -14,7 +14,7 @@
 mod architecture;
 mod config;
 mod contract;
-mod gateway;
+mod endpoint;
 mod revocation;
 mod smoke_support;
 mod support;

@@ -1,0 +1,8 @@
+//! Our own endpoints, driven as the edge drives them, on the services of signing in and a real database.
+
+mod door;
+mod flow;
+mod nonsense;
+mod outage;
+mod pages;
+mod refused;
