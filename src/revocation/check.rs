@@ -2,7 +2,8 @@
 //!
 //! 1. The index: "revoked" is believed always. "No" is believed when the index covers all that was ever revoked.
 //! 2. Else, or when the index is out, the ledger.
-//! 3. Else an [`Outage`]. Never a yes.
+//! 3. Else, where the database is out, the index again: "no" is believed of a shared one that covers all that this node knows.
+//! 4. Else an [`Outage`]. Never a yes.
 //!
 //! # Why "no" can be believed
 //!
@@ -26,12 +27,14 @@
 //!
 //! With an index in memory (no Redis) the last point has no waiting: other nodes learn within the bound.
 //!
-//! *Without the database* nobody can commit, so a shared index is believed at the last known head. What remains open: a node
-//! that is cut off from the database alone, while another one is cut off from Redis alone; it learns of that node's
-//! revocations when either returns.
+//! *Without the database* nobody can commit, so a shared index is believed at the last known head. What remains open needs two
+//! failures at once: a node that is cut off from the database (or gets no answer within [`Pace::patience`](super::Pace))
+//! alone, while another one is cut off from Redis alone. The first learns of the other's revocations when either returns.
 
 use std::sync::Arc;
 use std::time::Instant;
+
+use tokio::time::timeout;
 
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
@@ -65,11 +68,8 @@ impl Revocations {
     pub async fn ask(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
         let (standing, source) = match self.ask_index(ids, now).await {
             Word::Sure(standing) => (standing, self.parts.index.source()),
-            Word::Unsure(marker) => match self.ask_ledger(ids, now).await {
-                Ok(standing) => (standing, Source::Ledger),
-                Err(_) if self.suffices(marker) => (Standing::Good, self.parts.index.source()),
-                Err(outage) => return Err(outage),
-            },
+            Word::Unsure(marker) if self.suffices(marker) => self.ask_ledger_briefly(ids, now).await,
+            Word::Unsure(_) => (self.ask_ledger(ids, now).await?, Source::Ledger),
         };
         self.parts.observer.checked(source);
         Ok(standing)
@@ -102,7 +102,16 @@ impl Revocations {
         is_covered
     }
 
-    /// The database is out, so nobody can commit: is the last known head enough?
+    /// The index has all that is known here, it is only not sure that nothing was added: where the ledger does not answer as
+    /// fast as a poll must, the database is out, and nobody can commit.
+    async fn ask_ledger_briefly(&self, ids: Ids<'_>, now: Timestamp) -> (Standing, Source) {
+        match timeout(self.parts.pace.patience, self.ask_ledger(ids, now)).await {
+            Ok(Ok(standing)) => (standing, Source::Ledger),
+            Ok(Err(_)) | Err(_) => (Standing::Good, self.parts.index.source()),
+        }
+    }
+
+    /// Is the last known head enough, should the database be out?
     fn suffices(&self, marker: Option<i64>) -> bool {
         self.known.look().covers_without_database(marker, self.parts.index.feed())
     }

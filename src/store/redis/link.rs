@@ -84,23 +84,40 @@ impl Redis {
 
     /// Do `act` over this worker's connection, within the timeout in all. Whatever fails opens the breaker.
     ///
+    /// `act` must bear to be done twice: a connection that was closed while nobody used it (servers and firewalls do that) is
+    /// found out by using it, and is no outage if a new one works.
+    ///
     /// # Errors
     /// An [`Outage`], at once while the breaker is open.
-    pub(super) async fn run<T, F>(self: &Arc<Self>, act: impl FnOnce(MultiplexedConnection) -> F + Send) -> Result<T, Outage>
+    pub(super) async fn run<T, F>(self: &Arc<Self>, act: impl Fn(MultiplexedConnection) -> F + Send + Sync) -> Result<T, Outage>
     where
         F: Future<Output = RedisResult<T>> + Send,
     {
         let pass = self.breaker.pass().ok_or_else(|| Outage::redis("it failed a moment ago"))?;
-        let link = self.link(pass)?;
-        let answer = tokio::time::timeout(self.timeout, async {
-            let connection = link.connection.get_or_try_init(|| self.connect()).await?;
-            act(connection.clone()).await
-        });
-        match answer.await {
+        match tokio::time::timeout(self.timeout, self.attempt(pass, act)).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.fail(pass, &error.to_string())),
             Err(_) => Err(self.fail(pass, "no answer in time")),
         }
+    }
+
+    async fn attempt<T, F>(self: &Arc<Self>, pass: Pass, act: impl Fn(MultiplexedConnection) -> F + Send + Sync) -> RedisResult<T>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        let link = self.link(pass, None)?;
+        let is_used = link.connection.initialized();
+        match act(self.open(&link).await?).await {
+            Err(error) if is_used && error.is_connection_dropped() => {
+                let link = self.link(pass, Some(&link))?;
+                act(self.open(&link).await?).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn open(&self, link: &Link) -> RedisResult<MultiplexedConnection> {
+        link.connection.get_or_try_init(|| self.connect()).await.cloned()
     }
 
     /// Do `act` over a new connection, whatever the breaker says.
@@ -129,22 +146,22 @@ impl Redis {
         Ok(connection)
     }
 
-    /// This worker's link; a new one after the breaker was open.
-    fn link(self: &Arc<Self>, pass: Pass) -> Result<Link, Outage> {
-        let runtime = Handle::try_current().map_err(Outage::redis)?;
+    /// This worker's link: a new one after the breaker was open, or in the place of one that is `dead`.
+    fn link(self: &Arc<Self>, pass: Pass, dead: Option<&Link>) -> RedisResult<Link> {
+        let runtime = Handle::try_current().map_err(std::io::Error::other)?;
         if runtime.runtime_flavor() != RuntimeFlavor::CurrentThread {
             let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-            let link = Link::renewed(shared.take(), pass);
+            let link = Link::renewed(shared.take(), pass, dead);
             *shared = Some(link.clone());
             return Ok(link);
         }
-        LINKS.try_with(|links| self.local(&mut links.borrow_mut(), runtime.id(), pass)).map_err(Outage::redis)
+        Ok(LINKS.try_with(|links| self.local(&mut links.borrow_mut(), runtime.id(), pass, dead)).map_err(std::io::Error::other)?)
     }
 
-    fn local(self: &Arc<Self>, links: &mut Vec<Local>, runtime: Id, pass: Pass) -> Link {
+    fn local(self: &Arc<Self>, links: &mut Vec<Local>, runtime: Id, pass: Pass, dead: Option<&Link>) -> Link {
         let is_ours = |local: &Local| std::ptr::eq(local.owner.as_ptr(), Arc::as_ptr(self)) && local.runtime == runtime;
         if let Some(local) = links.iter_mut().find(|local| is_ours(local)) {
-            if local.link.pass != pass {
+            if !local.link.serves(pass, dead) {
                 local.link = Link::new(pass);
             }
             return local.link.clone();
@@ -161,8 +178,12 @@ impl Link {
         Self { pass, connection: Arc::new(OnceCell::new()) }
     }
 
-    fn renewed(old: Option<Self>, pass: Pass) -> Self {
-        old.filter(|link| link.pass == pass).unwrap_or_else(|| Self::new(pass))
+    fn renewed(old: Option<Self>, pass: Pass, dead: Option<&Self>) -> Self {
+        old.filter(|link| link.serves(pass, dead)).unwrap_or_else(|| Self::new(pass))
+    }
+
+    fn serves(&self, pass: Pass, dead: Option<&Self>) -> bool {
+        self.pass == pass && dead.is_none_or(|dead| !Arc::ptr_eq(&dead.connection, &self.connection))
     }
 }
 
