@@ -12,6 +12,7 @@
 
 pub mod admission;
 pub mod boot;
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;

@@ -70,3 +70,6 @@ fn is_of(origin: &HeaderValue, host: &str) -> bool {
     };
     web && same_host && page.port_or_known_default() == asked.port_or_known_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -140,3 +140,6 @@ fn encode(text: &str, separator: char, out: &mut String) {
     out.extend(utf8_percent_encode(inner, set));
     out.extend(after.chars().map(|_| "%20"));
 }
+
+#[cfg(test)]
+mod tests;

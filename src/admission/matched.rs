@@ -142,3 +142,6 @@ fn rest(route: &Route, target: &str) -> Option<String> {
     let rest = target.strip_prefix(route.path()).filter(|_| route.strip_prefix && !route.path().is_empty())?;
     Some(if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") })
 }
+
+#[cfg(test)]
+mod tests;

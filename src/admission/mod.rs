@@ -23,6 +23,8 @@ mod revocation;
 mod route;
 mod rule;
 mod settings;
+#[cfg(test)]
+mod support;
 mod verify;
 
 use std::sync::Arc;
@@ -210,3 +212,6 @@ impl Gate {
         Teller { names: &self.names, cookies: &self.cookies, tokens, assertions }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -164,3 +164,6 @@ fn is_taken(name: &str) -> bool {
     let told = folded == "x-forwarded-preferred-username";
     NAMES.contains(&folded.as_str()) || (!told && PREFIXES.iter().any(|prefix| folded.starts_with(prefix)))
 }
+
+#[cfg(test)]
+mod tests;

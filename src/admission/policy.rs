@@ -1,6 +1,7 @@
-//! May they? The rules of a route, in order; the first that is for the request and admits the caller decides.
+//! May they? Of a route's rules those with the longest path that is the request's are asked, in order; the first that admits
+//! decides.
 
-use http::request::Parts;
+use http::Method;
 
 use crate::admission::matched::Matched;
 use crate::admission::revocation::{Caller, Live};
@@ -67,17 +68,25 @@ pub(super) fn decide(caller: Caller, matched: &Matched, incoming: &Incoming<'_>,
     }
 }
 
-/// The rules that are for the request, with their places.
+/// The rules that are for the request and the client's network, with their places.
 fn applying<'a>(matched: &'a Matched, incoming: &'a Incoming<'_>) -> impl Iterator<Item = (usize, &'a Rule)> {
-    let covered = matched.route().rules.iter().enumerate().filter(|(index, _)| matched.rules().contains(*index));
-    covered.filter(|(_, rule)| rule.is_for_method(incoming.head) && rule.is_for_network(incoming))
+    selected(matched, &incoming.head.method).filter(|(_, rule)| rule.is_for_network(incoming))
 }
 
-/// A preflight passes where a rule could be for the request that it announces, as far as networks go.
+/// The rules that are for this path and method, with their places: those of the longest path alone. A rule for `/admin`
+/// is not widened by one for the whole route, wherever it stands.
+fn selected<'a>(matched: &'a Matched, method: &'a Method) -> impl Iterator<Item = (usize, &'a Rule)> {
+    let all = || matched.route().rules.iter().enumerate().filter(|(index, _)| matched.rules().contains(*index));
+    let fitting = move || all().filter(|(_, rule)| rule.is_for_method(method));
+    let longest = fitting().map(|(_, rule)| rule.path().len()).max();
+    fitting().filter(move |(_, rule)| longest == Some(rule.path().len()))
+}
+
+/// A preflight passes where there is a rule for the request that it announces, as far as that can be told.
 fn preflight(matched: &Matched, incoming: &Incoming<'_>) -> Result<Permit, Refusal> {
-    let route = matched.route();
-    let mut rules = route.rules.iter().enumerate().filter(|(index, _)| matched.rules().contains(*index));
-    match route.preflight {
+    let announced = preflight::announced(incoming.head).ok_or(Refusal::Malformed)?;
+    let mut rules = selected(matched, &announced);
+    match matched.route().preflight {
         Preflight::Refuse => Err(Refusal::PreflightRefused),
         Preflight::Pass if rules.any(|(_, rule)| rule.is_for_network(incoming)) => Ok(Permit::open(None)),
         Preflight::Pass => Err(Refusal::Forbidden),
@@ -101,8 +110,8 @@ enum Judgement {
 }
 
 impl Rule {
-    fn is_for_method(&self, head: &Parts) -> bool {
-        self.methods.is_empty() || self.methods.contains(&head.method)
+    fn is_for_method(&self, method: &Method) -> bool {
+        self.methods.is_empty() || self.methods.contains(method)
     }
 
     fn is_for_network(&self, incoming: &Incoming<'_>) -> bool {
@@ -163,3 +172,6 @@ fn is_account(wanted: &str, claims: &Claims) -> bool {
 fn is_verified(claims: &Claims) -> bool {
     if claims.email.is_some() { claims.email_verified } else { verified_phone(claims).is_some() }
 }
+
+#[cfg(test)]
+mod tests;

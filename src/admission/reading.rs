@@ -223,3 +223,6 @@ fn trim_end(segment: &[u8]) -> &[u8] {
 fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/')
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,7 +50,7 @@ impl Route {
     }
 
     /// From the settings that stand at `key`; `None` when something is wrong, which goes to `mistakes`.
-    fn new(settings: &RouteSettings, key: &str, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+    fn new(settings: &RouteSettings, key: &str, prefix: &str, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let before = mistakes.len();
         let mut note = |field: &str, problem: &str| mistakes.push(Mistake::new(format!("{key}.{field}"), problem));
         if !is_label(&settings.name) {
@@ -58,6 +58,9 @@ impl Route {
         }
         let host = Pattern::parse(settings.host.as_deref()).map_err(|problem| note("host", problem)).ok();
         let path = path(&settings.path).map_err(|problem| note("path", problem)).ok();
+        if path.as_ref().is_some_and(|path| reading::covers(prefix.as_bytes(), path.as_bytes(), Case::Folded)) {
+            note("path", &format!("lies under {prefix}, which is Doorward's own"));
+        }
         let upstream = upstream(&settings.upstream, &mut note);
         for (field, timeout) in timeouts(settings) {
             if timeout.is_zero() {
@@ -113,10 +116,7 @@ impl Table {
             if !names.insert(settings.name.as_str()) {
                 mistakes.push(Mistake::new(format!("{key}.name"), format!("is taken: two routes are called \"{}\"", settings.name)));
             }
-            let Some(route) = Route::new(settings, &key, &mut mistakes) else { continue };
-            if reading::covers(prefix.as_bytes(), route.path.as_bytes(), Case::Folded) {
-                mistakes.push(Mistake::new(format!("{key}.path"), format!("lies under {prefix}, which is Doorward's own")));
-            }
+            let Some(route) = Route::new(settings, &key, prefix, &mut mistakes) else { continue };
             if !places.insert((route.host.clone(), route.path.to_ascii_lowercase())) {
                 mistakes.push(Mistake::new(format!("{key}.path"), "is that of another route with the same host"));
             }
@@ -233,3 +233,6 @@ fn address(text: &str) -> Result<String, &'static str> {
     let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(SHAPE)?;
     Ok(format!("{host}:{port}"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,11 @@ impl Rule {
         }
     }
 
+    /// The prefix that it is for, without a slash at its end; empty for all of the route.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Is the rule for this reading of a path?
     pub(super) fn covers(&self, path: &[u8], case: Case) -> bool {
         reading::covers(self.path.as_bytes(), path, case)

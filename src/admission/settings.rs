@@ -58,7 +58,8 @@ pub enum Challenge {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RuleSettings {
-    /// Path prefix under the route's, by whole segments, that this rule is for; all of it when unset.
+    /// Path prefix, by whole segments, that this rule is for: the whole path as the client sends it, so it begins with the
+    /// route's. All of the route when unset.
     pub path: Option<String>,
     /// What is required.
     pub require: Require,
@@ -122,7 +123,8 @@ pub struct RouteSettings {
     /// See [`RuleSettings::verified`].
     #[serde(default)]
     pub verified: bool,
-    /// Several rules: the first that is for the request's path and method, and admits it, decides; none admits: refused.
+    /// Several rules: of those for the request's method and path, the ones with the longest path are asked in order. The
+    /// first that admits decides; none admits: refused.
     #[serde(default, rename = "rule")]
     pub rules: Vec<RuleSettings>,
     /// Take the route's path off before forwarding; `X-Forwarded-Prefix` tells it.

@@ -63,3 +63,9 @@ pub enum NotServing {
     #[error("the runtime cannot be made: {0}")]
     Runtime(std::io::Error),
 }
+
+/// Choose the provider of cryptography for all TLS of this process. To be called first.
+pub fn choose_provider() {
+    // Chosen already is chosen: there is only one in the tree.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
+}

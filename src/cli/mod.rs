@@ -3,12 +3,14 @@
 
 mod account;
 mod check;
+mod demo;
 mod desk;
 mod healthcheck;
 mod init;
 mod key;
 mod migrate;
 mod print;
+mod serve;
 mod session;
 
 use std::path::{Path, PathBuf};
@@ -30,6 +32,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Everything on one machine, no configuration
+    Demo(demo::Demo),
+    /// Run the gateway
+    Serve(ConfigFile),
     /// Name every mistake in the configuration at once
     Check(ConfigFile),
     /// Write a commented configuration with fresh secrets
@@ -120,6 +126,8 @@ pub fn run() -> ExitCode {
 impl Command {
     fn run(self) -> Result<(), Failed> {
         match self {
+            Self::Demo(demo) => demo::run(&demo),
+            Self::Serve(file) => serve::run(&file.config),
             Self::Check(file) => check::run(&file.config),
             Self::Init(init) => init::run(&init),
             Self::Migrate(file) => migrate::run(&file.config),

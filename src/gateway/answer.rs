@@ -141,6 +141,7 @@ impl HttpServerApp for OwnListener {
         match head::strict(&session) {
             Ok(()) => self.answering.serve(&mut session, call).await?,
             Err(problem) => {
+                session.set_keepalive(None);
                 let reply = self.answering.answer.refuse(problem, session.req_header().as_ref(), &call);
                 write(&mut session, reply).await?
             }

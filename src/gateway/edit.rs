@@ -1,7 +1,7 @@
 //! What changes in a request on its way to the upstream, and in the response on its way back. All else travels as it came.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE, UPGRADE};
-use http::{HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
@@ -46,9 +46,13 @@ pub(super) fn target(request: &RequestHeader) -> &str {
     request.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
-/// Edit the app's response: no cookie of ours but from us, and the request's name.
-pub(super) fn response(response: &mut ResponseHeader, cookies: &Cookies, ctx: &RequestContext) -> pingora::Result<()> {
+/// Edit the app's response to a client of `version`: no cookie of ours but from us, and the request's name.
+pub(super) fn response(response: &mut ResponseHeader, version: Version, cookies: &Cookies, ctx: &RequestContext) -> pingora::Result<()> {
     keep_apps_cookies(response)?;
+    if version == Version::HTTP_10 {
+        // It knows no chunks; the body ends with the connection (RFC 9112 §6.1).
+        response.remove_header(&TRANSFER_ENCODING);
+    }
     if let Some(issued) = ctx.admitted.as_ref().and_then(Admitted::issued) {
         for value in issued_cookies(cookies, issued) {
             response.append_header(SET_COOKIE, value)?;

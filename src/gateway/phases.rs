@@ -124,7 +124,7 @@ impl ProxyHttp for Phases {
         if response.status.is_informational() && !switched {
             return Ok(());
         }
-        edit::response(response, &self.cookies, ctx)?;
+        edit::response(response, session.req_header().version, &self.cookies, ctx)?;
         ctx.outcome.status = Some(response.status);
         if switched {
             // A tunnel may be silent for as long as it likes.
@@ -191,6 +191,7 @@ impl Phases {
     /// Head, caller, route, admission. On `Ok`, the request is admitted, or one of our endpoints has answered it.
     async fn arrive(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), No> {
         answer::keep_alive(session);
+        session.set_pipelining_enabled(true);
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         let caller = self.identify(session, ctx)?;
         if self.endpoints.owns(session.req_header().uri.path()) {
@@ -240,6 +241,10 @@ impl Phases {
     /// Answer in the place of an app. The request has been answered then, so nothing goes upstream.
     async fn answer(&self, session: &mut Session, ctx: &mut RequestContext, no: No) -> pingora::Result<bool> {
         ctx.admitted = None;
+        if matches!(no, No::Problem(_)) {
+            // Where the next request would begin is not sure either.
+            session.set_keepalive(None);
+        }
         let mut reply = self.words(session, ctx, no);
         for cookie in ctx.issued.iter().flat_map(|issued| edit::issued_cookies(&self.cookies, issued)) {
             reply.headers_mut().append(SET_COOKIE, cookie);

@@ -15,6 +15,7 @@ mod architecture;
 mod config;
 mod contract;
 mod endpoint;
+mod gateway;
 mod revocation;
 mod smoke_support;
 mod support;

@@ -1,0 +1,260 @@
+//! What the tests of this folder share: routes as they are written, requests, and ports that remember what they were asked.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Request};
+use serde_json::{Value, json};
+
+use super::{
+    Admitted, Assertions, Caller, Denied, Gate, Incoming, Names, NotRenewed, Ports, Refusal, Renew, Revocations, RouteSettings, Table, Why,
+};
+use crate::client::{Client, Seen};
+use crate::clock::Timestamp;
+use crate::cookie::{CookieSettings, Cookies};
+use crate::id::{AccountId, SessionId, TokenId};
+use crate::outage::Outage;
+use crate::revocation::Ids;
+use crate::secret::Secret;
+use crate::token::ring::Key;
+use crate::token::{Acr, Amr, Claims, Issued, Minter, Ring, Verifier};
+
+/// When the tests happen.
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// Who issues the tokens.
+pub(super) const ISSUER: &str = "https://door.example.com";
+
+/// The names of the cookies.
+pub(super) const ACCESS: &str = "__Host-doorward_access";
+pub(super) const REFRESH: &str = "__Host-doorward_refresh";
+
+/// Routes as they are written; name and upstream may be left out.
+pub(super) fn settings(routes: Value) -> Vec<RouteSettings> {
+    let fill = |(index, mut route): (usize, Value)| {
+        let object = route.as_object_mut().unwrap();
+        object.entry("name").or_insert_with(|| json!(format!("route-{index}")));
+        object.entry("upstream").or_insert_with(|| json!(["http://127.0.0.1:3000"]));
+        serde_json::from_value(route).unwrap()
+    };
+    let Value::Array(routes) = routes else { panic!("a list of routes") };
+    routes.into_iter().enumerate().map(fill).collect()
+}
+
+/// A table of routes as they are written.
+pub(super) fn table(routes: Value) -> Table {
+    Table::new(&settings(routes), "/auth").unwrap()
+}
+
+/// A person who signed in a minute ago.
+pub(super) fn claims() -> Claims {
+    let now = NOW.as_secs();
+    Claims {
+        iss: ISSUER.to_owned(),
+        sub: AccountId::new("account-1"),
+        aud: ISSUER.to_owned(),
+        iat: now - 60,
+        nbf: now - 60,
+        exp: now + 600,
+        jti: TokenId::new("token-1"),
+        sid: SessionId::new("session-1"),
+        kind: "access".to_owned(),
+        email: Some("ada@example.com".to_owned()),
+        email_verified: true,
+        phone_number: None,
+        phone_number_verified: false,
+        preferred_username: Some("ada".to_owned()),
+        name: Some("Ada Lovelace".to_owned()),
+        groups: vec!["staff".to_owned(), "writers".to_owned()],
+        amr: vec![Amr::Email],
+        acr: Acr::OneFactor,
+        auth_time: now - 60,
+        custom: serde_json::Map::new(),
+    }
+}
+
+/// A request.
+pub(super) struct Asked {
+    head: Parts,
+    target: String,
+    client: Client,
+}
+
+impl Asked {
+    pub(super) fn new(method: &str, target: &str) -> Self {
+        let head = Request::builder().method(method).body(()).unwrap().into_parts().0;
+        let client = Client { address: "192.0.2.7".parse().unwrap(), secure: true, host: "wiki.example.com".to_owned() };
+        Self { head, target: target.to_owned(), client }
+    }
+
+    pub(super) fn get(target: &str) -> Self {
+        Self::new("GET", target)
+    }
+
+    pub(super) fn host(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.client.host);
+        self
+    }
+
+    pub(super) fn from(mut self, address: &str) -> Self {
+        self.client.address = address.parse().unwrap();
+        self
+    }
+
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+        let name = HeaderName::try_from(name).unwrap();
+        self.head.headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        self
+    }
+
+    pub(super) fn bearer(self, token: &Secret<String>) -> Self {
+        self.with("authorization", &format!("Bearer {}", token.expose()))
+    }
+
+    pub(super) fn cookie(self, name: &str, token: &Secret<String>) -> Self {
+        self.with("cookie", &format!("{name}={}", token.expose()))
+    }
+
+    pub(super) fn incoming(&self) -> Incoming<'_> {
+        Incoming { head: &self.head, target: &self.target, client: &self.client }
+    }
+}
+
+/// Ports that remember what they were asked.
+#[derive(Default)]
+pub(super) struct Behind {
+    renewals: Mutex<HashMap<String, Issued>>,
+    revoked: Mutex<HashSet<SessionId>>,
+    pub(super) gone: AtomicBool,
+    pub(super) asked: AtomicUsize,
+    pub(super) renewed: AtomicUsize,
+    pub(super) seen: Mutex<Option<Seen>>,
+}
+
+impl Behind {
+    fn outage(&self) -> Result<(), Outage> {
+        if self.gone.load(Ordering::Relaxed) { Err(Outage::store("gone")) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl Renew for Behind {
+    async fn renew(&self, refresh: &Secret<String>, seen: &Seen, _now: Timestamp) -> Result<Issued, NotRenewed> {
+        self.outage()?;
+        *self.seen.lock().unwrap() = Some(seen.clone());
+        self.renewed.fetch_add(1, Ordering::Relaxed);
+        self.renewals.lock().unwrap().get(refresh.expose()).cloned().ok_or(NotRenewed::Ended)
+    }
+}
+
+#[async_trait]
+impl Revocations for Behind {
+    async fn revoked(&self, ids: Ids<'_>, _now: Timestamp) -> Result<bool, Outage> {
+        self.outage()?;
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Ok(self.revoked.lock().unwrap().contains(ids.session))
+    }
+}
+
+impl Assertions for Behind {
+    fn assert(&self, claims: &Claims, route: &str, _now: Timestamp) -> Result<Arc<str>, Outage> {
+        self.outage()?;
+        Ok(format!("assertion.{route}.{}", claims.jti).into())
+    }
+}
+
+/// A gate, and what stands behind it.
+pub(super) struct World {
+    pub(super) gate: Gate,
+    pub(super) behind: Arc<Behind>,
+    minter: Minter,
+}
+
+impl World {
+    pub(super) fn new(routes: Value) -> Self {
+        Self::with_identity(routes, &json!({}))
+    }
+
+    pub(super) fn with_identity(routes: Value, identity: &Value) -> Self {
+        let ring = Arc::new(Ring::new(vec![Key::configured(&Secret::new("x".repeat(32)))]));
+        let behind = Arc::new(Behind::default());
+        let tokens = Verifier::new(Arc::clone(&ring), ISSUER, ISSUER, Duration::from_secs(30));
+        let names = Names::new(&serde_json::from_value(identity.clone()).unwrap()).unwrap();
+        let ports = Ports {
+            tokens: Arc::new(tokens),
+            renew: Arc::<Behind>::clone(&behind),
+            revocations: Arc::<Behind>::clone(&behind),
+            assertions: Arc::<Behind>::clone(&behind),
+        };
+        let cookies = Cookies::new(&CookieSettings::default());
+        let gate = Gate::new(table(routes), names, cookies, Duration::from_secs(30), ports);
+        Self { gate, behind, minter: Minter::new(ring) }
+    }
+
+    pub(super) fn token(&self, claims: &Claims) -> Secret<String> {
+        self.minter.mint(claims, NOW).unwrap()
+    }
+
+    /// A refresh token that is good for a token of these claims.
+    pub(super) fn refresh(&self, claims: &Claims) -> Secret<String> {
+        let refresh = Secret::new(format!("refresh-of-{}", claims.sid));
+        let issued = Issued {
+            access: self.token(claims),
+            access_lifetime: Duration::from_secs(600),
+            refresh: Secret::new("next".to_owned()),
+            refresh_lifetime: Duration::from_secs(6000),
+        };
+        self.behind.renewals.lock().unwrap().insert(refresh.expose().clone(), issued);
+        refresh
+    }
+
+    pub(super) fn revoke(&self, claims: &Claims) {
+        self.behind.revoked.lock().unwrap().insert(claims.sid.clone());
+    }
+
+    /// Whom the steps before policy make of these claims, presented in a header.
+    pub(super) async fn caller(&self, claims: Option<Claims>) -> Caller {
+        let asked = Asked::get("/");
+        let asked = match claims {
+            Some(claims) => asked.bearer(&self.token(&claims)),
+            None => asked,
+        };
+        let incoming = asked.incoming();
+        let matched = self.gate.matched(&incoming).unwrap();
+        self.gate.caller(&incoming, &matched, NOW, &mut None).await.unwrap()
+    }
+
+    pub(super) async fn admit(&self, asked: &Asked) -> Result<Admitted, Denied> {
+        let incoming = asked.incoming();
+        let matched = self.gate.matched(&incoming).map_err(|refusal| Denied { why: refusal.into(), issued: None })?;
+        self.gate.admit(&incoming, &matched, NOW).await
+    }
+
+    /// What is said to a request that must not get in.
+    pub(super) async fn refusal(&self, asked: &Asked) -> Refusal {
+        match self.admit(asked).await.unwrap_err().why {
+            Why::Refused(refusal) => refusal,
+            Why::Outage(outage) => panic!("{outage}"),
+        }
+    }
+
+    /// What the upstream receives: the request's headers after the edit, in order of their names.
+    pub(super) async fn received(&self, asked: &Asked) -> Vec<(String, String)> {
+        let admitted = self.admit(asked).await.unwrap();
+        let mut headers = asked.head.headers.clone();
+        for name in admitted.edit().removals(&headers) {
+            headers.remove(name);
+        }
+        for (name, value) in admitted.edit().sets() {
+            headers.insert(name.clone(), value.clone());
+        }
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let mut all: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        all.sort();
+        all
+    }
+}

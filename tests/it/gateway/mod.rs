@@ -1,0 +1,74 @@
+//! The edge, as clients and apps see it: what is refused before anything is decided, what travels untouched, what the app is
+//! told, what happens when it fails, and how the process leaves.
+//!
+//! Most routes here are public: who may pass is another chapter.
+
+mod forwarded;
+mod habits;
+mod leaving;
+mod nonsense;
+mod own;
+mod streams;
+mod upstreams;
+
+use crate::support::gateway::{Gateway, Place};
+use crate::support::upstream::Upstream;
+
+/// A gateway in front of apps.
+struct Edge {
+    gateway: Gateway,
+}
+
+impl Edge {
+    /// With these routes, and lines in the section `[listen]`.
+    fn start(listen: &str, routes: &str) -> Self {
+        Self { gateway: Gateway::start(|place| configuration(place, listen, routes)) }
+    }
+
+    /// One public route to an app.
+    fn before(app: &Upstream) -> Self {
+        Self::start("", &public("app", &[&app.url()], ""))
+    }
+
+    fn address(&self) -> std::net::SocketAddr {
+        self.gateway.public()
+    }
+}
+
+/// A route that everybody may use, with more keys.
+fn public(name: &str, upstream: &[&str], more: &str) -> String {
+    format!("[[route]]\nname = \"{name}\"\nupstream = {upstream:?}\nrequire = \"public\"\n{more}\n")
+}
+
+fn configuration(place: &Place, listen: &str, routes: &str) -> String {
+    let Place { public, admin, folder } = place;
+    let database = folder.join("doorward.db").display().to_string();
+    format!(
+        r#"
+public_url = "http://{public}"
+
+[listen]
+public = ["{public}"]
+admin = "{admin}"
+workers = 2
+{listen}
+
+[store]
+url = "sqlite:{database}"
+encryption_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+[cookies]
+secure = false
+
+[[delivery.email]]
+kind = "console"
+
+{routes}
+"#
+    )
+}
+
+/// A request for `/`, with more header lines.
+fn get(lines: &str) -> String {
+    format!("GET / HTTP/1.1\r\nHost: app.example\r\n{lines}\r\n")
+}
