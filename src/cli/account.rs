@@ -168,7 +168,7 @@ fn as_row(account: &signin::Account) -> [String; 7] {
         print::optional(account.phone.as_deref()),
         print::cell(&account.groups.join(",")),
         if account.disabled_at.is_some() { "disabled" } else { "enabled" }.to_owned(),
-        print::time(account.created_at),
+        account.created_at.to_string(),
     ]
 }
 
@@ -185,8 +185,8 @@ fn show(account: &signin::Account, as_json: bool) -> Result<(), Failed> {
         ("phone", address(account.phone.as_deref(), account.phone_verified)),
         ("groups", (!account.groups.is_empty()).then(|| account.groups.join(", "))),
         ("claims", (!account.claims.is_empty()).then(|| Value::Object(account.claims.clone()).to_string())),
-        ("created", Some(print::time(account.created_at))),
-        ("disabled", account.disabled_at.map(print::time)),
+        ("created", Some(account.created_at.to_string())),
+        ("disabled", account.disabled_at.map(|at| at.to_string())),
     ];
     let known = fields.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
     known.map(|(name, value)| format!("{name:<9} {}", print::cell(value))).try_for_each(|line| print::line(&line))
@@ -203,7 +203,7 @@ fn as_value(account: &signin::Account) -> Value {
         "phone_verified": account.phone_verified,
         "groups": account.groups,
         "claims": account.claims,
-        "created_at": print::time(account.created_at),
-        "disabled_at": account.disabled_at.map(print::time),
+        "created_at": account.created_at.to_string(),
+        "disabled_at": account.disabled_at.map(|at| at.to_string()),
     })
 }

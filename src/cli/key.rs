@@ -107,9 +107,9 @@ fn as_row(key: &StoredKey, keys: &[StoredKey], now: Timestamp) -> [String; 7] {
         key.purpose.as_str().to_owned(),
         key.algorithm.as_str().to_owned(),
         state(key, keys, now).to_owned(),
-        print::time(key.created_at),
-        print::time(key.signs_from),
-        key.verifies_until.map_or_else(|| "-".to_owned(), print::time),
+        key.created_at.to_string(),
+        key.signs_from.to_string(),
+        key.verifies_until.map_or_else(|| "-".to_owned(), |at| at.to_string()),
     ]
 }
 
@@ -119,8 +119,8 @@ fn as_value(key: &StoredKey, keys: &[StoredKey], now: Timestamp) -> Value {
         "purpose": key.purpose.as_str(),
         "algorithm": key.algorithm.as_str(),
         "state": state(key, keys, now),
-        "created_at": print::time(key.created_at),
-        "signs_from": print::time(key.signs_from),
-        "verifies_until": key.verifies_until.map(print::time),
+        "created_at": key.created_at.to_string(),
+        "signs_from": key.signs_from.to_string(),
+        "verifies_until": key.verifies_until.map(|at| at.to_string()),
     })
 }

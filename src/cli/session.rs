@@ -100,9 +100,9 @@ async fn known(core: &Core, session: &str) -> Result<SessionId, Failed> {
 fn as_row(session: &signin::Session) -> [String; 6] {
     [
         session.id.to_string(),
-        print::time(session.created_at),
-        print::time(session.last_seen_at),
-        print::time(session.expires_at),
+        session.created_at.to_string(),
+        session.last_seen_at.to_string(),
+        session.expires_at.to_string(),
         session.address.map_or_else(|| "-".to_owned(), |address| address.to_string()),
         print::cell(&session.agent),
     ]
@@ -112,10 +112,10 @@ fn as_value(session: &signin::Session) -> Value {
     json!({
         "id": session.id,
         "account": session.account,
-        "created_at": print::time(session.created_at),
-        "last_seen_at": print::time(session.last_seen_at),
-        "expires_at": print::time(session.expires_at),
-        "auth_time": print::time(session.auth_time),
+        "created_at": session.created_at.to_string(),
+        "last_seen_at": session.last_seen_at.to_string(),
+        "expires_at": session.expires_at.to_string(),
+        "auth_time": session.auth_time.to_string(),
         "amr": session.amr,
         "acr": session.acr,
         "address": session.address,

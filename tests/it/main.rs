@@ -14,6 +14,7 @@
 mod architecture;
 mod config;
 mod contract;
+mod deliver;
 mod endpoint;
 mod gateway;
 mod revocation;

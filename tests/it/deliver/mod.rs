@@ -1,0 +1,115 @@
+//! Mail leaves: through a real queue, to real mail servers, with the resend wait in a real database.
+
+mod queue;
+mod smtp;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward::clock::{Clock, ManualClock, Timestamp};
+use doorward::config::Config;
+use doorward::deliver::{DeliverySettings, Providers, Queue, QueueParts};
+use doorward::id::AccountId;
+use doorward::random::{Entropy, SystemEntropy};
+use doorward::secret::Secret;
+use doorward::signin::{Challenge, Challenges, Channel, Deliver, Handle, Message, Opened};
+use doorward::store::sql::Store;
+use doorward::telemetry::Metrics;
+use tempfile::TempDir;
+use tokio::runtime;
+
+use crate::support::{folder, install_crypto_provider, wait};
+
+pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+/// Names the resend wait of everybody here.
+const HANDLE: &str = "mac-of-the-address";
+
+/// A queue with all that it stands on.
+pub struct Post {
+    pub queue: Queue,
+    pub clock: Arc<ManualClock>,
+    store: Arc<Store>,
+    metrics: Arc<Metrics>,
+    _folder: TempDir,
+}
+
+impl Post {
+    /// With the providers of these settings.
+    pub async fn with(delivery: &str) -> Self {
+        install_crypto_provider();
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
+        let providers = Providers::new(&settings(delivery), "Wiki & Co", &entropy).unwrap();
+        let folder = folder::new("deliver");
+        let url = format!("sqlite:{}/doorward.db", folder.path().display());
+        let store = Arc::new(Store::open(&url, &doorward::store::StoreSettings::default()).unwrap());
+        store.migrate().await.unwrap();
+        let clock = Arc::new(ManualClock::at(START));
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let parts = QueueParts {
+            providers,
+            challenges: Arc::<Store>::clone(&store),
+            clock: Arc::<ManualClock>::clone(&clock),
+            metrics: Arc::clone(&metrics),
+        };
+        let queue = Queue::start(parts, &runtime::Handle::current());
+        Self { queue, clock, store, metrics, _folder: folder }
+    }
+
+    /// A code for somebody.
+    pub fn send(&self, to: &str, code: &str) -> bool {
+        let to = Handle::email(to).unwrap();
+        let code = Secret::new(code.to_owned());
+        self.queue.enqueue(Message { to, channel: Channel::Email, code, minutes: 10, handle: HANDLE.to_owned() })
+    }
+
+    /// So many messages had this outcome at this provider.
+    pub fn counted(&self, provider: &str, outcome: &str) -> u64 {
+        let name = format!("doorward_otp_sent_total{{channel=\"email\",outcome=\"{outcome}\",provider=\"{provider}\"}} ");
+        self.metrics.render().lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or_default()
+    }
+
+    pub async fn wait_for(&self, provider: &str, outcome: &str, count: u64) {
+        let what = format!("{count} messages that are {outcome}");
+        let look = || async { (self.counted(provider, outcome) >= count).then_some(()) };
+        wait::until_async(&what, Duration::from_secs(20), look).await;
+    }
+
+    /// Somebody asks for a code, which begins the resend wait.
+    pub async fn ask(&self, id: &str) -> Opened {
+        let now = self.clock.now();
+        let challenge = Challenge {
+            id: id.to_owned(),
+            subject: "somebody".to_owned(),
+            account: None::<AccountId>,
+            handle: HANDLE.to_owned(),
+            channel: Channel::Email,
+            code: "mac".to_owned(),
+            created_at: now,
+            expires_at: now.plus(Duration::from_mins(10)),
+        };
+        self.store.open(&challenge, Duration::from_mins(1), 3).await.unwrap()
+    }
+
+    /// Somebody may ask again, although the wait has not run out.
+    pub async fn wait_for_release(&self) {
+        let ids = std::cell::Cell::new(0);
+        let look = || async {
+            ids.set(ids.get() + 1);
+            (self.ask(&format!("again-{}", ids.get())).await == Opened::Open).then_some(())
+        };
+        wait::until_async("the resend wait to be released", Duration::from_secs(20), look).await;
+    }
+}
+
+fn settings(delivery: &str) -> DeliverySettings {
+    let text = format!(
+        "public_url = \"http://127.0.0.1:8080\"\n[store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n{delivery}"
+    );
+    Config::read("delivery", &text, std::iter::empty()).unwrap().delivery
+}
+
+/// A provider that mails through this server.
+pub fn through(url: &str) -> String {
+    format!("[[delivery.email]]\nkind = \"smtp\"\nurl = \"{url}\"\nfrom = \"Wiki <door@example.com>\"\n")
+}
