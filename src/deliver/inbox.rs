@@ -7,36 +7,37 @@ use async_trait::async_trait;
 
 use super::{NotSent, Provider};
 use crate::clock::Timestamp;
-use crate::endpoint::{self, Mail};
 use crate::secret::Secret;
 use crate::signin::{Handle, Message};
 
 /// How many messages are kept.
 const ROOM: usize = 50;
 
-/// The last messages, in memory; the page that shows them asks through [`endpoint::Inbox`].
+/// The last messages, in memory.
 #[derive(Default)]
 pub struct Inbox(Mutex<VecDeque<Kept>>);
 
-struct Kept {
-    to: Handle,
-    code: Secret<String>,
-    at: Timestamp,
+/// A message that was kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Where it went to.
+    pub to: Handle,
+    /// What it said.
+    pub code: Secret<String>,
+    /// When it was written.
+    pub at: Timestamp,
 }
 
 impl Inbox {
+    /// The messages that are kept, newest first.
+    pub fn latest(&self) -> Vec<Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     fn keep(&self, kept: Kept) {
         let mut messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         messages.push_front(kept);
         messages.truncate(ROOM);
-    }
-}
-
-impl endpoint::Inbox for Inbox {
-    fn latest(&self) -> Vec<Mail> {
-        let messages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mail = |kept: &Kept| Mail { to: kept.to.expose().to_owned(), code: kept.code.expose().clone(), at: kept.at };
-        messages.iter().map(mail).collect()
     }
 }
 
@@ -75,7 +76,7 @@ mod tests {
             let to = Handle::email("ada@example.com").unwrap();
             inbox.keep(Kept { to, code: Secret::new(format!("{number:06}")), at: Timestamp::from_secs(number.into()) });
         }
-        let latest = endpoint::Inbox::latest(&inbox);
-        assert_eq!((latest.len(), latest[0].code.as_str(), latest[49].code.as_str()), (50, "000059", "000010"));
+        let codes: Vec<String> = inbox.latest().iter().map(|kept| kept.code.expose().clone()).collect();
+        assert_eq!((codes.len(), codes[0].as_str(), codes[49].as_str()), (50, "000059", "000010"));
     }
 }

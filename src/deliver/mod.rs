@@ -14,7 +14,7 @@ mod smtp;
 use async_trait::async_trait;
 
 pub use console::Console;
-pub use inbox::Inbox;
+pub use inbox::{Inbox, Kept};
 pub use providers::{Providers, mistakes};
 pub use queue::{Queue, QueueParts};
 pub use settings::{DeliverySettings, EmailKind, EmailProvider};

@@ -96,8 +96,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     // It is told of what happens, by ports of the domain.
     ("telemetry", &["admission", "client", "clock", "config", "id", "outage", "revocation", "secret", "signin", "token"]),
-    // The demo's inbox stands behind the port of the page that shows it.
-    ("deliver", &["clock", "config", "endpoint", "id", "outage", "random", "secret", "signin", "telemetry"]),
+    ("deliver", &["clock", "config", "id", "outage", "random", "secret", "signin", "telemetry"]),
     // The composition: the only ones who know them all.
     (
         "boot",

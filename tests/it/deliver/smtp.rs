@@ -46,7 +46,7 @@ async fn connections_are_used_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_password_is_said_to_the_server() {
     let mailbox = Mailbox::start().await;
-    let url = format!("smtp://door%40example.com@{}", mailbox.address());
+    let url = mailbox.url().replace("smtp://", "smtp://door%40example.com@");
     let post = Post::with(&format!("{}password = \"hunter:2\"\n", through(&url))).await;
 
     assert!(post.send("ada@example.com", "123456"));
@@ -58,7 +58,7 @@ async fn the_password_is_said_to_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn where_tls_is_required_nothing_is_said_without_it() {
     let mailbox = Mailbox::start().await;
-    let url = format!("smtp://door:hunter2@{}?tls=required", mailbox.address());
+    let url = mailbox.url().replace("smtp://", "smtp://door:hunter2@") + "?tls=required";
     let post = Post::with(&through(&url)).await;
 
     assert!(post.send("ada@example.com", "123456"));
