@@ -6,7 +6,14 @@ use crate::deliver;
 use crate::endpoint::{Inbox, Mail};
 
 /// What was kept of the messages that were sent.
-pub struct Shown(pub Arc<deliver::Inbox>);
+pub struct Shown(Arc<deliver::Inbox>);
+
+impl Shown {
+    /// To be read by the page.
+    pub fn shared(inbox: Arc<deliver::Inbox>) -> Arc<dyn Inbox> {
+        Arc::new(Self(inbox))
+    }
+}
 
 impl Inbox for Shown {
     fn latest(&self) -> Vec<Mail> {

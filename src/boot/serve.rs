@@ -147,7 +147,7 @@ fn endpoints(config: &Config, extras: &Extras, sign_in: Arc<SignIn>, cookies: &C
         hosts: config.routes.iter().filter_map(|route| route.host.clone()).collect(),
         pages: config.pages.clone(),
         development: config.development.enabled,
-        inbox: extras.inbox.clone().map(|inbox| Arc::new(Shown(inbox)) as Arc<dyn crate::endpoint::Inbox>),
+        inbox: extras.inbox.clone().map(Shown::shared),
     };
     Ok(Endpoints::new(setup)?)
 }

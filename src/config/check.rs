@@ -136,7 +136,7 @@ fn otp(config: &Config, notes: &mut Notes) {
     let otp = &config.otp;
     notes.must((4..=10).contains(&otp.length), "otp.length", "should be 4 to 10 digits");
     notes.must(within_an_hour(otp.lifetime), "otp.lifetime", "should be between 1s and 1h");
-    notes.must((1..=10).contains(&otp.attempts), "otp.attempts", "should be 1 to 10");
+    notes.must((1..=100).contains(&otp.attempts), "otp.attempts", "should be 1 to 100");
     notes.must(otp.resend_after <= 60 * MINUTE, "otp.resend_after", "should be at most 1h");
 }
 

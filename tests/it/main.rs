@@ -16,6 +16,7 @@ mod config;
 mod contract;
 mod deliver;
 mod endpoint;
+mod flow;
 mod gateway;
 mod revocation;
 mod smoke_support;

@@ -1,0 +1,9 @@
+//! The whole way, end to end: the real program, real databases, a real mail server, an app that remembers.
+
+mod identity;
+mod nonsense;
+mod outages;
+mod place;
+mod races;
+mod secrets;
+mod signing_in;

@@ -1,0 +1,92 @@
+//! Codes, tokens and keys are in no log, no Redis key or value, and no table in the clear: all three are dumped and searched.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::place::{ACCESS, CHALLENGE, Database, ENCRYPTION_KEY, Place, REFRESH, Wants, verify, wrong};
+use crate::support::mariadb::MariaDb;
+use crate::support::postgres::Postgres;
+use crate::support::redis::Redis;
+
+async fn after_a_sign_in_nothing_is_in_the_clear(database: Database) {
+    let redis = Redis::start();
+    let wants = Wants {
+        store: database.url(),
+        redis: Some(redis.url()),
+        sections: vec![("telemetry", "log = \"debug\""), ("tokens", "secret = \"a secret of one's own, long enough to sign with\"")],
+        ..Wants::default()
+    };
+    let place = Place::with(wants).await;
+    let person = place.person();
+    let mut secrets = vec![ENCRYPTION_KEY.to_owned(), "a secret of one's own, long enough to sign with".to_owned()];
+    let code = place.code_for(&person, "ada@example.com").await;
+    let guess = wrong(&code);
+    secrets.extend([code.clone(), guess.clone(), person.cookie(CHALLENGE).unwrap()]);
+    verify(&person, "ada@example.com", &guess).await;
+    assert_eq!(verify(&person, "ada@example.com", &code).await.status, 200);
+    secrets.extend([person.cookie(ACCESS).unwrap(), person.cookie(REFRESH).unwrap()]);
+    person.get("/page").await;
+    person.post("/auth/refresh", &json!({})).await;
+    secrets.extend([person.cookie(ACCESS).unwrap(), person.cookie(REFRESH).unwrap()]);
+    person.visit("/auth/login").await;
+    person.copy().post("/auth/logout", &json!({})).await;
+    person.get("/page").await;
+
+    let table = match database {
+        Database::Postgres => Postgres::shared().dump(&place.wants.store),
+        Database::MariaDb => MariaDb::shared().dump(&place.wants.store),
+        Database::Sqlite => sqlite_bytes(&place.wants.store),
+    };
+    // What was dumped is what we think it is.
+    assert!(table.contains("ada@example.com"), "{database:?}");
+    let (log, keys) = (place.gateway.log(), redis.dump());
+    assert!(log.contains("signed in") && keys.contains("doorward"), "{log}\n{keys}");
+    for secret in &secrets {
+        let encoded = STANDARD.encode(secret);
+        for (place, dump) in [("the log", &log), ("Redis", &keys), ("a table", &table)] {
+            let found = finds(dump, secret) || dump.contains(&encoded);
+            assert!(!found, "{database:?}: a secret of {} characters is in {place}", secret.len());
+        }
+    }
+    // Addresses are in no log and not in Redis.
+    for dump in [&log, &keys] {
+        assert!(!dump.contains("ada@example.com"), "{dump}");
+    }
+}
+
+/// A code is digits, and digits also stand in times: it is found only where no digit is beside it.
+fn finds(dump: &str, secret: &str) -> bool {
+    dump.match_indices(secret).any(|(at, _)| {
+        let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+        let bytes = dump.as_bytes();
+        let beside = digit(at.checked_sub(1).and_then(|before| bytes.get(before))) || digit(bytes.get(at + secret.len()));
+        // A fraction of a second, as in a log's time.
+        let fraction = at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'.');
+        !(secret.len() < 11 && (beside || fraction))
+    })
+}
+
+fn sqlite_bytes(url: &str) -> String {
+    let file = url.trim_start_matches("sqlite:");
+    ["", "-wal"]
+        .iter()
+        .filter_map(|more| std::fs::read(format!("{file}{more}")).ok())
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_sqlite() {
+    after_a_sign_in_nothing_is_in_the_clear(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql() {
+    after_a_sign_in_nothing_is_in_the_clear(Database::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_mariadb() {
+    after_a_sign_in_nothing_is_in_the_clear(Database::MariaDb).await;
+}
