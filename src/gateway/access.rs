@@ -11,7 +11,7 @@ use super::context::RequestContext;
 /// Say what became of a request.
 pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
     let (request, outcome) = (session.req_header(), &ctx.outcome);
-    let status = outcome.status.map_or(0, |status| status.as_u16());
+    let status = outcome.code_of_status();
     let host = ctx.caller.as_ref().map(|caller| caller.client.host.as_str()).unwrap_or_default();
     tracing::event!(
         target: "access",

@@ -56,6 +56,13 @@ pub(super) struct Outcome {
     pub status: Option<StatusCode>,
 }
 
+impl Outcome {
+    /// The status as a number; 499 where the client was gone before there was one.
+    pub(super) fn code_of_status(&self) -> u16 {
+        self.status.map_or(499, |status| status.as_u16())
+    }
+}
+
 impl RequestContext {
     /// At the head's arrival.
     pub(super) fn new(now: Timestamp, flight: Flight) -> Self {

@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn heads_have_borders() {
-        let lines = |count: usize| (0..count).map(|place| format!("X-{place}: 1\r\n")).collect::<Vec<_>>().concat();
+        let lines = |count: usize| "X-Line: 1\r\n".repeat(count);
         assert_eq!(with(&lines(99)), Ok(()));
         assert_eq!(with(&lines(100)), Err(Problem::HeadTooLarge));
         let empty = "POST /x HTTP/1.1\r\nHost: a.example\r\nA: \r\n\r\n".len();

@@ -34,6 +34,9 @@ use crate::telemetry::{Decision, Metrics};
 /// How long a client may take to accept a piece of a response.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The client left before it had its answer.
+const CLIENT_GONE: &str = "client_gone";
+
 /// The proxy on the public listeners.
 pub(super) struct Phases {
     pub gate: Arc<Gate>,
@@ -137,10 +140,12 @@ impl ProxyHttp for Phases {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut RequestContext) -> FailToProxy {
-        let problem = blame(error);
         access::failed(error, ctx);
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
-        let Some(problem) = problem else { return FailToProxy { error_code: 0, can_reuse_downstream: false } };
+        let Some(problem) = blame(error) else {
+            ctx.failed(ctx.outcome.decision, CLIENT_GONE);
+            return FailToProxy { error_code: 0, can_reuse_downstream: false };
+        };
         ctx.failed(ctx.outcome.decision, problem.code());
         if begun {
             return FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false };
@@ -155,8 +160,8 @@ impl ProxyHttp for Phases {
         let spent = ctx.started.elapsed();
         access::log(session, ctx, spent);
         let metrics = ctx.backend.as_ref().map_or(&self.backends.without, |backend| &backend.metrics);
-        metrics.request(ctx.outcome.decision, ctx.outcome.status.map_or(0, |status| status.as_u16()), spent);
-        if ctx.admitted.is_some() && session.response_written().is_some() {
+        metrics.request(ctx.outcome.decision, ctx.outcome.code_of_status(), spent);
+        if ctx.admitted.is_some() && ctx.outcome.code.is_none() {
             // The app answered before it had read the whole upload.
             exchange::linger(session).await;
         }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use pingora::protocols::TcpKeepalive;
 use pingora::upstreams::peer::HttpPeer;
 use tokio::runtime::Handle;
 
@@ -17,8 +18,12 @@ use crate::admission::Route;
 
 /// How long a name's addresses are used before it is resolved again.
 const FRESH_FOR: Duration = Duration::from_secs(30);
-/// How long an idle connection to an upstream is kept.
-const KEPT_FOR: Duration = Duration::from_secs(60);
+/// How long an idle connection to an upstream is kept. Many servers close theirs after five seconds: a request that is sent at
+/// that very moment is lost, and only an idempotent one may be sent again.
+const KEPT_FOR: Duration = Duration::from_secs(4);
+/// When the system asks whether the other end of a silent connection is still there.
+const PROBES: TcpKeepalive =
+    TcpKeepalive { idle: Duration::from_secs(60), interval: Duration::from_secs(15), count: 4, user_timeout: Duration::ZERO };
 
 /// A name that has no address.
 #[derive(Debug, thiserror::Error)]
@@ -122,6 +127,7 @@ impl Upstream {
         peer.options.read_timeout = (!patient).then_some(self.read_timeout);
         peer.options.write_timeout = Some(self.write_timeout);
         peer.options.idle_timeout = Some(KEPT_FOR);
+        peer.options.tcp_keepalive = Some(PROBES);
         peer
     }
 }
