@@ -1,4 +1,4 @@
-//! WebSockets and event streams: passed on piece by piece, and patient with silence.
+//! Tunnels (WebSocket) and event streams: passed on piece by piece, and patient with silence.
 
 use std::time::Duration;
 
@@ -38,6 +38,23 @@ async fn a_websocket_passes_and_may_be_silent() {
     assert_eq!(second, Some((TEXT_FRAME, "still there".to_owned())));
     assert!(open.contains("doorward_streams_open 1"), "{open}");
     assert_eq!(app.last().header("Upgrade").as_deref(), Some("websocket"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_that_comes_with_the_upgrade_is_not_lost() {
+    let (_app, edge) = impatient().await;
+    let mut raw = Raw::connect(edge.address()).await;
+
+    // A masked text frame, mask zero: what an eager client sends before it has seen the answer.
+    let mut eager = get(UPGRADE).into_bytes();
+    eager.extend([0x81, 0x85, 0, 0, 0, 0]);
+    eager.extend(b"eager");
+    raw.send(eager).await;
+    let head = raw.reply_head().await.unwrap();
+    let frame = raw.frame().await;
+
+    assert_eq!(head.status, 101);
+    assert_eq!(frame, Some((TEXT_FRAME, "eager".to_owned())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
