@@ -49,6 +49,8 @@ pub(super) fn target(request: &RequestHeader) -> &str {
 /// Edit the app's response to a client of `version`: no cookie of ours but from us, and the request's name.
 pub(super) fn response(response: &mut ResponseHeader, version: Version, cookies: &Cookies, ctx: &RequestContext) -> pingora::Result<()> {
     keep_apps_cookies(response)?;
+    // Of the connection to the client, not of that to the app (RFC 9110 §2.5).
+    response.set_version(Version::HTTP_11);
     if version == Version::HTTP_10 {
         // It knows no chunks; the body ends with the connection (RFC 9112 §6.1).
         response.remove_header(&TRANSFER_ENCODING);

@@ -199,24 +199,28 @@ impl Phases {
         session.set_pipelining_enabled(true);
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         let caller = self.identify(session, ctx)?;
-        if self.endpoints.owns(session.req_header().uri.path()) {
-            ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
-            ctx.outcome.status = self.own.serve(session, ctx.call(&caller)).await;
-            ctx.caller = Some(caller);
-            return Ok(());
-        }
-        let decided = self.decide(session, ctx, &caller).await;
+        let arrived = self.pass_on(session, ctx, &caller).await;
         ctx.caller = Some(caller);
-        decided
+        arrived
     }
 
-    /// The request's name, its caller, and whether its head is sound.
+    /// To our endpoints, or through admission.
+    async fn pass_on(&self, session: &mut Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
+        head::strict(session).map_err(No::Problem)?;
+        if self.endpoints.owns(session.req_header().uri.path()) {
+            ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
+            ctx.outcome.status = self.own.serve(session, ctx.call(caller)).await;
+            return Ok(());
+        }
+        self.decide(session, ctx, caller).await
+    }
+
+    /// The request's name, and its caller.
     fn identify(&self, session: &Session, ctx: &mut RequestContext) -> Result<Caller, No> {
         let request = session.req_header();
         let mut caller = Caller::find(answer::connection(session), &request.headers, &self.trusted);
         let given = caller.request_id.take();
         ctx.request_id = given.map_or_else(|| random::id(self.entropy.as_ref()), Ok).map_err(|none| No::Outage(none.into()))?;
-        head::strict(session).map_err(No::Problem)?;
         Ok(caller)
     }
 
