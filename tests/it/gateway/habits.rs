@@ -94,6 +94,20 @@ async fn old_clients_are_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn old_apps_are_understood() {
+    let app = Upstream::start().await;
+    let edge = Edge::before(&app);
+    app.raw_next(b"HTTP/1.0 200 OK\r\nServer: Old/1\r\n\r\nuntil I close");
+    let mut raw = Raw::connect(edge.address()).await;
+
+    raw.send(get("")).await;
+    let reply = raw.reply().await.unwrap();
+
+    assert_eq!((reply.status, reply.text().as_str()), (200, "until I close"));
+    assert_eq!(reply.header("Server").as_deref(), Some("Old/1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn ranges_and_conditions_are_the_apps_business() {
     let app = Upstream::start().await;
     let edge = Edge::before(&app);
