@@ -146,9 +146,14 @@ const fn base(kind: Kind) -> &'static str {
 /// Is this the name of a cookie of ours, with any prefix and in any case? Such a one never reaches an upstream, and no
 /// upstream may set one.
 pub fn is_ours(name: &[u8]) -> bool {
-    let lower = name.trim_ascii().to_ascii_lowercase();
-    let rest = lower.strip_prefix(b"__host-").or_else(|| lower.strip_prefix(b"__secure-")).unwrap_or(&lower);
-    [Kind::Access, Kind::Refresh, Kind::Challenge].iter().any(|kind| base(*kind).as_bytes() == rest)
+    let name = name.trim_ascii();
+    let rest = after(name, b"__Host-").or_else(|| after(name, b"__Secure-")).unwrap_or(name);
+    [Kind::Access, Kind::Refresh, Kind::Challenge].iter().any(|kind| rest.eq_ignore_ascii_case(base(*kind).as_bytes()))
+}
+
+fn after<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = name.split_at_checked(prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
 /// Does this `Set-Cookie` of an upstream set one of ours?

@@ -9,7 +9,7 @@ use crate::token::claims::{self, Acr, Amr, Claims};
 /// A claim of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// `user`: what they are called towards an app.
+    /// `user`: what they are called towards an app: the user name, else the verified address, else the account's id.
     User,
     /// `preferred_username`.
     Username,
@@ -60,10 +60,10 @@ impl Claim {
             }
         };
         match self {
-            Self::User => some(claims.user()),
+            Self::User => some(user(claims)),
             Self::Username => claims.preferred_username.iter().for_each(|text| some(text)),
-            Self::Email => claims.email.iter().filter(|_| claims.email_verified).for_each(|text| some(text)),
-            Self::Phone => claims.phone_number.iter().filter(|_| claims.phone_number_verified).for_each(|text| some(text)),
+            Self::Email => email(claims).into_iter().for_each(some),
+            Self::Phone => phone(claims).into_iter().for_each(some),
             Self::Name => claims.name.iter().for_each(|text| some(text)),
             Self::Groups => claims.groups.iter().for_each(|text| some(text)),
             Self::Subject => some(claims.sub.as_str()),
@@ -80,6 +80,21 @@ impl Claim {
         self.each(claims, &mut |text| found |= wanted.iter().any(|wanted| wanted == text));
         found
     }
+}
+
+/// The e-mail address, if a code sent there has come back.
+pub(super) fn email(claims: &Claims) -> Option<&str> {
+    claims.email.as_deref().filter(|_| claims.email_verified)
+}
+
+/// The phone number, if a code sent there has come back.
+pub(super) fn phone(claims: &Claims) -> Option<&str> {
+    claims.phone_number.as_deref().filter(|_| claims.phone_number_verified)
+}
+
+fn user(claims: &Claims) -> &str {
+    let address = email(claims).or_else(|| phone(claims)).unwrap_or(claims.sub.as_str());
+    claims.preferred_username.as_deref().unwrap_or(address)
 }
 
 /// A list says its elements; what is nested deeper has no text.

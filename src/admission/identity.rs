@@ -71,7 +71,7 @@ impl Teller<'_> {
     /// An [`Outage`] when there is nothing to sign the assertion with.
     pub(super) fn edit(&self, permit: &Permit, headers: &HeaderMap, route: &Route, now: Timestamp) -> Result<HeaderEdit, Outage> {
         let mut edit = HeaderEdit { names: self.names.clone(), emptied: Vec::new(), sets: Vec::new(), _made_here: () };
-        if credentials::holds_ours(headers, self.tokens) {
+        if self.holds_ours(permit, headers) {
             edit.emptied.push(AUTHORIZATION);
         }
         if carries_ours(headers) {
@@ -84,6 +84,11 @@ impl Teller<'_> {
             self.tell(live, route, now, &mut edit.sets)?;
         }
         Ok(edit)
+    }
+
+    /// Is the token in `Authorization` ours? Where credentials were looked at, that is known.
+    fn holds_ours(&self, permit: &Permit, headers: &HeaderMap) -> bool {
+        permit.live.as_ref().map_or_else(|| credentials::holds_ours(headers, self.tokens), |live| live.verified.by_header)
     }
 
     fn tell(&self, live: &Live, route: &Route, now: Timestamp, sets: &mut Vec<(HeaderName, HeaderValue)>) -> Result<(), Outage> {

@@ -29,6 +29,8 @@ pub(super) enum Told {
 pub struct Names {
     told: Arc<[(HeaderName, Told)]>,
     reserved: Arc<HashSet<String>>,
+    /// One bit for each character that a reserved name begins with: most headers are free by their first letter alone.
+    initials: u128,
 }
 
 impl Names {
@@ -43,7 +45,8 @@ impl Names {
         told.retain(|(name, _)| own.iter().all(|(own, _)| own != name));
         told.extend(own);
         let reserved = reserved(told.iter().map(|(name, _)| name.as_str()));
-        Ok(Self { told: told.into(), reserved: Arc::new(reserved) })
+        let initials = reserved.iter().fold(initial(OURS), |initials, name| initials | initial(name));
+        Ok(Self { told: told.into(), reserved: Arc::new(reserved), initials })
     }
 
     /// The headers that are set, with what they tell.
@@ -55,6 +58,9 @@ impl Names {
     /// `X_Remote.User` arrives as `x-remote-user`.
     pub fn is_reserved(&self, name: &HeaderName) -> bool {
         let name = name.as_str();
+        if initial(name) & self.initials == 0 {
+            return false;
+        }
         let straight = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if straight { self.holds(name) } else { self.holds(&fold(name)) }
     }
@@ -67,6 +73,12 @@ impl Names {
 /// Lower case, every character that is no letter or digit as `-`.
 fn fold(name: &str) -> String {
     name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect()
+}
+
+/// The bit of a name's first character, folded.
+fn initial(name: &str) -> u128 {
+    let first = name.bytes().next().map_or(b'-', |byte| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' });
+    1_u128.checked_shl(u32::from(first)).unwrap_or(0)
 }
 
 /// All names of all presets and `told`, folded, and each with `x-` before it.

@@ -7,7 +7,7 @@ use crate::admission::matched::Matched;
 use crate::admission::revocation::{Caller, Live};
 use crate::admission::rule::Rule;
 use crate::admission::settings::{Preflight, Require};
-use crate::admission::{Incoming, Refusal, preflight};
+use crate::admission::{Incoming, Refusal, claim, preflight};
 use crate::clock::Timestamp;
 use crate::token::{Acr, Claims};
 
@@ -138,39 +138,31 @@ impl Rule {
         let account = self.accounts.is_empty() || self.accounts.iter().any(|wanted| is_account(wanted, claims));
         let domain = self.email_domains.is_empty() || self.is_for_domain(claims);
         let group = self.groups.is_empty() || self.groups.iter().any(|group| claims.groups.contains(group));
-        let custom = self.claims.iter().all(|(claim, wanted)| claim.is_one_of(claims, wanted));
+        let custom = self.claims.iter().all(|(name, wanted)| name.is_one_of(claims, wanted));
         account && domain && group && custom && (!self.verified || is_verified(claims))
     }
 
     fn is_for_domain(&self, claims: &Claims) -> bool {
-        let domain = verified_email(claims).and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
+        let domain = claim::email(claims).and_then(|email| email.rsplit_once('@')).map(|(_, domain)| domain.to_lowercase());
         domain.is_some_and(|domain| self.email_domains.contains(&domain))
     }
-}
-
-fn verified_email(claims: &Claims) -> Option<&str> {
-    claims.email.as_deref().filter(|_| claims.email_verified)
-}
-
-fn verified_phone(claims: &Claims) -> Option<&str> {
-    claims.phone_number.as_deref().filter(|_| claims.phone_number_verified)
 }
 
 /// Is this the account that a rule names? An address names it only once it is verified, and a user name that looks like an
 /// address names nobody.
 fn is_account(wanted: &str, claims: &Claims) -> bool {
     if wanted.contains('@') {
-        return verified_email(claims).is_some_and(|email| email.to_lowercase() == wanted.to_lowercase());
+        return claim::email(claims).is_some_and(|email| email.to_lowercase() == wanted.to_lowercase());
     }
     if wanted.starts_with('+') {
-        return verified_phone(claims) == Some(wanted);
+        return claim::phone(claims) == Some(wanted);
     }
     claims.sub.as_str() == wanted || claims.preferred_username.as_deref() == Some(wanted)
 }
 
 /// The address that they sign in with is verified: the e-mail address if they have one.
 fn is_verified(claims: &Claims) -> bool {
-    if claims.email.is_some() { claims.email_verified } else { verified_phone(claims).is_some() }
+    if claims.email.is_some() { claims.email_verified } else { claim::phone(claims).is_some() }
 }
 
 #[cfg(test)]

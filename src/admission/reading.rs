@@ -11,10 +11,10 @@ use unicode_normalization::UnicodeNormalization;
 use crate::admission::Refusal;
 
 /// More readings than this has no honest path.
-const MOST: usize = 64;
+const MOST: usize = 48;
 
 /// Readings are made of no more bytes than this in all: a long path is no way to keep us busy.
-const MOST_BYTES: usize = 256 * 1024;
+const MOST_BYTES: usize = 64 * 1024;
 
 /// The readings of a path; the first is the path as it came.
 #[derive(Debug)]

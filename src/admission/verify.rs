@@ -18,6 +18,8 @@ use crate::token::{Claims, Issued};
 pub struct Verified {
     pub(super) claims: Arc<Claims>,
     pub(super) token: Secret<String>,
+    /// In `Authorization`, and not in a cookie.
+    pub(super) by_header: bool,
     _made_here: (),
 }
 
@@ -41,7 +43,7 @@ impl Verifier<'_> {
             What::Nothing => Ok(None),
             What::Header { token, beside } => Ok(Some(self.header(token, beside.as_ref())?)),
             What::Cookies { access, refresh } => {
-                let good = access.and_then(|token| self.believed(token));
+                let good = access.and_then(|token| self.believed(token, false));
                 match (good, refresh) {
                     (None, Some(refresh)) => self.renewed(&refresh, incoming, issued).await,
                     (good, _) => Ok(good),
@@ -51,7 +53,7 @@ impl Verifier<'_> {
     }
 
     fn header(&self, token: Secret<String>, beside: Option<&Secret<String>>) -> Result<Verified, Refusal> {
-        let verified = self.believed(token).ok_or(Refusal::InvalidToken)?;
+        let verified = self.believed(token, true).ok_or(Refusal::InvalidToken)?;
         let other = beside.and_then(|cookie| self.tokens.check(cookie.expose(), self.now));
         let conflict = other.is_some_and(|other| other.sid != verified.claims.sid);
         if conflict { Err(Refusal::ConflictingCredentials) } else { Ok(verified) }
@@ -69,12 +71,12 @@ impl Verifier<'_> {
             Err(NotRenewed::Outage(outage)) => return Err(outage.into()),
         };
         let unusable = || Outage::new(Dependency::Keys, "a token that was just made is not believed");
-        Ok(Some(self.believed(made.access.clone()).ok_or_else(unusable)?))
+        Ok(Some(self.believed(made.access.clone(), false).ok_or_else(unusable)?))
     }
 
-    fn believed(&self, token: Secret<String>) -> Option<Verified> {
+    fn believed(&self, token: Secret<String>, by_header: bool) -> Option<Verified> {
         let claims = self.tokens.check(token.expose(), self.now)?;
-        Some(Verified { claims, token, _made_here: () })
+        Some(Verified { claims, token, by_header, _made_here: () })
     }
 }
 

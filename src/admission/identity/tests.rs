@@ -92,6 +92,11 @@ async fn an_unverified_address_is_not_told() {
     let world = World::new(json!([{}]));
     let received = world.received(&Asked::get("/").bearer(&world.token(&Claims { email_verified: false, ..claims() }))).await;
     assert!(told(&received, "remote-email").is_empty());
+    let nameless = Claims { preferred_username: None, email_verified: false, ..claims() };
+    let received = world.received(&Asked::get("/").bearer(&world.token(&nameless))).await;
+    assert_eq!(told(&received, "remote-user"), ["account-1"]);
+    let received = world.received(&Asked::get("/").bearer(&world.token(&Claims { email_verified: true, ..nameless }))).await;
+    assert_eq!(told(&received, "remote-user"), ["ada@example.com"]);
 }
 
 #[tokio::test]

@@ -116,8 +116,9 @@ proptest! {
     /// The short cut for plain paths loses no reading.
     #[test]
     fn a_plain_path_has_one_reading(path in "/[a-zA-Z0-9/_.~@+,=-]{0,24}") {
-        prop_assume!(plain(&path));
-        prop_assert_eq!(readings(&path), vec![path]);
+        if plain(&path) {
+            prop_assert_eq!(readings(&path), vec![path]);
+        }
     }
 
     /// Nothing that a stranger writes stops us, and the path itself is always the first reading.
