@@ -18,6 +18,7 @@ mod deliver;
 mod endpoint;
 mod flow;
 mod gateway;
+mod page;
 mod revocation;
 mod smoke_support;
 mod support;

@@ -1,0 +1,3 @@
+//! What a person does in a browser.
+
+mod demo;
