@@ -6,11 +6,11 @@ use http::header::ACCEPT;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::endpoint::Endpoints;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::{Frame, Words};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::{Endpoints, Next, body};
 
 /// A code that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub trait Inbox: Send + Sync {
 struct InboxPage<'a> {
     frame: Frame<'a>,
     mails: &'a [Mail],
+    next: &'a Next,
 }
 
 #[derive(Serialize)]
@@ -53,7 +54,8 @@ impl Endpoints {
             let items = mails.iter().map(|mail| Item { to: &mail.to, code: &mail.code, at: mail.at.to_string() });
             return Ok(reply::json(StatusCode::OK, &items.collect::<Vec<_>>()));
         }
-        let page = InboxPage { frame: self.pages.frame(Words::of(&received.head.headers)), mails: &mails };
+        let next = self.places.next(&body::field(received.query(), "next").unwrap_or_default());
+        let page = InboxPage { frame: self.pages.frame(Words::of(&received.head.headers)), mails: &mails, next: &next };
         self.pages.show(StatusCode::OK, page.frame.words, &page, None)
     }
 }

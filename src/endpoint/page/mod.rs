@@ -79,7 +79,48 @@ fn hash(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+
+    /// The colours of `:root` in light and in dark, by name.
+    fn colours() -> [HashMap<String, [f64; 3]>; 2] {
+        let blocks: Vec<&str> = STYLE.split(":root{").skip(1).map(|block| block.split('}').next().unwrap()).collect();
+        assert_eq!(blocks.len(), 2);
+        let read = |block: &str| block.split(';').filter_map(colour).collect();
+        [read(blocks[0]), read(blocks[1])]
+    }
+
+    fn colour(declaration: &str) -> Option<(String, [f64; 3])> {
+        let (name, hex) = declaration.strip_prefix("--")?.split_once(":#")?;
+        let wide: String = if hex.len() == 3 { hex.chars().flat_map(|c| [c, c]).collect() } else { hex.to_owned() };
+        let part = |at: usize| f64::from(u8::from_str_radix(&wide[at..at + 2], 16).unwrap()) / 255.0;
+        Some((name.to_owned(), [part(0), part(2), part(4)]))
+    }
+
+    /// The contrast of two colours (WCAG 2.2, "contrast ratio").
+    fn contrast(one: [f64; 3], other: [f64; 3]) -> f64 {
+        let linear = |part: f64| if part <= 0.04045 { part / 12.92 } else { ((part + 0.055) / 1.055).powf(2.4) };
+        let light = |[red, green, blue]: [f64; 3]| 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue) + 0.05;
+        let (one, other) = (light(one), light(other));
+        one.max(other) / one.min(other)
+    }
+
+    #[test]
+    fn text_and_edges_stand_out_in_light_and_dark() {
+        let text =
+            [("ink", "ground"), ("ink", "card"), ("soft", "card"), ("link", "card"), ("link", "note-ground"), ("ink", "note-ground")];
+        let marks = [("accent-ink", "accent"), ("accent-ink", "accent-deep"), ("error", "error-ground")];
+        let edges = [("line", "card"), ("error", "card"), ("accent", "card"), ("accent", "ground")];
+        for colours in colours() {
+            for (names, least) in [(&text[..], 4.5), (&marks[..], 4.5), (&edges[..], 3.0)] {
+                for (one, other) in names {
+                    let ratio = contrast(colours[*one], colours[*other]);
+                    assert!(ratio >= least, "{one} on {other}: {ratio:.2}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_hash_is_written_as_browsers_do() {
