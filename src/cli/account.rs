@@ -128,8 +128,7 @@ fn is_word(word: &str) -> bool {
 
 async fn disable(core: &Core, one: &One) -> Result<(), Failed> {
     let account = desk::account(core, &one.account).await?;
-    let now = core.clock.now();
-    let lines = core.revocations.revoke(Act::Disable(account.id.clone()), "disabled by the operator", now).await?;
+    let lines = desk::revoke(core, Act::Disable(account.id.clone()), "disabled by the operator").await?;
     let ended = lines.iter().filter(|line| matches!(line.subject, Subject::Session(_))).count();
     print::complain(&format!("disabled; sessions ended: {ended}"));
     show(&desk::account(core, account.id.as_str()).await?, one.json)

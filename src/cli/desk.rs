@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Failed, load};
 use crate::boot::Core;
 use crate::config::Config;
+use crate::revocation::{Act, Entry, Pace};
 use crate::signin::{Account, Accounts as _, Handle};
 use crate::telemetry::{self, LogFormat, TelemetrySettings};
 
@@ -40,6 +41,16 @@ where
 
 fn runtime() -> Result<Runtime, Failed> {
     Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// Do `act`; when this returns, every node refuses what it ended. Without Redis nodes learn of it from the database, within a
+/// bound that is waited for.
+pub(super) async fn revoke(core: &Core, act: Act, reason: &str) -> Result<Vec<Entry>, Failed> {
+    let entries = core.revocations.revoke(act, reason, core.clock.now()).await?;
+    if core.redis.is_none() && !entries.is_empty() {
+        tokio::time::sleep(Pace::default().bound).await;
+    }
+    Ok(entries)
 }
 
 /// The account that `name` names: an address of it, or its id.

@@ -80,7 +80,7 @@ async fn end(core: &Core, revoke: &Revoke) -> Result<(), Failed> {
         (None, Some(account)) => Act::Account(desk::account(core, account).await?.id),
         (None, None) => return Err(Failed::refused("name a session, or --all-of an account")),
     };
-    let ended = core.revocations.revoke(act, REASON, core.clock.now()).await?;
+    let ended = desk::revoke(core, act, REASON).await?;
     let names: Vec<&str> = ended.iter().map(|line| line.subject.name()).collect();
     if revoke.json {
         return print::json(&json!({ "ended": names }));

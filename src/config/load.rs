@@ -44,11 +44,12 @@ impl Config {
     }
 }
 
-/// A value that could not be read is not judged a second time.
+/// A value that could not be read is not judged a second time, nor is a list from which an element was taken.
 fn add(mistakes: &mut Vec<Mistake>, mistake: Mistake) {
     let covers = |known: &Mistake| {
         let key = known.key.strip_suffix("_file").unwrap_or(&known.key);
-        mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        let inside = mistake.key.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+        inside || key.strip_prefix(&mistake.key).is_some_and(|rest| rest.starts_with('['))
     };
     if !mistakes.iter().any(covers) {
         mistakes.push(mistake);

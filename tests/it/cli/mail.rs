@@ -1,0 +1,31 @@
+//! Mail through a server that is not ours, over TLS that this machine's certificates vouch for.
+
+use serde_json::json;
+
+use super::configuration;
+use crate::support::gateway::Gateway;
+use crate::support::mailserver::{self, MailServer, Tls};
+use crate::support::wait;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_goes_over_tls_to_a_server_that_is_vouched_for() {
+    for (tls, scheme) in [(Tls::Implicit, "smtps"), (Tls::StartTls, "smtp")] {
+        let server = MailServer::start(tls);
+        let authority = server.authority().display().to_string();
+        let query = if tls == Tls::StartTls { "?tls=required" } else { "" };
+        let mail = format!("{scheme}://{}:{}@127.0.0.1:{}{query}", mailserver::USER, mailserver::PASSWORD, server.port());
+        let gateway = tokio::task::spawn_blocking(move || {
+            Gateway::start_with(&[("SSL_CERT_FILE", &authority)], |place| configuration(place, "http://127.0.0.1:9", &mail, ""))
+        });
+        let gateway = gateway.await.unwrap();
+
+        let asked = gateway.person().post("/auth/request-otp", &json!({ "email": "ada@example.com" })).await;
+
+        assert_eq!(asked.status, 200);
+        wait::until_true("a mail", std::time::Duration::from_secs(20), || !server.mails().is_empty());
+        let mails = server.mails();
+        assert_eq!((mails.len(), &mails[0]["encrypted"], &mails[0]["signed_in"]), (1, &json!(true), &json!(true)));
+        assert_eq!(mails[0]["recipients"], json!(["ada@example.com"]));
+        assert!(!gateway.log().contains("ada@example.com") && !gateway.log().contains(mailserver::PASSWORD), "{}", gateway.log());
+    }
+}
