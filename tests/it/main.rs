@@ -16,6 +16,7 @@ mod cli;
 mod config;
 mod contract;
 mod deliver;
+mod demo;
 mod endpoint;
 mod flow;
 mod gateway;

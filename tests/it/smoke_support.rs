@@ -379,7 +379,7 @@ async fn a_mail_server_that_is_not_ours_insists_on_tls_and_a_password() {
 
         assert!(stranger.unwrap_err().contains("535"));
         assert_eq!(known, Ok(()));
-        let mails = server.mails();
+        let mails = server.wait_for_mails(1);
         assert_eq!(mails.len(), 1, "{mails:?}");
         assert_eq!((&mails[0]["encrypted"], &mails[0]["signed_in"]), (&json!(true), &json!(true)));
         assert_eq!(mails[0]["recipients"], json!(["ada@example.com"]));
@@ -394,7 +394,7 @@ async fn a_mail_server_that_is_not_ours_takes_mail_in_the_clear() {
     let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1").port(server.port()).build();
     transport.send(message.body("Your code is 123456".to_owned()).unwrap()).await.unwrap();
 
-    assert_eq!(server.mails()[0]["encrypted"], json!(false));
+    assert_eq!(server.wait_for_mails(1)[0]["encrypted"], json!(false));
 }
 
 async fn mail_through(server: &MailServer, tls: Tls, password: &str) -> Result<(), String> {

@@ -20,7 +20,6 @@ pub enum Signal {
     Kill,
     Stop,
     Cont,
-    Hup,
 }
 
 impl Signal {
@@ -31,7 +30,6 @@ impl Signal {
             Self::Kill => "KILL",
             Self::Stop => "STOP",
             Self::Cont => "CONT",
-            Self::Hup => "HUP",
         }
     }
 }

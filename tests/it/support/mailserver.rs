@@ -14,6 +14,7 @@ pub const USER: &str = "door";
 pub const PASSWORD: &str = "hodge";
 
 /// How it speaks TLS.
+#[expect(clippy::enum_variant_names, reason = "STARTTLS is the name of SMTP's command")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
     /// Not at all, and without a password.
@@ -54,6 +55,12 @@ impl MailServer {
     /// Every mail so far: `sender`, `recipients`, `encrypted`, `signed_in`, `raw`.
     pub fn mails(&self) -> Vec<Value> {
         self.lines("raw")
+    }
+
+    /// The mails when there are so many: what a server has taken it tells a moment later.
+    pub fn wait_for_mails(&self, count: usize) -> Vec<Value> {
+        wait::until_true(&format!("{count} mails"), Duration::from_secs(10), || self.mails().len() >= count);
+        self.mails()
     }
 
     fn lines(&self, with: &str) -> Vec<Value> {
