@@ -51,7 +51,7 @@ pub trait Observer: Send + Sync {
     /// A line of this kind (`token`, `session`, `account`) was written.
     fn revoked(&self, kind: &'static str);
 
-    /// So long has the index been behind the ledger; zero when it is not.
+    /// So long after its commit a revocation was in the index; at most, where the index was repaired.
     fn lag(&self, lag: Duration);
 }
 

@@ -43,9 +43,11 @@ impl Revocations {
             return;
         };
         self.known.raise(&head.ledger, head.number);
-        if !self.is_published(&head, entries, now).await {
-            self.wait_for_nodes(head.number, committed).await;
+        if self.is_published(&head, entries, now).await {
+            self.parts.observer.lag(committed.elapsed());
+            return;
         }
+        self.wait_for_nodes(head.number, committed).await;
     }
 
     /// The ledger's head as of this commit. Where nothing was live the act may have been done before, by a request that

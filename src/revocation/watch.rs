@@ -22,6 +22,16 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Between two sweeps of the ledger.
 const SWEEP: Duration = Duration::from_mins(10);
 
+/// What a look at the index found, or did.
+enum Looked {
+    /// It covered the ledger.
+    Covered,
+    /// It does now.
+    Repaired,
+    /// It does not, or nobody can say.
+    Behind,
+}
+
 /// The running task; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Watch(JoinHandle<()>);
@@ -43,10 +53,14 @@ impl Revocations {
         let mut swept: Option<Instant> = None;
         let mut covered = Instant::now();
         loop {
-            if self.look(clock.now()).await {
-                covered = Instant::now();
+            match self.look(clock.now()).await {
+                Looked::Covered => covered = Instant::now(),
+                Looked::Repaired => {
+                    self.parts.observer.lag(covered.elapsed());
+                    covered = Instant::now();
+                }
+                Looked::Behind => (),
             }
-            self.parts.observer.lag(covered.elapsed());
             if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
                 swept = Some(Instant::now());
                 self.sweep(clock.now()).await;
@@ -56,27 +70,27 @@ impl Revocations {
         }
     }
 
-    /// One look at the ledger and the index. `true` when the index covers the ledger afterwards.
+    /// One look at the ledger and the index.
     ///
     /// The marker is read *before* the head: a marker that is larger all the same belongs to a ledger that was set back.
-    async fn look(&self, now: Timestamp) -> bool {
+    async fn look(&self, now: Timestamp) -> Looked {
         let before = self.known.keep();
         let marker = match &before.head {
             Some(head) => self.parts.index.marker(&head.ledger).await,
             None => Ok(None),
         };
-        let Some(head) = self.poll(before.head.as_ref()).await else { return false };
+        let Some(head) = self.poll(before.head.as_ref()).await else { return Looked::Behind };
         if before.head.as_ref().is_none_or(|before| before.ledger != head.ledger) {
             self.wake.notify_one();
-            return false;
+            return Looked::Behind;
         }
-        let repaired = match marker {
+        let looked = match marker {
             Ok(marker) => self.bring_up(&head, marker, now).await,
             Err(outage) => Err(outage),
         };
-        repaired.unwrap_or_else(|outage| {
+        looked.unwrap_or_else(|outage| {
             tracing::debug!("The index was not brought up to the ledger: {outage}.");
-            false
+            Looked::Behind
         })
     }
 
@@ -103,7 +117,11 @@ impl Revocations {
         None
     }
 
-    async fn bring_up(&self, head: &Head, marker: Option<i64>, now: Timestamp) -> Result<bool, Outage> {
+    async fn bring_up(&self, head: &Head, marker: Option<i64>, now: Timestamp) -> Result<Looked, Outage> {
+        if marker == Some(head.number) {
+            self.reached.send_replace(head.number);
+            return Ok(Looked::Covered);
+        }
         let marker = match marker {
             Some(number) if number > head.number => {
                 tracing::warn!("The index has seen line {number}, the ledger ends with {}: it was set back. Starting over.", head.number);
@@ -112,13 +130,13 @@ impl Revocations {
             }
             other => other,
         };
-        if marker < Some(head.number) && !self.repair(head, marker, now).await? {
-            // It was emptied again meanwhile, or others are repairing it too.
-            self.wake.notify_one();
-            return Ok(false);
+        if self.repair(head, marker, now).await? {
+            self.reached.send_replace(head.number);
+            return Ok(Looked::Repaired);
         }
-        self.reached.send_replace(head.number);
-        Ok(true)
+        // It was emptied again meanwhile, or others are repairing it too.
+        self.wake.notify_one();
+        Ok(Looked::Behind)
     }
 
     /// Write what the index lacks, page by page; each page moves the marker, so that an interrupted repair goes on there.
