@@ -21,6 +21,9 @@ pub(super) enum Fault {
     /// Something changed between two statements of one act.
     #[error("others were faster, again and again")]
     Raced,
+    /// Nobody listens where the database should be.
+    #[error("connection refused")]
+    Refused,
     /// The database did not answer a moment ago, and is left alone.
     #[error("the database did not answer a moment ago: {0}")]
     Broken(String),
@@ -38,7 +41,7 @@ impl Fault {
         match self {
             Self::Raced => true,
             Self::Driver(sqlx::Error::Database(error)) => is_conflict(error.as_ref()),
-            Self::Driver(_) | Self::Corrupt(_) | Self::Nameless | Self::Broken(_) | Self::Late | Self::Closed => false,
+            Self::Driver(_) | Self::Corrupt(_) | Self::Nameless | Self::Refused | Self::Broken(_) | Self::Late | Self::Closed => false,
         }
     }
 

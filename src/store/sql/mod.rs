@@ -58,7 +58,7 @@ impl Store {
     /// When the URL is of no database that we know, or the SQLite file cannot be created.
     pub fn open(url: &str, settings: &StoreSettings) -> Result<Self, Outage> {
         let place = Place::parse(url, settings.timeout)?;
-        let (readers, writers) = place.pools(settings.connections)?;
+        let (readers, writers) = place.pools(settings.connections, settings.timeout)?;
         Ok(Self { readers, writers, place: Arc::new(place), timeout: settings.timeout })
     }
 

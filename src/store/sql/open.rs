@@ -10,10 +10,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 
-use super::mysql::MYSQL;
-use super::pool::{Each, Pool};
-use super::postgres::POSTGRES;
-use super::sqlite::SQLITE;
+use super::pool::{Each, Pool, Size};
 use crate::outage::Outage;
 
 /// Where the database is.
@@ -40,16 +37,17 @@ impl Place {
         }
     }
 
-    /// The pool of the readers and that of the writers.
+    /// The pool of the readers and that of the writers. `patience` is how long an act may take.
     ///
     /// # Errors
     /// When a SQLite file cannot be created.
-    pub(super) fn pools(&self, connections: u32) -> Result<(Arc<Pool>, Arc<Pool>), Outage> {
-        let connections = connections.max(1);
+    pub(super) fn pools(&self, connections: u32, patience: Duration) -> Result<(Arc<Pool>, Arc<Pool>), Outage> {
+        // A little less than an act has: who connects in vain learns it, and tells the others.
+        let size = Size { connections: connections.max(1), patience: patience * 9 / 10 };
         let pool = match self {
-            Self::Sqlite(options) => return sqlite_pools(options, connections),
-            Self::Postgres(options) => Pool::postgres(options.clone(), connections, &POSTGRES),
-            Self::MySql(options) => Pool::mysql(options.clone(), connections, &MYSQL),
+            Self::Sqlite(options) => return sqlite_pools(options, size),
+            Self::Postgres(options) => Pool::postgres(options.clone(), size),
+            Self::MySql(options) => Pool::mysql(options.clone(), size),
         };
         let pool = Arc::new(pool);
         Ok((Arc::clone(&pool), pool))
@@ -74,10 +72,11 @@ fn sqlite(url: &str, patience: Duration) -> Result<SqliteConnectOptions, Outage>
         .disable_statement_logging())
 }
 
-fn sqlite_pools(options: &SqliteConnectOptions, readers: u32) -> Result<(Arc<Pool>, Arc<Pool>), Outage> {
+fn sqlite_pools(options: &SqliteConnectOptions, size: Size) -> Result<(Arc<Pool>, Arc<Pool>), Outage> {
     create(options.get_filename())?;
     let reading = options.clone().pragma("query_only", "ON");
-    Ok((Arc::new(Pool::sqlite(reading, readers, &SQLITE)), Arc::new(Pool::sqlite(options.clone(), 1, &SQLITE))))
+    let writer = Pool::sqlite(options.clone(), Size { connections: 1, ..size });
+    Ok((Arc::new(Pool::sqlite(reading, size)), Arc::new(writer)))
 }
 
 /// Create the file if it is missing, for its owner alone. SQLite gives the files beside it the same mode.
