@@ -3,7 +3,9 @@
 mod identity;
 mod nonsense;
 mod outages;
+mod paths;
 mod place;
 mod races;
+mod rules;
 mod secrets;
 mod signing_in;
