@@ -54,8 +54,7 @@ pub(super) fn all(config: &Config) -> Vec<Mistake> {
     limits(config, &mut notes);
     pages(config, &mut notes);
     development(config, &mut notes);
-    notes.0.extend(Table::new(&config.routes, &config.prefix).err().into_iter().flatten());
-    notes.0.extend(Names::new(&config.identity).err().into_iter().flatten());
+    routes(config, &mut notes);
     notes.0
 }
 
