@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::complaint::Complaint;
-use crate::endpoint::page::{Frame, Words};
+use crate::endpoint::page::{Form, Frame, Words};
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, Next, body};
 use crate::signin::{Ask, AskRefusal, Channel, Handle};
@@ -23,7 +23,7 @@ struct LoginPage<'a> {
 }
 
 /// What a form said, to be shown again beside what is wrong with it.
-struct Form {
+struct Typed {
     address: String,
     next: Next,
 }
@@ -34,13 +34,13 @@ impl Endpoints {
         let next = self.places.next(&body::field(received.query(), "next").unwrap_or_default());
         let who = self.greeting(received).await;
         let page = LoginPage { frame: self.pages.frame(Words::of(&received.head.headers)), next: &next, address: "", error: None, who };
-        self.pages.show(StatusCode::OK, page.frame.words, &page, None)
+        self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 
     /// Send a code, then on to where it is entered.
     pub(in crate::endpoint) async fn login_form(&self, received: &Received<'_>) -> Result<Reply, No> {
         let [address, next] = body::form(received, ["address", "next"])?;
-        let form = Form { address, next: self.places.next(&next) };
+        let form = Typed { address, next: self.places.next(&next) };
         let Ok(handle) = Handle::parse(&form.address) else {
             return self.login_again(received, &form, Complaint::InvalidAddress);
         };
@@ -62,11 +62,11 @@ impl Endpoints {
     }
 
     /// The form again, with what is wrong.
-    fn login_again(&self, received: &Received<'_>, form: &Form, complaint: Complaint) -> Result<Reply, No> {
+    fn login_again(&self, received: &Received<'_>, form: &Typed, complaint: Complaint) -> Result<Reply, No> {
         let frame = self.pages.frame(Words::of(&received.head.headers));
         let error = complaint.text(frame.words);
         let page = LoginPage { frame, next: &form.next, address: &form.address, error: Some(&error), who: None };
-        let reply = self.pages.show(complaint.problem().status(), page.frame.words, &page, None)?;
+        let reply = self.pages.show(complaint.problem().status(), page.frame.words, &page, Form::StaysHere)?;
         Ok(reply::with_wait(reply, complaint.wait()))
     }
 }

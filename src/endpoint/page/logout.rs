@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 
 use crate::endpoint::call::Received;
-use crate::endpoint::page::{Frame, Words};
+use crate::endpoint::page::{Form, Frame, Words};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{No, Reply};
 use crate::endpoint::{Endpoints, body};
@@ -27,13 +27,13 @@ impl Endpoints {
     pub(in crate::endpoint) async fn logout_page(&self, received: &Received<'_>) -> Result<Reply, No> {
         let who = self.greeting(received).await;
         let page = LogoutPage { frame: self.pages.frame(Words::of(&received.head.headers)), who };
-        self.pages.show(StatusCode::OK, page.frame.words, &page, None)
+        self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 
     /// What is left to say once the session has ended.
     pub(in crate::endpoint) fn signed_out_page(&self, received: &Received<'_>) -> Result<Reply, No> {
         let page = SignedOutPage { frame: self.pages.frame(Words::of(&received.head.headers)) };
-        self.pages.show(StatusCode::OK, page.frame.words, &page, None)
+        self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 
     /// The word of the button that was pressed.

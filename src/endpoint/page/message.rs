@@ -5,7 +5,7 @@ use askama::Template;
 use crate::admission::Refusal;
 use crate::endpoint::Next;
 use crate::endpoint::page::words::Text;
-use crate::endpoint::page::{Frame, Pages, Words};
+use crate::endpoint::page::{Form, Frame, Pages, Words};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{No, Reply};
 
@@ -32,7 +32,7 @@ impl Pages {
     pub(in crate::endpoint) fn message(&self, problem: Problem, words: &'static Words, next: &Next, reference: &str) -> Result<Reply, No> {
         let (text, way) = told(words, problem);
         let page = MessagePage { frame: self.frame(words), text, way, next, reference };
-        self.show(problem.status(), words, &page, None)
+        self.show(problem.status(), words, &page, Form::StaysHere)
     }
 }
 

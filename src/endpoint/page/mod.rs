@@ -1,7 +1,8 @@
 //! Pages for people: server-rendered, without JavaScript, under a strict content security policy.
 //!
-//! Chromium holds `form-action` against redirects after a form as well, so the page of a form that leads to another
-//! configured host names that host's origin, and no other.
+//! Chromium holds `form-action` against every redirect after a form, those of the app behind us too
+//! (<https://github.com/w3c/webappsec-csp/issues/8>). So the one page whose form leads on to an app lets its form lead
+//! anywhere: an app that sends people on to a host of its own choice would else be a dead button. All others keep theirs here.
 
 mod complaint;
 pub(super) mod inbox;
@@ -42,6 +43,15 @@ struct Frame<'a> {
     style: &'static str,
 }
 
+/// Where the form of a page leads in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// To a page of ours.
+    StaysHere,
+    /// By way of ours to an app, and to wherever that sends people.
+    LeadsOn,
+}
+
 impl Pages {
     /// `prefix` is that of our endpoints, without a slash at its end; in `development` every code is zeros, and pages say so.
     pub(super) fn new(settings: &PageSettings, prefix: &str, development: bool) -> Self {
@@ -56,11 +66,14 @@ impl Pages {
         Frame { words, name: &self.name, prefix: &self.prefix, style: STYLE }
     }
 
-    /// The reply that shows `page`; its forms may lead to `origin` besides our own.
-    fn show(&self, status: StatusCode, words: &Words, page: &impl Template, origin: Option<&str>) -> Result<Reply, No> {
+    /// The reply that shows `page`.
+    fn show(&self, status: StatusCode, words: &Words, page: &impl Template, form: Form) -> Result<Reply, No> {
         let text = page.render().map_err(|_| No::from(Problem::Internal))?;
-        let policy = origin.map_or_else(|| self.policy.clone(), |origin| format!("{} {origin}", self.policy));
-        let policy = HeaderValue::try_from(policy).map_err(|_| No::from(Problem::Internal))?;
+        let policy = match form {
+            Form::StaysHere => HeaderValue::try_from(&self.policy),
+            Form::LeadsOn => HeaderValue::try_from(format!("{} https: http:", self.policy)),
+        };
+        let policy = policy.map_err(|_| No::from(Problem::Internal))?;
         let mut reply = reply::body(status, "text/html; charset=utf-8", text);
         let headers = reply.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, policy);
@@ -94,8 +107,8 @@ mod tests {
     fn colour(declaration: &str) -> Option<(String, [f64; 3])> {
         let (name, hex) = declaration.strip_prefix("--")?.split_once(":#")?;
         let wide: String = if hex.len() == 3 { hex.chars().flat_map(|c| [c, c]).collect() } else { hex.to_owned() };
-        let part = |at: usize| f64::from(u8::from_str_radix(&wide[at..at + 2], 16).unwrap()) / 255.0;
-        Some((name.to_owned(), [part(0), part(2), part(4)]))
+        let [_, red, green, blue] = u32::from_str_radix(&wide, 16).unwrap().to_be_bytes();
+        Some((name.to_owned(), [red, green, blue].map(|part| f64::from(part) / 255.0)))
     }
 
     /// The contrast of two colours (WCAG 2.2, "contrast ratio").

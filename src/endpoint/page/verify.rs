@@ -6,7 +6,7 @@ use http::StatusCode;
 use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::complaint::Complaint;
-use crate::endpoint::page::{Frame, Words};
+use crate::endpoint::page::{Form, Frame, Words};
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, Next, body};
 use crate::secret::Secret;
@@ -59,7 +59,7 @@ impl Endpoints {
         let status = complaint.map_or(StatusCode::OK, |complaint| complaint.problem().status());
         let (inbox, development) = (self.inbox.is_some(), self.pages.development);
         let page = VerifyPage { frame, next, error: error.as_deref(), inbox, development };
-        let reply = self.pages.show(status, page.frame.words, &page, next.origin())?;
+        let reply = self.pages.show(status, page.frame.words, &page, Form::LeadsOn)?;
         Ok(reply::with_wait(reply, complaint.and_then(Complaint::wait)))
     }
 }

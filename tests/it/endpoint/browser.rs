@@ -73,6 +73,22 @@ async fn a_sign_in_leads_on_to_another_configured_host() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_may_send_people_on_to_wherever_it_likes() {
+    let (app, elsewhere) = (Upstream::start().await, Upstream::start().await);
+    let gateway = gateway(&app);
+    let browser = Browser::open(JavaScript::Off).await;
+    let last = format!("{}/last", elsewhere.url());
+    app.status(302);
+    app.add_header("Location", &last);
+
+    sign_in(&browser, &format!("http://{}/first", gateway.public())).await;
+
+    browser.page.wait().for_url(&last.parse().unwrap()).await.unwrap();
+    assert!(elsewhere.received().iter().any(|request| request.target() == "/last"));
+    browser.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_comes_back_to_where_they_were_going_and_leaves() {
     let app = Upstream::start().await;
     let gateway = gateway(&app);

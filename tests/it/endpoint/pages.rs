@@ -12,6 +12,10 @@ fn policy(headers: &HeaderMap) -> String {
     headers["content-security-policy"].to_str().unwrap().to_owned()
 }
 
+fn form_action(policy: &str) -> &str {
+    policy.split("; ").find_map(|directive| directive.strip_prefix("form-action ")).unwrap()
+}
+
 #[tokio::test]
 async fn a_person_signs_in_goes_on_and_signs_out() {
     let door = Door::open().await;
@@ -59,10 +63,11 @@ async fn no_page_lets_a_script_or_a_stranger_in() {
     person.browses();
 
     for path in ["/auth/login", "/auth/verify", "/auth/logout", "/auth/dev/inbox", "/auth/nothing"] {
+        let expected = if path == "/auth/verify" { "'self' https: http:" } else { "'self'" };
         let page = person.get(path).await;
         let policy = policy(page.headers());
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-        assert!(!policy.contains("unsafe") && policy.ends_with("form-action 'self'") && policy.contains("frame-ancestors 'none'"));
+        assert!(!policy.contains("unsafe") && form_action(&policy) == expected && policy.contains("frame-ancestors 'none'"));
         assert_eq!(page.headers()["x-frame-options"], "DENY");
         assert_eq!(page.headers()["cache-control"], "no-store");
         assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
@@ -152,26 +157,23 @@ async fn unknown_repeated_and_broken_fields_are_refused() {
 #[tokio::test]
 async fn next_leads_to_configured_hosts_only() {
     let door = Door::open().await;
-    for (next, location, origin) in [
-        ("https%3A%2F%2Fwiki.example.com%2Fa", "https://wiki.example.com/a", Some("https://wiki.example.com")),
-        ("https%3A%2F%2Fevil.com%2F", "/", None),
-        ("%2F%2Fevil.com", "/", None),
-        ("%2F%5Cevil.com", "/", None),
-        ("javascript%3Aalert(1)", "/", None),
+    for (next, location) in [
+        ("https%3A%2F%2Fwiki.example.com%2Fa", "https://wiki.example.com/a"),
+        ("https%3A%2F%2Fevil.com%2F", "/"),
+        ("%2F%2Fevil.com", "/"),
+        ("%2F%5Cevil.com", "/"),
+        ("javascript%3Aalert(1)", "/"),
     ] {
         let person = door.visitor();
         person.browses();
         door.pass(Duration::from_secs(61));
         let sent = door.mailbox.count();
         person.submit("/auth/login", &format!("address=ada@example.com&next={next}")).await;
-        let entry = person.get(&format!("/auth/verify?next={next}")).await;
         let code = door.mailbox.code(sent + 1).await;
 
         let entered = person.submit("/auth/verify", &format!("code={code}&next={next}")).await;
 
         assert_eq!((entered.status().as_u16(), entered.headers()["location"].to_str().unwrap()), (303, location), "{next}");
-        let expected = origin.map_or("form-action 'self'".to_owned(), |origin| format!("form-action 'self' {origin}"));
-        assert!(policy(entry.headers()).ends_with(&expected), "{next}");
     }
 }
 
