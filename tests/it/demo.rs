@@ -1,4 +1,4 @@
-//! The demo, walked through by a real browser without JavaScript: what a newcomer sees after `make demo`.
+//! The demo, walked through by a real browser, with JavaScript and without: what a newcomer sees after `make demo`.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -31,8 +31,18 @@ impl Demo {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_without_scripts_signs_in_sees_itself_and_signs_out() {
+    walk(JavaScript::Off).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_with_scripts_signs_in_sees_itself_and_signs_out() {
+    walk(JavaScript::On).await;
+}
+
+/// To the app, and so to the sign-in; the code from the inbox; back to where they wanted to go; out, and asked again.
+async fn walk(javascript: JavaScript) {
     let demo = Demo::start();
-    let browser = Browser::open(JavaScript::Off).await;
+    let browser = Browser::open(javascript).await;
     let page = &browser.page;
 
     page.goto(&demo.url("/reports?year=2026")).await.unwrap();
@@ -42,6 +52,7 @@ async fn a_browser_without_scripts_signs_in_sees_itself_and_signs_out() {
 
     let verify = page.current_url().await.unwrap();
     let code = code_in_the_inbox(&browser, &demo).await;
+    assert!(demo.process.output().text().contains(&code), "it is printed too");
     page.goto(verify.as_str()).await.unwrap();
     fill(page, "code", &code).await;
 
