@@ -371,7 +371,7 @@ fn python_has_a_token_library_that_is_not_ours() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_is_not_ours_insists_on_tls_and_a_password() {
     install_crypto_provider();
-    for tls in [Tls::StartTls, Tls::Implicit] {
+    for tls in [Tls::Upgraded, Tls::Implicit] {
         let server = MailServer::start(tls);
 
         let stranger = mail_through(&server, tls, "podge").await;
@@ -402,7 +402,7 @@ async fn mail_through(server: &MailServer, tls: Tls, password: &str) -> Result<(
     let parameters = TlsParameters::builder("127.0.0.1".to_owned()).add_root_certificate(authority).build().unwrap();
     let security = match tls {
         Tls::None => ClientTls::None,
-        Tls::StartTls => ClientTls::Required(parameters),
+        Tls::Upgraded => ClientTls::Required(parameters),
         Tls::Implicit => ClientTls::Wrapper(parameters),
     };
     let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous("127.0.0.1")

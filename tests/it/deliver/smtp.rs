@@ -72,7 +72,7 @@ async fn where_tls_is_required_nothing_is_said_without_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_whose_certificate_nobody_vouches_for_gets_nothing() {
     for (tls, scheme, query) in
-        [(Tls::Implicit, "smtps", ""), (Tls::StartTls, "smtp", "?tls=required"), (Tls::StartTls, "smtp", "?tls=opportunistic")]
+        [(Tls::Implicit, "smtps", ""), (Tls::Upgraded, "smtp", "?tls=required"), (Tls::Upgraded, "smtp", "?tls=opportunistic")]
     {
         let server = MailServer::start(tls);
         let user = format!("{}:{}", mailserver::USER, mailserver::PASSWORD);

@@ -140,7 +140,8 @@ impl Wants {
         let known = ["listen", "store", "redis", "otp", "cookies"];
         let mut names: Vec<&str> = self.sections.iter().map(|(name, _)| *name).filter(|name| !known.contains(name)).collect();
         names.dedup();
-        let others: String = names.iter().map(|name| format!("[{name}]\n{}\n", self.section(name))).collect();
+        let others: Vec<_> = names.iter().map(|name| format!("[{name}]\n{}\n", self.section(name))).collect();
+        let others = others.concat();
         format!(
             r#"public_url = "http://{public}"
 [listen]

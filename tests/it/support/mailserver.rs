@@ -20,7 +20,7 @@ pub enum Tls {
     /// Not at all, and without a password.
     None,
     /// After `STARTTLS`, which it insists on.
-    StartTls,
+    Upgraded,
     /// From the first byte.
     Implicit,
 }
@@ -72,7 +72,7 @@ impl MailServer {
 fn spawn(port: u16, tls: Tls, folder: &TempDir) -> Process {
     let tls = match tls {
         Tls::None => "none",
-        Tls::StartTls => "starttls",
+        Tls::Upgraded => "starttls",
         Tls::Implicit => "tls",
     };
     let script = include_str!("mailserver.py");
