@@ -9,10 +9,10 @@ use crate::support::wait;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_goes_over_tls_to_a_server_that_is_vouched_for() {
-    for (tls, scheme) in [(Tls::Implicit, "smtps"), (Tls::StartTls, "smtp")] {
+    for (tls, scheme) in [(Tls::Implicit, "smtps"), (Tls::Upgraded, "smtp")] {
         let server = MailServer::start(tls);
         let authority = server.authority().display().to_string();
-        let query = if tls == Tls::StartTls { "?tls=required" } else { "" };
+        let query = if tls == Tls::Upgraded { "?tls=required" } else { "" };
         let mail = format!("{scheme}://{}:{}@127.0.0.1:{}{query}", mailserver::USER, mailserver::PASSWORD, server.port());
         let gateway = tokio::task::spawn_blocking(move || {
             Gateway::start_with(&[("SSL_CERT_FILE", &authority)], |place| configuration(place, "http://127.0.0.1:9", &mail, ""))
