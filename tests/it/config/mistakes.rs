@@ -115,8 +115,8 @@ fn bounds_hold_on_both_sides() {
         ("[otp]\nlength = 10", true),
         ("[otp]\nlength = 11", false),
         ("[otp]\nattempts = 0", false),
-        ("[otp]\nattempts = 10", true),
-        ("[otp]\nattempts = 11", false),
+        ("[otp]\nattempts = 100", true),
+        ("[otp]\nattempts = 101", false),
         ("[otp]\nlifetime = \"0s\"", false),
         ("[otp]\nlifetime = \"1h\"", true),
         ("[otp]\nlifetime = \"3601s\"", false),
@@ -187,4 +187,19 @@ fn development_is_for_this_machine() {
 fn nobody_signs_in_without_a_provider() {
     let found = mistakes(&MINIMAL.replace("[[delivery.email]]\nkind = \"console\"\n", ""), &[]);
     assert_eq!(found, ["delivery.email: is missing: without a provider nobody gets a code"]);
+}
+
+#[test]
+fn routes_and_names_are_judged_too() {
+    let more = "[[route]]\nname = \"wiki\"\nhost = \"*.*.example.com\"\npath = \"x\"\nupstream = []\nread_timeout = \"0s\"\n\
+                [identity.custom]\n\"bad header\" = \"user\"";
+
+    let found = mistakes(&format!("{MINIMAL}\n{more}"), &[]);
+
+    let keys: Vec<&str> = found.iter().filter_map(|mistake| mistake.split(": ").next()).collect();
+    for key in
+        ["route[1].name", "route[1].host", "route[1].path", "route[1].upstream", "route[1].read_timeout", "identity.custom.bad header"]
+    {
+        assert!(keys.contains(&key), "{key} is not among {found:#?}");
+    }
 }
