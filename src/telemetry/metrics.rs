@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::signin::Channel;
@@ -18,6 +17,9 @@ use crate::signin::Channel;
 const ADMISSION: [f64; 12] = [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0];
 /// Upper bounds of a whole request's duration, in seconds.
 const REQUEST: [f64; 13] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+
+/// Upper bounds of the time from a revocation's commit to its being in the index, in seconds.
+const LAG: [f64; 9] = [0.000_5, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
 
 /// Status codes are three digits: 100 to 999 have a place each.
 const CODES: usize = 1000;
@@ -64,7 +66,7 @@ pub struct Metrics {
     otp_verified: IntCounterVec,
     refresh: IntCounterVec,
     revocations: IntCounterVec,
-    revocation_lag: Gauge,
+    revocation_lag: Histogram,
     revocation_checks: IntCounterVec,
     reserved_headers: IntCounter,
     limit_refusals: IntCounterVec,
@@ -98,10 +100,7 @@ impl Metrics {
             otp_verified: counters(r, "otp_verified_total", "Codes that were tried.", &["channel", "outcome"])?,
             refresh: counters(r, "refresh_total", "Refresh tokens that were presented.", &["outcome"])?,
             revocations: counters(r, "revocations_total", "Revocations committed here.", &["kind"])?,
-            revocation_lag: keep(
-                r,
-                Gauge::with_opts(named("revocation_lag_seconds", "How long the index has been behind; 0 when it is not."))?,
-            )?,
+            revocation_lag: histogram(r, "revocation_lag_seconds", "From a revocation's commit to its being in the index.", &LAG)?,
             revocation_checks: counters(r, "revocation_checks_total", "Checks of revocation, by who answered.", &["source"])?,
             reserved_headers: counter(r, "reserved_headers_removed_total", "Headers of clients that bore a name of ours.")?,
             limit_refusals: counters(r, "limit_refusals_total", "Refusals by a limit.", &["limit"])?,
@@ -156,12 +155,12 @@ impl Metrics {
         count(&self.revocations, &[kind]);
     }
 
-    /// So long has the index of revocations been behind the ledger.
+    /// So long after its commit a revocation was in the index.
     pub fn revocation_lag(&self, lag: Duration) {
-        self.revocation_lag.set(lag.as_secs_f64());
+        self.revocation_lag.observe(lag.as_secs_f64());
     }
 
-    /// Revocation was checked; `source` answered: `redis`, `memory`, `store`.
+    /// Revocation was checked; `source` answered: `redis`, `memory`, `database`.
     pub fn revocation_check(&self, source: &str) {
         count(&self.revocation_checks, &[source]);
     }
