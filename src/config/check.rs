@@ -216,6 +216,12 @@ fn development(config: &Config, notes: &mut Notes) {
     notes.must(closed, "development.enabled", "is only for a public_url and public listeners on this machine: every code is zeros");
 }
 
+/// Where requests go, and under which names identity travels, is judged by what uses it.
+fn routes(config: &Config, notes: &mut Notes) {
+    notes.0.extend(Table::new(&config.routes, &config.prefix).err().unwrap_or_default());
+    notes.0.extend(Names::new(&config.identity).err().unwrap_or_default());
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
