@@ -54,10 +54,15 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 /// # Errors
 /// 415 for another content type; 422 for unknown or repeated fields, and for bytes that are no UTF-8.
 pub(super) fn form<const N: usize>(received: &Received<'_>, names: [&str; N]) -> Result<[String; N], Problem> {
-    if !is_kind(received.head, "application/x-www-form-urlencoded") {
+    if !is_form(received) {
         return Err(Problem::UnsupportedMediaType);
     }
     fields(received.body, names)
+}
+
+/// Does a form say that it is one?
+pub(super) fn is_form(received: &Received<'_>) -> bool {
+    is_kind(received.head, "application/x-www-form-urlencoded")
 }
 
 /// The same of a query or of a form's body.

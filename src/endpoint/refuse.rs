@@ -61,6 +61,7 @@ impl Endpoints {
 
     /// Words that fit the asker.
     pub(super) fn said(&self, no: &No, asker: Asker, head: &Parts, request_id: &str) -> Reply {
+        no.log(request_id);
         let mut reply = match asker {
             Asker::Navigation => self.page(no.problem, head, request_id),
             Asker::Grpc => grpc(no.problem),

@@ -25,12 +25,14 @@ const OUT_FOR: Duration = Duration::from_secs(5);
 pub(super) struct No {
     pub(super) problem: Problem,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the log, never for a reply.
+    outage: Option<Outage>,
 }
 
 impl No {
     /// With `Retry-After`: whole seconds, rounded up.
     pub(super) fn after(problem: Problem, wait: Duration) -> Self {
-        Self { problem, headers: vec![(RETRY_AFTER, HeaderValue::from(ceil_secs(wait)))] }
+        Self { headers: vec![(RETRY_AFTER, HeaderValue::from(ceil_secs(wait)))], ..Self::from(problem) }
     }
 
     /// With another header.
@@ -38,18 +40,24 @@ impl No {
         self.headers.push((name, value));
         self
     }
+
+    /// What could not be decided is told to the operator, once.
+    pub(super) fn log(&self, request_id: &str) {
+        if let Some(outage) = &self.outage {
+            tracing::error!(request.id = request_id, dependency = %outage.dependency, "request {request_id} could not be decided: {outage}");
+        }
+    }
 }
 
 impl<P: Into<Problem>> From<P> for No {
     fn from(problem: P) -> Self {
-        Self { problem: problem.into(), headers: Vec::new() }
+        Self { problem: problem.into(), headers: Vec::new(), outage: None }
     }
 }
 
 impl From<Outage> for No {
     fn from(outage: Outage) -> Self {
-        tracing::error!(dependency = %outage.dependency, cause = %outage.cause, "an endpoint could not be answered, {} is out", outage.dependency);
-        Self::after(Problem::Unavailable, OUT_FOR)
+        Self { outage: Some(outage), ..Self::after(Problem::Unavailable, OUT_FOR) }
     }
 }
 

@@ -36,8 +36,11 @@ impl Endpoints {
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 
-    /// The word of the button that was pressed.
+    /// The word of the button that was pressed; none when it was no form.
     pub(in crate::endpoint) fn pressed(received: &Received<'_>) -> Result<Option<String>, Problem> {
+        if !body::is_form(received) {
+            return Ok(None);
+        }
         let [scope] = body::form(received, ["scope"])?;
         Ok(Some(scope).filter(|scope| !scope.is_empty()))
     }

@@ -250,8 +250,12 @@ async fn whatever_was_presented_signing_out_says_yes() {
         visitor.says("authorization", &format!("Bearer {bearer}"));
 
         let reply = visitor.send("POST", "/auth/logout", Some("text/plain"), b"nonsense").await;
+        visitor.says("accept", "text/html, application/json");
+        let page = visitor.post("/auth/logout", "nonsense").await;
 
-        assert_eq!((reply.status().as_u16(), cookies(reply.headers()).len()), (200, 3), "{access} {refresh} {bearer}");
+        for reply in [&reply, &page] {
+            assert_eq!((reply.status().as_u16(), cookies(reply.headers()).len()), (200, 3), "{access} {refresh} {bearer}");
+        }
     }
 }
 
