@@ -94,10 +94,11 @@ impl Asserter {
             exp: issued.saturating_add(LIFE),
             jti: random::id(self.entropy.as_ref())?,
             sid: &claims.sid,
-            email: claims.email.as_deref(),
+            // An app takes these for theirs: only once a code sent there has come back.
+            email: claims.email.as_deref().filter(|_| claims.email_verified),
             name: claims.name.as_deref(),
             preferred_username: claims.preferred_username.as_deref(),
-            phone_number: claims.phone_number.as_deref(),
+            phone_number: claims.phone_number.as_deref().filter(|_| claims.phone_number_verified),
             groups: &claims.groups,
             amr: &claims.amr,
             acr: claims.acr,

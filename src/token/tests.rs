@@ -278,3 +278,18 @@ async fn an_algorithm_that_is_changed_brings_a_new_key_and_an_old_key_opens_only
     bench.sealer = Sealer::new(&RootKey::new([4; 32])).unwrap();
     assert!(bench.keymaker().load().await.is_err());
 }
+
+#[tokio::test]
+async fn an_assertion_tells_no_address_that_nobody_has_confirmed() {
+    let ring = Bench::new(Algorithm::Hs256).ring(NOW).await;
+    let asserter = Asserter::new(ring, Arc::new(SystemEntropy::default()));
+    let said = |claims: &Claims| {
+        let token = asserter.assert(claims, "wiki", NOW).unwrap();
+        let payload = B64.decode(token.split('.').nth(1).unwrap()).unwrap();
+        serde_json::from_slice::<Value>(&payload).unwrap()
+    };
+    let unconfirmed = Claims { jti: TokenId::new("other"), email_verified: false, phone_number: Some("+4930123".into()), ..claims() };
+
+    assert_eq!(said(&claims())["email"], "ada@example.com");
+    assert_eq!((said(&unconfirmed).get("email"), said(&unconfirmed).get("phone_number")), (None, None));
+}
