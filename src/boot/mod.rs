@@ -4,9 +4,12 @@ pub mod core;
 mod heard;
 mod inbox;
 mod keeper;
+mod reload;
+mod rules;
 mod serve;
 mod services;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use core::Core;
@@ -23,6 +26,8 @@ pub struct Extras {
     pub inbox: Option<Arc<Inbox>>,
     /// The demo's app.
     pub app: Option<DemoApp>,
+    /// The configuration's file: read again when it changes, and at SIGHUP.
+    pub file: Option<PathBuf>,
     /// Tells the server to leave, as SIGTERM does.
     pub stop: Stop,
     /// Called once everything is ready, before the first request is taken.
@@ -31,7 +36,7 @@ pub struct Extras {
 
 impl Default for Extras {
     fn default() -> Self {
-        Self { inbox: None, app: None, stop: Stop::default(), on_ready: Box::new(|| ()) }
+        Self { inbox: None, app: None, file: None, stop: Stop::default(), on_ready: Box::new(|| ()) }
     }
 }
 

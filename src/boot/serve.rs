@@ -1,6 +1,7 @@
 //! The server: everything is put together, and runs until it is told to leave.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,19 +9,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::admission::{Gate, Names, Ports, Table};
 use crate::boot::core::Core;
-use crate::boot::inbox::Shown;
 use crate::boot::keeper::{Keeper, Pulse};
-use crate::boot::services::{self, RenewThrough};
+use crate::boot::reload::{Reload, Watched};
+use crate::boot::rules::Rulemaker;
+use crate::boot::services;
 use crate::boot::{Extras, NotServing};
 use crate::config::Config;
-use crate::cookie::Cookies;
 use crate::deliver::{Providers, Queue, QueueParts};
-use crate::endpoint::{Admin, Endpoints, Readiness, State, Status, Vitals};
-use crate::gateway::{Gateway, Listeners};
-use crate::signin::SignIn;
-use crate::token::{Asserter, Ring};
+use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
+use crate::gateway::{Gateway, Listeners, Swap};
+use crate::token::Ring;
 
 /// How long messages may take to leave when we leave.
 const LAST_MAIL: Duration = Duration::from_secs(5);
@@ -36,13 +35,15 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
     let listeners = Listeners::bind(&config.listen)?;
     let runtime = slow()?;
     let parts = runtime.block_on(put_together(config, &extras, &runtime))?;
-    let mut gateway = Gateway::new(parts.setup(config, listeners, &runtime));
+    let mut gateway = Gateway::new(parts.setup(config, listeners, &runtime)?);
+    let reload = extras.file.as_deref().map(|file| parts.reload(config, file, gateway.swap(), &runtime));
     if let Some(app) = extras.app {
         gateway = gateway.with_demo_app(app);
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Doorward {} serves {}", env!("CARGO_PKG_VERSION"), config.public_url);
     (extras.on_ready)();
     gateway.run(extras.stop);
+    drop(reload);
     runtime.block_on(parts.queue.drain(LAST_MAIL));
     drop(parts);
     runtime.shutdown_timeout(LAST_MAIL);
@@ -57,10 +58,8 @@ fn slow() -> Result<Runtime, NotServing> {
 struct Parts {
     core: Arc<Core>,
     queue: Arc<Queue>,
-    gate: Arc<Gate>,
-    endpoints: Arc<Endpoints>,
+    rulemaker: Arc<Rulemaker>,
     vitals: Arc<Signs>,
-    cookies: Cookies,
     _keeper: Keeper,
 }
 
@@ -71,31 +70,33 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let signin = services::sign_in(config, &core, &ring, Arc::<Queue>::clone(&queue), channels);
     let pulse = Arc::new(Pulse::beating());
     let keeper = Keeper::start(&core, &ring, &pulse);
-    let cookies = Cookies::new(&config.cookies);
-    let gate = Arc::new(gate(config, &core, &ring, &signin, &cookies, runtime)?);
-    let endpoints = Arc::new(endpoints(config, extras, signin, &cookies)?);
+    let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());
+    let rulemaker = Arc::new(Rulemaker { core: Arc::clone(&core), ring, signin, inbox, slow });
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
-    Ok(Parts { core, queue, gate, endpoints, vitals, cookies, _keeper: keeper })
+    Ok(Parts { core, queue, rulemaker, vitals, _keeper: keeper })
 }
 
 impl Parts {
-    fn setup(&self, config: &Config, listeners: Listeners, runtime: &Runtime) -> crate::gateway::Setup {
+    fn setup(&self, config: &Config, listeners: Listeners, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
         let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), config.listen.admin.ip().to_string());
         let vitals = Arc::clone(&self.vitals);
-        crate::gateway::Setup {
+        Ok(crate::gateway::Setup {
             listeners,
             workers: config.listen.workers,
-            trusted_proxies: config.listen.trusted_proxies.clone(),
-            gate: Arc::clone(&self.gate),
-            endpoints: Arc::clone(&self.endpoints),
+            rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
-            cookies: self.cookies.clone(),
             metrics: Arc::clone(&self.core.metrics),
             slow: runtime.handle().clone(),
             clock: Arc::clone(&self.core.clock),
             entropy: Arc::clone(&self.core.entropy),
             on_leaving: Box::new(move || vitals.leaving.store(true, Ordering::SeqCst)),
-        }
+        })
+    }
+
+    /// Watch the configuration's file, where it came from one.
+    fn reload(&self, config: &Config, file: &Path, swap: Swap, runtime: &Runtime) -> Reload {
+        let (rulemaker, metrics) = (Arc::clone(&self.rulemaker), Arc::clone(&self.core.metrics));
+        Reload::watch(Watched { file: file.to_owned(), started: config.clone(), rulemaker, swap, metrics }, runtime.handle())
     }
 }
 
@@ -117,39 +118,6 @@ fn queue(
         metrics: Arc::clone(&core.metrics),
     };
     Ok((Arc::new(Queue::start(parts, runtime.handle())), channels))
-}
-
-fn gate(
-    config: &Config,
-    core: &Core,
-    ring: &Arc<Ring>,
-    signin: &Arc<SignIn>,
-    cookies: &Cookies,
-    runtime: &Runtime,
-) -> Result<Gate, NotServing> {
-    let table = Table::new(&config.routes, &config.prefix).map_err(NotServing::Configuration)?;
-    let names = Names::new(&config.identity).map_err(NotServing::Configuration)?;
-    let ports = Ports {
-        tokens: Arc::new(services::verifier(config, ring)),
-        renew: Arc::new(RenewThrough { signin: Arc::clone(signin), slow: runtime.handle().clone() }),
-        revocations: Arc::<crate::revocation::Revocations>::clone(&core.revocations),
-        assertions: Arc::new(Asserter::new(Arc::clone(ring), Arc::clone(&core.entropy))),
-    };
-    Ok(Gate::new(table, names, cookies.clone(), config.tokens.leeway, ports))
-}
-
-fn endpoints(config: &Config, extras: &Extras, sign_in: Arc<SignIn>, cookies: &Cookies) -> Result<Endpoints, NotServing> {
-    let setup = crate::endpoint::Setup {
-        sign_in,
-        cookies: cookies.clone(),
-        public_url: config.public_url.clone(),
-        prefix: config.prefix.clone(),
-        hosts: config.routes.iter().filter_map(|route| route.host.clone()).collect(),
-        pages: config.pages.clone(),
-        development: config.development.enabled,
-        inbox: extras.inbox.clone().map(Shown::shared),
-    };
-    Ok(Endpoints::new(setup)?)
 }
 
 /// How we are.

@@ -10,5 +10,5 @@ use crate::telemetry;
 pub(super) fn run(path: &Path) -> Result<(), Failed> {
     let config = load(path)?;
     telemetry::log::init(&config.telemetry).map_err(|cause| Failed::refused(cause.to_string()))?;
-    Ok(boot::serve(&config, Extras::default())?)
+    Ok(boot::serve(&config, Extras { file: Some(path.to_owned()), ..Extras::default() })?)
 }

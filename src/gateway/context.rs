@@ -9,6 +9,7 @@ use http::StatusCode;
 use super::backend::Backend;
 use super::client::Caller;
 use super::flight::Flight;
+use super::live::Live;
 use super::upstream::Choice;
 use crate::admission::Admitted;
 use crate::clock::Timestamp;
@@ -18,6 +19,8 @@ use crate::token::Issued;
 
 /// The state of one request.
 pub(super) struct RequestContext {
+    /// The rules that counted when it began.
+    pub live: Arc<Live>,
     /// When its head was there.
     pub started: Instant,
     /// Its time: the clock is read once.
@@ -65,8 +68,9 @@ impl Outcome {
 
 impl RequestContext {
     /// At the head's arrival.
-    pub(super) fn new(now: Timestamp, flight: Flight) -> Self {
+    pub(super) fn new(live: Arc<Live>, now: Timestamp, flight: Flight) -> Self {
         Self {
+            live,
             started: Instant::now(),
             now,
             request_id: String::new(),

@@ -47,7 +47,7 @@ pub(super) fn target(request: &RequestHeader) -> &str {
 }
 
 /// Edit the app's response to a client of `version`: no cookie of ours but from us, and the request's name.
-pub(super) fn response(response: &mut ResponseHeader, version: Version, cookies: &Cookies, ctx: &RequestContext) -> pingora::Result<()> {
+pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &RequestContext) -> pingora::Result<()> {
     keep_apps_cookies(response)?;
     // Of the connection to the client, not of that to the app (RFC 9110 §2.5).
     response.set_version(Version::HTTP_11);
@@ -56,7 +56,7 @@ pub(super) fn response(response: &mut ResponseHeader, version: Version, cookies:
         response.remove_header(&TRANSFER_ENCODING);
     }
     if let Some(issued) = ctx.admitted.as_ref().and_then(Admitted::issued) {
-        for value in issued_cookies(cookies, issued) {
+        for value in issued_cookies(&ctx.live.cookies, issued) {
             response.append_header(SET_COOKIE, value)?;
         }
         // A cache between us and the person must not keep these, whatever the app allows for its response: this once, its

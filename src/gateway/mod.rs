@@ -19,6 +19,7 @@ mod flight;
 mod guard;
 mod head;
 mod listener;
+mod live;
 mod phases;
 mod server;
 mod settings;
@@ -29,20 +30,18 @@ use std::sync::Arc;
 use ipnet::IpNet;
 use tokio::runtime::Handle;
 
-use crate::admission::Gate;
 use crate::clock::Clock;
-use crate::cookie::Cookies;
-use crate::endpoint::{Admin, Endpoints};
+use crate::endpoint::Admin;
 use crate::random::Entropy;
 use crate::telemetry::Metrics;
 
 pub use demo_app::DemoApp;
 pub use listener::{CannotListen, Listeners};
+pub use live::{Rules, Swap};
 pub use server::Stop;
 pub use settings::ListenSettings;
 
 use answer::{Answer, Answering, OwnListener};
-use backend::Backends;
 use flight::Flights;
 use phases::Phases;
 use server::Running;
@@ -53,16 +52,10 @@ pub struct Setup {
     pub listeners: Listeners,
     /// Worker threads; one per core when unset.
     pub workers: Option<usize>,
-    /// Peers whose forwarded headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Decides who is let in.
-    pub gate: Arc<Gate>,
-    /// Our own endpoints.
-    pub endpoints: Arc<Endpoints>,
+    /// Who is let in, our own endpoints, whom we believe: what can be replaced while it runs.
+    pub rules: Rules,
     /// The endpoints of the admin listener.
     pub admin: Arc<Admin>,
-    /// The names and attributes of our cookies.
-    pub cookies: Cookies,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The runtime of everything slow: our endpoints run there, so that a client that hangs up cannot cancel them half-way.
@@ -80,6 +73,7 @@ pub struct Gateway {
     running: Running,
     on_leaving: Box<dyn Fn() + Send + Sync>,
     common: Common,
+    swap: Swap,
 }
 
 /// What every listener needs.
@@ -103,22 +97,20 @@ impl Gateway {
     pub fn new(setup: Setup) -> Self {
         let flights = Flights::default();
         let mut running = Running::new(setup.workers, flights.clone());
-        let common = Common { trusted: setup.trusted_proxies, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
+        let trusted = setup.rules.trusted_proxies.clone();
+        let common = Common { trusted, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
+        let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let phases = Phases {
-            backends: Backends::new(setup.gate.table(), &setup.metrics),
-            gate: setup.gate,
-            own: Answering { answer: Arc::<Endpoints>::clone(&setup.endpoints), slow: common.slow.clone() },
-            endpoints: setup.endpoints,
-            cookies: setup.cookies,
+            swap: swap.clone(),
             metrics: setup.metrics,
-            trusted: common.trusted.clone(),
+            slow: common.slow.clone(),
             clock: Arc::clone(&common.clock),
             entropy: Arc::clone(&common.entropy),
             flights,
         };
         running.serve_proxy(phases, setup.listeners.public);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
-        Self { running, on_leaving: setup.on_leaving, common }
+        Self { running, on_leaving: setup.on_leaving, common, swap }
     }
 
     /// The demo's app too, on a listener of its own.
@@ -127,6 +119,11 @@ impl Gateway {
         let (app, socket) = app.into_parts();
         self.running.serve_own("demo app", self.common.own(app), socket);
         self
+    }
+
+    /// Replaces its rules while it runs.
+    pub fn swap(&self) -> Swap {
+        self.swap.clone()
     }
 
     /// Run until `stop` or SIGTERM or SIGINT: then readiness goes, the public listeners close, requests in flight finish.

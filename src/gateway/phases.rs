@@ -7,26 +7,25 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::SET_COOKIE;
 use http::{Response, StatusCode};
-use ipnet::IpNet;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{BError, Error, ErrorSource, ErrorType};
+use tokio::runtime::Handle;
 
 use super::access;
-use super::answer::{self, Answering};
-use super::backend::Backends;
+use super::answer;
 use super::client::Caller;
 use super::context::{Outcome, RequestContext};
 use super::flight::Flights;
 use super::guard::guarded;
+use super::live::Swap;
 use super::{edit, exchange, head};
-use crate::admission::{Challenge, Gate, Incoming, Refusal, Why};
+use crate::admission::{Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
-use crate::cookie::Cookies;
-use crate::endpoint::{Endpoints, Problem};
+use crate::endpoint::Problem;
 use crate::outage::Outage;
 use crate::random::{self, Entropy};
 use crate::telemetry::{Decision, Metrics};
@@ -39,13 +38,9 @@ const CLIENT_GONE: &str = "client_gone";
 
 /// The proxy on the public listeners.
 pub(super) struct Phases {
-    pub gate: Arc<Gate>,
-    pub endpoints: Arc<Endpoints>,
-    pub own: Answering,
-    pub backends: Backends,
-    pub cookies: Cookies,
+    pub swap: Swap,
     pub metrics: Arc<Metrics>,
-    pub trusted: Vec<IpNet>,
+    pub slow: Handle,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub flights: Flights,
@@ -56,7 +51,7 @@ impl ProxyHttp for Phases {
     type CTX = RequestContext;
 
     fn new_ctx(&self) -> RequestContext {
-        RequestContext::new(self.clock.now(), self.flights.begin())
+        RequestContext::new(self.swap.current(), self.clock.now(), self.flights.begin())
     }
 
     /// None: nothing is compressed here.
@@ -75,7 +70,7 @@ impl ProxyHttp for Phases {
             return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
         };
         if ctx.choices.is_empty() {
-            let found = backend.upstream.choices(&self.own.slow).await;
+            let found = backend.upstream.choices(&self.slow).await;
             ctx.choices = found.map_err(|none| Error::because(ErrorType::ConnectNoRoute, "resolving the upstream", none).into_up())?;
         }
         ctx.tries += 1;
@@ -127,7 +122,7 @@ impl ProxyHttp for Phases {
         if response.status.is_informational() && !switched {
             return Ok(());
         }
-        edit::response(response, session.req_header().version, &self.cookies, ctx)?;
+        edit::response(response, session.req_header().version, ctx)?;
         ctx.outcome.status = Some(response.status);
         if switched {
             // A tunnel may be silent for as long as it likes.
@@ -151,7 +146,7 @@ impl ProxyHttp for Phases {
             return FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false };
         }
         session.set_keepalive(None);
-        let reply = self.endpoints.problem(problem, session.req_header().as_ref(), &ctx.request_id);
+        let reply = ctx.live.endpoints.problem(problem, session.req_header().as_ref(), &ctx.request_id);
         ctx.outcome.status = answer::write(session, reply).await;
         FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false }
     }
@@ -159,7 +154,7 @@ impl ProxyHttp for Phases {
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut RequestContext) {
         let spent = ctx.started.elapsed();
         access::log(session, ctx, spent);
-        let metrics = ctx.backend.as_ref().map_or(&self.backends.without, |backend| &backend.metrics);
+        let metrics = ctx.backend.as_ref().map_or(&ctx.live.backends.without, |backend| &backend.metrics);
         metrics.request(ctx.outcome.decision, ctx.outcome.code_of_status(), spent);
         if ctx.admitted.is_some() && ctx.outcome.code.is_none() {
             // The app answered before it had read the whole upload.
@@ -207,9 +202,10 @@ impl Phases {
     /// To our endpoints, or through admission.
     async fn pass_on(&self, session: &mut Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
         head::strict(session).map_err(No::Problem)?;
-        if self.endpoints.owns(session.req_header().uri.path()) {
+        if ctx.live.endpoints.owns(session.req_header().uri.path()) {
             ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
-            ctx.outcome.status = self.own.serve(session, ctx.call(caller)).await;
+            let own = ctx.live.own.clone();
+            ctx.outcome.status = own.serve(session, ctx.call(caller)).await;
             return Ok(());
         }
         self.decide(session, ctx, caller).await
@@ -218,7 +214,7 @@ impl Phases {
     /// The request's name, and its caller.
     fn identify(&self, session: &Session, ctx: &mut RequestContext) -> Result<Caller, No> {
         let request = session.req_header();
-        let mut caller = Caller::find(answer::connection(session), &request.headers, &self.trusted);
+        let mut caller = Caller::find(answer::connection(session), &request.headers, &ctx.live.trusted);
         let given = caller.request_id.take();
         ctx.request_id = given.map_or_else(|| random::id(self.entropy.as_ref()), Ok).map_err(|none| No::Outage(none.into()))?;
         Ok(caller)
@@ -227,9 +223,10 @@ impl Phases {
     async fn decide(&self, session: &Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
         let request = session.req_header();
         let incoming = Incoming { head: request.as_ref(), target: edit::target(request), client: &caller.client };
-        let matched = self.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
-        ctx.backend = self.backends.of(matched.route());
-        let admitted = self.gate.admit(&incoming, &matched, ctx.now).await;
+        let live = Arc::clone(&ctx.live);
+        let matched = live.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
+        ctx.backend = live.backends.of(matched.route());
+        let admitted = live.gate.admit(&incoming, &matched, ctx.now).await;
         if let Some(backend) = &ctx.backend {
             backend.metrics.admission(ctx.started.elapsed());
         }
@@ -254,28 +251,29 @@ impl Phases {
             // Where the next request would begin is not sure either.
             session.set_keepalive(None);
         }
-        let mut reply = self.words(session, ctx, no);
-        for cookie in ctx.issued.iter().flat_map(|issued| edit::issued_cookies(&self.cookies, issued)) {
+        let mut reply = Self::words(session, ctx, no);
+        for cookie in ctx.issued.iter().flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
             reply.headers_mut().append(SET_COOKIE, cookie);
         }
         ctx.outcome.status = answer::write(session, reply).await;
         Ok(true)
     }
 
-    fn words(&self, session: &Session, ctx: &mut RequestContext, no: No) -> Response<Bytes> {
+    fn words(session: &Session, ctx: &mut RequestContext, no: No) -> Response<Bytes> {
         let head = session.req_header().as_ref();
+        let endpoints = Arc::clone(&ctx.live.endpoints);
         match no {
             No::Refused(refusal, challenge) => {
                 ctx.failed(Decision::Refused, refusal.code());
-                self.endpoints.refused(refusal, challenge, head, &ctx.request_id)
+                endpoints.refused(refusal, challenge, head, &ctx.request_id)
             }
             No::Outage(outage) => {
                 ctx.failed(Decision::Outage, Problem::Unavailable.code());
-                self.endpoints.outage(outage, head, &ctx.request_id)
+                endpoints.outage(outage, head, &ctx.request_id)
             }
             No::Problem(problem) => {
                 ctx.failed(Decision::Refused, problem.code());
-                self.endpoints.problem(problem, head, &ctx.request_id)
+                endpoints.problem(problem, head, &ctx.request_id)
             }
         }
     }

@@ -74,6 +74,7 @@ pub struct Metrics {
     store_up: IntGauge,
     redis_up: IntGauge,
     streams_open: IntGauge,
+    config_reloaded: IntGauge,
 }
 
 impl Metrics {
@@ -111,6 +112,11 @@ impl Metrics {
             store_up: gauge(r, "store_up", "1 while the database answers.")?,
             redis_up: gauge(r, "redis_up", "1 while Redis answers and is whole.")?,
             streams_open: gauge(r, "streams_open", "WebSockets and other tunnels that are open.")?,
+            config_reloaded: good_at_start(gauge(
+                r,
+                "config_last_reload_success",
+                "1 while the last reading of the configuration was good.",
+            )?),
             registry,
         })
     }
@@ -185,6 +191,11 @@ impl Metrics {
         if let Ok(gauge) = self.upstream_up.get_metric_with_label_values(&[route, address]) {
             gauge.set(i64::from(up));
         }
+    }
+
+    /// The configuration was read again, and was good, or not.
+    pub fn config_reloaded(&self, good: bool) {
+        self.config_reloaded.set(i64::from(good));
     }
 
     /// The database answers, or not.
@@ -298,6 +309,11 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, NotReg
 
 fn histogram(registry: &Registry, name: &str, help: &str, bounds: &[f64]) -> Result<Histogram, NotRegistered> {
     keep(registry, Histogram::with_opts(buckets(name, help, bounds))?)
+}
+
+fn good_at_start(gauge: IntGauge) -> IntGauge {
+    gauge.set(1);
+    gauge
 }
 
 fn keep<C: Collector + Clone + 'static>(registry: &Registry, collector: C) -> Result<C, NotRegistered> {

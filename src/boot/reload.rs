@@ -1,0 +1,172 @@
+//! A configuration that changes while the server runs: read again at SIGHUP and when its file was written, checked whole, and
+//! kept as it was when anything in it is wrong.
+//!
+//! Routes, identity, cookies, pages and trusted proxies count from the next request on. What is open already (listeners,
+//! stores, keys, providers) stays as it was opened: a change there is told, and waits for the next start.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+use crate::boot::NotServing;
+use crate::boot::rules::Rulemaker;
+use crate::config::{Config, Mistake};
+use crate::gateway::{ListenSettings, Swap};
+use crate::telemetry::Metrics;
+
+/// How often the file is looked at. It is read once it has been the same for that long: nobody is caught while writing.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Watches for changes, as long as it lives.
+pub(super) struct Reload(JoinHandle<()>);
+
+impl Drop for Reload {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What changes, and what it changes.
+pub(super) struct Watched {
+    /// The configuration's file.
+    pub file: PathBuf,
+    /// The configuration that the server was started with.
+    pub started: Config,
+    /// Makes the rules.
+    pub rulemaker: Arc<Rulemaker>,
+    /// Where they go.
+    pub swap: Swap,
+    /// Tells whether the last reading was good.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What tells one state of a file from another.
+type Stamp = Option<(SystemTime, u64)>;
+
+impl Reload {
+    /// Begin to watch, in the runtime `slow`.
+    pub(super) fn watch(watched: Watched, slow: &Handle) -> Self {
+        Self(slow.spawn(watched.watch()))
+    }
+}
+
+impl Watched {
+    async fn watch(self) {
+        let mut hangups = match signal(SignalKind::hangup()) {
+            Ok(hangups) => hangups,
+            Err(error) => return tracing::warn!(%error, "changes of the configuration are not seen, signals cannot be heard"),
+        };
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        let mut read = self.stamp();
+        let mut seen = read;
+        loop {
+            tokio::select! {
+                _ = hangups.recv() => read = self.again(),
+                _ = looks.tick() => {
+                    let stamp = self.stamp();
+                    if stamp != read && stamp == seen && stamp.is_some() {
+                        read = self.again();
+                    }
+                    seen = stamp;
+                }
+            }
+        }
+    }
+
+    /// Read it again; says which state of the file that was.
+    fn again(&self) -> Stamp {
+        let stamp = self.stamp();
+        let made = Config::load(&self.file).map_err(NotServing::Configuration).and_then(|read| self.make(&read));
+        self.metrics.config_reloaded(made.is_ok());
+        match made {
+            Ok(()) => tracing::info!("the configuration was read again, and counts from the next request on"),
+            Err(NotServing::Configuration(mistakes)) => tell(&mistakes),
+            Err(error) => tracing::error!(%error, "the configuration was read again and stays as it was: {error}"),
+        }
+        stamp
+    }
+
+    fn make(&self, read: &Config) -> Result<(), NotServing> {
+        let rules = self.rulemaker.rules(&changeable(&self.started, read))?;
+        for section in waiting(&self.started, read) {
+            tracing::warn!(section, "a change in {section} waits for the next start");
+        }
+        self.swap.replace(rules);
+        Ok(())
+    }
+
+    fn stamp(&self) -> Stamp {
+        let file = std::fs::metadata(&self.file).ok()?;
+        Some((file.modified().ok()?, file.len()))
+    }
+}
+
+fn tell(mistakes: &[Mistake]) {
+    for mistake in mistakes {
+        tracing::error!(config.key = %mistake.key, "the configuration was read again and stays as it was: {mistake}");
+    }
+}
+
+/// `read`, as far as it can change while the server runs.
+fn changeable(started: &Config, read: &Config) -> Config {
+    Config {
+        listen: ListenSettings { trusted_proxies: read.listen.trusted_proxies.clone(), ..started.listen.clone() },
+        cookies: read.cookies.clone(),
+        routes: read.routes.clone(),
+        identity: read.identity.clone(),
+        pages: read.pages.clone(),
+        ..started.clone()
+    }
+}
+
+/// The sections that have changed and wait for the next start. Secrets look alike here: a new password is not noticed.
+fn waiting(started: &Config, read: &Config) -> Vec<&'static str> {
+    let pairs = fixed(started).into_iter().zip(fixed(read));
+    pairs.filter(|(before, after)| before != after).map(|((section, _), _)| section).collect()
+}
+
+fn fixed(config: &Config) -> [(&'static str, String); 12] {
+    let listen = &config.listen;
+    [
+        ("public_url", config.public_url.to_string()),
+        ("prefix", config.prefix.clone()),
+        ("listen", format!("{:?}", (&listen.public, listen.admin, listen.workers))),
+        ("store", format!("{:?}", config.store)),
+        ("redis", format!("{:?}", config.redis)),
+        ("otp", format!("{:?}", config.otp)),
+        ("tokens", format!("{:?}", config.tokens)),
+        ("session", format!("{:?}", config.session)),
+        ("delivery", format!("{:?}", config.delivery)),
+        ("limits", format!("{:?}", config.limits)),
+        ("telemetry", format!("{:?}", config.telemetry)),
+        ("development", format!("{:?}", config.development)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(more: &str) -> Config {
+        let text = format!(
+            "public_url = \"http://127.0.0.1:8080\"\n{more}\n[store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n\
+             [[delivery.email]]\nkind = \"console\"\n[[route]]\nname = \"a\"\nupstream = [\"http://127.0.0.1:1\"]\n"
+        );
+        Config::read("test", &text, std::iter::empty()).unwrap()
+    }
+
+    #[test]
+    fn what_is_open_stays_and_is_told() {
+        let started = config("");
+        let read = config("prefix = \"/door\"\n[otp]\nlength = 8\n[listen]\ntrusted_proxies = [\"10.0.0.0/8\"]\n[pages]\nname = \"New\"");
+        assert_eq!(waiting(&started, &read), ["prefix", "otp"]);
+        let changed = changeable(&started, &read);
+        assert_eq!((changed.prefix.as_str(), changed.otp.length), ("/auth", started.otp.length));
+        assert_eq!((changed.pages.name.as_str(), changed.listen.trusted_proxies.len()), ("New", 1));
+        assert!(waiting(&started, &started.clone()).is_empty());
+    }
+}

@@ -1,0 +1,75 @@
+//! The rules of a configuration: routes, who may pass, how our endpoints look. They are made when the server starts, and again
+//! when the configuration changes, on services that stay.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::admission::{Gate, Names, Ports, Table};
+use crate::boot::NotServing;
+use crate::boot::core::Core;
+use crate::boot::inbox::Shown;
+use crate::boot::services::{self, RenewThrough};
+use crate::config::Config;
+use crate::cookie::Cookies;
+use crate::deliver::Inbox;
+use crate::endpoint::Endpoints;
+use crate::gateway::Rules;
+use crate::signin::SignIn;
+use crate::token::{Asserter, Ring};
+
+/// Makes rules.
+pub(super) struct Rulemaker {
+    /// Stores and what looks after them.
+    pub core: Arc<Core>,
+    /// Signing keys.
+    pub ring: Arc<Ring>,
+    /// The services of signing in.
+    pub signin: Arc<SignIn>,
+    /// The demo's inbox.
+    pub inbox: Option<Arc<Inbox>>,
+    /// The runtime of everything slow.
+    pub slow: Handle,
+}
+
+impl Rulemaker {
+    /// The rules of `config`.
+    ///
+    /// # Errors
+    /// Every mistake in routes and names, with its key.
+    pub(super) fn rules(&self, config: &Config) -> Result<Rules, NotServing> {
+        let cookies = Cookies::new(&config.cookies);
+        Ok(Rules {
+            gate: Arc::new(self.gate(config, &cookies)?),
+            endpoints: Arc::new(self.endpoints(config, &cookies)?),
+            cookies,
+            trusted_proxies: config.listen.trusted_proxies.clone(),
+        })
+    }
+
+    fn gate(&self, config: &Config, cookies: &Cookies) -> Result<Gate, NotServing> {
+        let table = Table::new(&config.routes, &config.prefix).map_err(NotServing::Configuration)?;
+        let names = Names::new(&config.identity).map_err(NotServing::Configuration)?;
+        let ports = Ports {
+            tokens: Arc::new(services::verifier(config, &self.ring)),
+            renew: Arc::new(RenewThrough { signin: Arc::clone(&self.signin), slow: self.slow.clone() }),
+            revocations: Arc::<crate::revocation::Revocations>::clone(&self.core.revocations),
+            assertions: Arc::new(Asserter::new(Arc::clone(&self.ring), Arc::clone(&self.core.entropy))),
+        };
+        Ok(Gate::new(table, names, cookies.clone(), config.tokens.leeway, ports))
+    }
+
+    fn endpoints(&self, config: &Config, cookies: &Cookies) -> Result<Endpoints, NotServing> {
+        let setup = crate::endpoint::Setup {
+            sign_in: Arc::<SignIn>::clone(&self.signin),
+            cookies: cookies.clone(),
+            public_url: config.public_url.clone(),
+            prefix: config.prefix.clone(),
+            hosts: config.routes.iter().filter_map(|route| route.host.clone()).collect(),
+            pages: config.pages.clone(),
+            development: config.development.enabled,
+            inbox: self.inbox.clone().map(Shown::shared),
+        };
+        Ok(Endpoints::new(setup)?)
+    }
+}
