@@ -8,6 +8,7 @@ mod habits;
 mod leaving;
 mod nonsense;
 mod own;
+mod reload;
 mod renewal;
 mod streams;
 mod upstreams;

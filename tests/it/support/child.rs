@@ -20,6 +20,7 @@ pub enum Signal {
     Kill,
     Stop,
     Cont,
+    Hup,
 }
 
 impl Signal {
@@ -30,6 +31,7 @@ impl Signal {
             Self::Kill => "KILL",
             Self::Stop => "STOP",
             Self::Cont => "CONT",
+            Self::Hup => "HUP",
         }
     }
 }
