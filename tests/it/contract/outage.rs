@@ -147,7 +147,7 @@ async fn used(url: &str, timeout: Duration) -> Store {
 }
 
 async fn is_out_and_says_so_at_once(store: &Store) {
-    let took = at_once(40, |_| {
+    let took = at_once(400, |_| {
         let store = store.clone();
         async move {
             let asked = Instant::now();
