@@ -40,8 +40,9 @@ impl SignIn {
     pub async fn sign_out(&self, presented: &Presented, scope: Scope, now: Timestamp) -> Result<(), Outage> {
         for (account, session) in self.named(presented, now).await? {
             let act = match scope {
+                // Who presents what is over may not end anything else; but is told so only when every node knows.
+                Scope::Others | Scope::Global if !self.lives(&session, now).await? => Act::Session(session),
                 Scope::Local => Act::Session(session),
-                Scope::Others | Scope::Global if !self.lives(&session, now).await? => continue,
                 Scope::Others => Act::Others(account, session),
                 Scope::Global => Act::Account(account),
             };
