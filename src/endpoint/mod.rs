@@ -31,17 +31,15 @@ use crate::cookie::Cookies;
 use crate::signin::SignIn;
 
 pub use admin::{Admin, Readiness, State, Status, Vitals};
-pub use asker::Asker;
-pub use body::LARGEST;
 pub use call::Call;
-pub use next::{Next, Places};
 pub use page::inbox::{Inbox, Mail};
 pub use problem::Problem;
-pub use refuse::Upstream;
-pub use reply::{REQUEST_ID, Reply};
+pub use reply::Reply;
 pub use settings::PageSettings;
 
+use asker::Asker;
 use call::Received;
+use next::{Next, Places};
 use page::Pages;
 use reply::No;
 use table::{Endpoint, Table};
@@ -121,7 +119,7 @@ impl Endpoints {
         if !safe && admission::is_cross_site(head, &received.call.client) {
             return Err(Refusal::CrossSite.into());
         }
-        if received.body.len() > LARGEST {
+        if received.body.len() > body::LARGEST {
             return Err(Problem::BodyTooLarge.into());
         }
         match found.endpoint {

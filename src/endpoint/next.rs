@@ -258,6 +258,20 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_browser_never_leaves_for_a_stranger(text in "(/|//|\\\\|https?:|HTTP:|javascript:)?[/\\\\.@:%25a-c?#\t\n ]{0,6}(evil\\.com|wiki\\.example\\.com|\\PC{0,8})[/\\\\.@:%a-c?#]{0,6}") {
+            let places = places();
+            let next = places.next(&text);
+            // As a browser on the sign-in page reads `Location`.
+            let reached = places.public_url.join(next.location()).unwrap();
+            let hosts = ["door.example.com", "wiki.example.com", "files.example.com"];
+            proptest::prop_assert!(hosts.contains(&reached.host_str().unwrap()), "{text:?} leads to {reached}");
+            proptest::prop_assert!(matches!(reached.scheme(), "http" | "https"));
+            proptest::prop_assert!(next.location().bytes().all(|b| b.is_ascii_graphic()));
+        }
+    }
+
     #[test]
     fn a_port_of_ones_own_is_known() {
         let local = Places::new("http://127.0.0.1:8080".parse().unwrap(), []);

@@ -15,15 +15,6 @@ use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, Next};
 use crate::outage::Outage;
 
-/// What became of an app.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Upstream {
-    /// It could not be reached, or broke off: 502.
-    Failed,
-    /// It did not answer in time: 504.
-    TimedOut,
-}
-
 impl Endpoints {
     /// The reply to a proxied request that is not let in; `challenge` is the route's way of asking for credentials.
     ///
@@ -45,16 +36,7 @@ impl Endpoints {
         reply::finish(self.said(&No::from(outage), Asker::of(&head.headers), head, request_id), request_id)
     }
 
-    /// The reply when the app gave none.
-    pub fn upstream_failed(&self, upstream: Upstream, head: &Parts, request_id: &str) -> Reply {
-        let problem = match upstream {
-            Upstream::Failed => Problem::UpstreamFailed,
-            Upstream::TimedOut => Problem::UpstreamTimeout,
-        };
-        self.problem(problem, head, request_id)
-    }
-
-    /// The reply that says any problem.
+    /// The reply that says any problem: an app that failed, a head that is not sound, a mistake of ours.
     pub fn problem(&self, problem: Problem, head: &Parts, request_id: &str) -> Reply {
         reply::finish(self.said(&No::from(problem), Asker::of(&head.headers), head, request_id), request_id)
     }

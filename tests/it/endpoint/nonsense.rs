@@ -1,5 +1,9 @@
 //! What strangers send: a clear 4xx, never a 5xx, and never a sign-in.
 
+use proptest::sample::select;
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, TestRunner};
+
 use super::door::{Door, Visitor, cookies, problem};
 
 const JSON: Option<&str> = Some("application/json");
@@ -388,3 +392,36 @@ async fn other_sites_are_refused() {
     ours.says("origin", "https://door.example.com");
     assert_eq!(ours.post("/auth/request-otp", TAKE_JSON[1].1).await.status(), 200);
 }
+
+#[tokio::test]
+async fn whatever_arrives_is_a_clear_no() {
+    let door = Door::open().await;
+    let mut runner = TestRunner::new(Config::with_cases(400));
+    let call =
+        (select(&CALLS[..]), select(&[JSON, FORM, None][..]), "(\\{\"(email|code|phone|x)\":)?\\PC{0,40}[\\}\"&=%]{0,3}", "\\PC{0,20}");
+    let calls: Vec<_> = (0..400).map(|_| call.new_tree(&mut runner).unwrap().current()).collect();
+
+    for ((method, path), kind, body, text) in calls {
+        let visitor = door.visitor();
+        visitor.set_cookie("__Host-doorward_refresh", &text.replace([';', ','], ""));
+        visitor.says("authorization", &text).says("accept-language", &text).says("origin", "https://door.example.com");
+
+        let reply = visitor.send(method, path, kind, body.as_bytes()).await;
+
+        assert!(reply.status().as_u16() < 500, "{method} {path} {kind:?} {body:?} {text:?}: {}", reply.status());
+        assert!(!cookies(reply.headers()).iter().any(|cookie| cookie.contains("_access=e")), "{method} {path} {body:?}");
+    }
+}
+
+const CALLS: [(&str, &str); 10] = [
+    ("POST", "/auth/register"),
+    ("POST", "/auth/request-otp"),
+    ("POST", "/auth/verify-otp"),
+    ("POST", "/auth/refresh"),
+    ("POST", "/auth/logout"),
+    ("POST", "/auth/login"),
+    ("POST", "/auth/verify"),
+    ("GET", "/auth/session"),
+    ("DELETE", "/auth/sessions/x"),
+    ("GET", "/auth/login?next=%00%FF%0a"),
+];

@@ -1,7 +1,7 @@
 //! Replies to proxied requests that are not let in: they fit who asks.
 
 use doorward::admission::{Challenge, Refusal};
-use doorward::endpoint::{Problem, Upstream};
+use doorward::endpoint::Problem;
 use doorward::outage::Outage;
 use http::HeaderMap;
 
@@ -148,12 +148,12 @@ async fn an_outage_says_when_to_come_back_and_nothing_of_its_cause() {
 async fn an_app_that_is_gone_is_said_in_plain_words() {
     let door = Door::open().await;
     let (program, person) = (door.visitor().head("GET", "/", None), browser(&door).head("GET", "/", None));
-    for (upstream, status, code, words) in [
-        (Upstream::Failed, 502, "upstream_failed", "The app is not reachable"),
-        (Upstream::TimedOut, 504, "upstream_timeout", "The app takes too long"),
+    for (gone, status, code, words) in [
+        (Problem::UpstreamFailed, 502, "upstream_failed", "The app is not reachable"),
+        (Problem::UpstreamTimeout, 504, "upstream_timeout", "The app takes too long"),
     ] {
-        assert_eq!(problem(&door.endpoints.upstream_failed(upstream, &program, "r1")), (status, code.to_owned()));
-        let page = door.endpoints.upstream_failed(upstream, &person, "r1");
+        assert_eq!(problem(&door.endpoints.problem(gone, &program, "r1")), (status, code.to_owned()));
+        let page = door.endpoints.problem(gone, &person, "r1");
         assert_eq!(page.status(), status);
         assert!(text(&page).contains(words));
     }
