@@ -23,7 +23,7 @@ use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
 use super::{edit, exchange, head};
-use crate::admission::{Challenge, Incoming, Refusal, Why};
+use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
 use crate::endpoint::Problem;
 use crate::outage::Outage;
@@ -146,7 +146,11 @@ impl ProxyHttp for Phases {
             return FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false };
         }
         session.set_keepalive(None);
-        let reply = ctx.live.endpoints.problem(problem, session.req_header().as_ref(), &ctx.request_id);
+        let mut reply = ctx.live.endpoints.problem(problem, session.req_header().as_ref(), &ctx.request_id);
+        // The old refresh token is spent, whether the app answers or not.
+        for cookie in ctx.admitted.iter().filter_map(Admitted::issued).flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
+            reply.headers_mut().append(SET_COOKIE, cookie);
+        }
         ctx.outcome.status = answer::write(session, reply).await;
         FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false }
     }

@@ -60,6 +60,22 @@ async fn who_is_renewed_and_still_not_allowed_keeps_the_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_renewed_while_the_app_is_gone_keeps_the_session() {
+    let app = Upstream::start().await;
+    let (_edge, person) = signed_in(&app, "").await;
+
+    person.forget_cookie(ACCESS);
+    let spent = person.cookie(REFRESH);
+    app.hang_up_next();
+    let failed = person.post("/", &json!({})).await;
+
+    assert_eq!(failed.status, 502, "{}", failed.text());
+    assert!(failed.set_cookie(ACCESS).is_some() && failed.set_cookie(REFRESH).is_some());
+    assert_ne!(person.cookie(REFRESH), spent);
+    assert_eq!(person.get("/").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn identity_reaches_the_app_and_our_cookies_do_not() {
     let app = Upstream::start().await;
     let (_edge, person) = signed_in(&app, "").await;
