@@ -60,6 +60,9 @@ fn sqlite(url: &str, patience: Duration) -> Result<SqliteConnectOptions, Outage>
         return Err(unusable("a database in memory would lose what must last; name a file"));
     }
     let options = SqliteConnectOptions::from_str(url).map_err(unusable)?;
+    if options.get_filename() == Path::new("") {
+        return Err(unusable("it names no file"));
+    }
     Ok(options
         .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
@@ -102,7 +105,15 @@ mod tests {
 
     #[test]
     fn a_url_of_another_database_is_refused_without_repeating_it() {
-        for url in ["", "mongodb://ada:hunter2@db", "postgres://ada:hunter2@db:port/x", "sqlite::memory:", "ada:hunter2@db"] {
+        for url in [
+            "",
+            "mongodb://ada:hunter2@db",
+            "postgres://ada:hunter2@db:port/x",
+            "sqlite::memory:",
+            "sqlite:",
+            "sqlite:x?mode=memory",
+            "ada:hunter2@db",
+        ] {
             let refused = Place::parse(url, Duration::ZERO).unwrap_err().to_string();
             assert!(!refused.contains("hunter2"), "{refused}");
         }
