@@ -14,7 +14,6 @@ pub const USER: &str = "door";
 pub const PASSWORD: &str = "hodge";
 
 /// How it speaks TLS.
-#[expect(clippy::enum_variant_names, reason = "STARTTLS is the name of SMTP's command")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
     /// Not at all, and without a password.
