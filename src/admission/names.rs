@@ -12,8 +12,9 @@ use crate::config::Mistake;
 /// The assertion's header, on every route that is not public.
 pub const ASSERTION: &str = "x-doorward-assertion";
 
-/// Headers that only Doorward sends.
-const OURS: &str = "x-doorward-";
+/// What the names of headers begin with that only Doorward sends, or the gateways whose presets it offers: their apps may read
+/// more of them than a preset sets.
+const OURS: [&str; 4] = ["x-doorward-", "x-authentik-", "x-auth-request-", "cf-access-"];
 
 /// What a header tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +46,7 @@ impl Names {
         told.retain(|(name, _)| own.iter().all(|(own, _)| own != name));
         told.extend(own);
         let reserved = reserved(told.iter().map(|(name, _)| name.as_str()));
-        let initials = reserved.iter().fold(initial(OURS), |initials, name| initials | initial(name));
+        let initials = reserved.iter().map(String::as_str).chain(OURS).fold(0, |initials, name| initials | initial(name));
         Ok(Self { told: told.into(), reserved: Arc::new(reserved), initials })
     }
 
@@ -66,7 +67,7 @@ impl Names {
     }
 
     fn holds(&self, folded: &str) -> bool {
-        folded.starts_with(OURS) || self.reserved.contains(folded)
+        OURS.iter().any(|ours| folded.starts_with(ours)) || self.reserved.contains(folded)
     }
 }
 

@@ -96,12 +96,12 @@ impl Core {
 
 /// The store that `config` names, up to date.
 async fn open_store(config: &Config) -> Result<Store, NotServing> {
-    let store = Store::open(config.store.url.expose(), &config.store)?;
+    let store = Store::open(config.store.url.expose(), &config.store).map_err(NotServing::Store)?;
     if config.store.migrate {
-        store.migrate().await?;
+        store.migrate().await.map_err(NotServing::Store)?;
         return Ok(store);
     }
-    let pending = store.pending_migrations().await?;
+    let pending = store.pending_migrations().await.map_err(NotServing::Store)?;
     if pending.is_empty() { Ok(store) } else { Err(NotServing::Pending(pending)) }
 }
 

@@ -52,6 +52,12 @@ pub enum NotServing {
     /// Something that it stands on cannot be reached.
     #[error(transparent)]
     Outage(#[from] Outage),
+    /// The database cannot be opened.
+    #[error("store.url: the database cannot be used: {0}")]
+    Store(Outage),
+    /// The signing keys cannot be opened.
+    #[error("store.encryption_key: the signing keys cannot be opened or made: {0}")]
+    Keys(Outage),
     /// The metrics cannot be registered.
     #[error(transparent)]
     Metrics(#[from] crate::telemetry::NotRegistered),

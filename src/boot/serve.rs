@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::boot::core::Core;
 use crate::boot::keeper::{Keeper, Pulse};
@@ -18,7 +19,7 @@ use crate::boot::{Extras, NotServing};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
-use crate::gateway::{Gateway, Listeners, Swap};
+use crate::gateway::{Gateway, Listeners, Stop, Swap};
 use crate::token::Ring;
 
 /// How long messages may take to leave when we leave.
@@ -41,6 +42,7 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
         gateway = gateway.with_demo_app(app);
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Doorward {} serves {}", env!("CARGO_PKG_VERSION"), config.public_url);
+    leave_when_told(&runtime, &extras.stop)?;
     (extras.on_ready)();
     gateway.run(extras.stop);
     drop(reload);
@@ -54,6 +56,23 @@ fn slow() -> Result<Runtime, NotServing> {
     Builder::new_multi_thread().worker_threads(SLOW_THREADS).thread_name("slow").enable_all().build().map_err(NotServing::Runtime)
 }
 
+/// Listen for SIGTERM and SIGINT before anybody can know that we are here: one that comes while the workers start is obeyed,
+/// and does not kill the process.
+fn leave_when_told(runtime: &Runtime, stop: &Stop) -> Result<(), NotServing> {
+    let _in_it = runtime.enter();
+    let mut terminate = signal(SignalKind::terminate()).map_err(NotServing::Runtime)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(NotServing::Runtime)?;
+    let stop = stop.clone();
+    runtime.spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+        stop.stop();
+    });
+    Ok(())
+}
+
 /// All that lives as long as the gateway runs.
 struct Parts {
     core: Arc<Core>,
@@ -65,7 +84,7 @@ struct Parts {
 
 async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Result<Parts, NotServing> {
     let core = Arc::new(Core::open(config, runtime.handle()).await?);
-    let ring = Arc::new(Ring::new(core.keymaker().ready(core.clock.now()).await?));
+    let ring = Arc::new(Ring::new(core.keymaker().ready(core.clock.now()).await.map_err(NotServing::Keys)?));
     let (queue, channels) = queue(config, extras, &core, runtime)?;
     let signin = services::sign_in(config, &core, &ring, Arc::<Queue>::clone(&queue), channels);
     let pulse = Arc::new(Pulse::beating());

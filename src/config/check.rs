@@ -91,7 +91,8 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(distinct.len() == fixed, "listen.public", "names an address twice");
     let shared = listen.public.iter().any(|public| collide(*public, listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
-    notes.must(listen.workers != Some(0), "listen.workers", "should be at least 1");
+    let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
+    notes.must(workers, "listen.workers", "should be 1 to 256");
 }
 
 fn collide(one: SocketAddr, other: SocketAddr) -> bool {
@@ -104,6 +105,9 @@ fn store(config: &Config, notes: &mut Notes) {
         notes.0.push(mistake);
     }
     match config.store.url.expose().split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") if names_no_file(config.store.url.expose()) => {
+            notes.must(false, "store.url", "should name a file, as \"sqlite:doorward.db\": what is kept must last");
+        }
         Some("sqlite" | "postgres" | "postgresql" | "mysql" | "mariadb") => {}
         Some("mongodb" | "mongodb+srv") => {
             notes.must(false, "store.url", "MongoDB is not in this build; sqlite, postgres, mysql and mariadb are");
@@ -112,6 +116,11 @@ fn store(config: &Config, notes: &mut Notes) {
     }
     notes.must(config.store.connections > 0, "store.connections", "should be at least 1");
     notes.must(!config.store.timeout.is_zero(), "store.timeout", "should be more than nothing");
+}
+
+fn names_no_file(url: &str) -> bool {
+    let file = url.trim_start_matches("sqlite:").trim_start_matches("//").split('?').next().unwrap_or_default();
+    file.is_empty() || url.contains(":memory:") || url.contains("mode=memory")
 }
 
 fn redis(config: &Config, notes: &mut Notes) {

@@ -1,12 +1,16 @@
 //! Secrets from files: `password_file = "/run/secrets/smtp"` sets `password` to what the file holds.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::Path;
 
 use toml::{Table, Value};
 
 use super::mistake::{Mistake, SECRETS};
 use super::place::{self, Place, Step};
+
+/// The largest file that is read, bytes.
+const LARGEST: u64 = 64 * 1024;
 
 /// Replace every `…_file` of a secret in `top` by the secret. Returns the places that were set so.
 pub(super) fn resolve(top: &mut Value, mistakes: &mut Vec<Mistake>) -> BTreeSet<Place> {
@@ -59,7 +63,14 @@ fn resolve_one(table: &mut Table, secret: &str, here: &[Step], set: &mut BTreeSe
 
 /// What the file holds, without the line end that editors add.
 fn read(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let unread = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(unread)?;
+    // Bounded: a device or a log that is named by mistake must not fill the memory.
+    file.take(LARGEST + 1).read_to_string(&mut text).map_err(unread)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > LARGEST {
+        return Err(format!("{} is larger than 64 KiB: that is no secret", path.display()));
+    }
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {

@@ -22,21 +22,24 @@ const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What only a proxy may say about a request. A client's own are removed, in every spelling (`X_Forwarded_For`).
-const SAID_BY_PROXIES: [&str; 13] = [
+const SAID_BY_PROXIES: [&str; 14] = [
     "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-proto",
-    "x-forwarded-host",
-    "x-forwarded-prefix",
-    "x-forwarded-port",
-    "x-forwarded-server",
-    "x-forwarded-ssl",
     "x-real-ip",
+    "x-scheme",
     "x-original-url",
     "x-original-uri",
+    "x-original-host",
     "x-rewrite-url",
     "x-request-id",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "fastly-client-ip",
 ];
+/// And all that begins so.
+const FORWARDED_AS: &str = "x-forwarded-";
 
 /// The longest request id that is kept from a trusted proxy.
 const LONGEST_REQUEST_ID: usize = 64;
@@ -98,7 +101,12 @@ impl Caller {
 
 /// The names of `headers` that only a proxy may say, however they are spelled.
 pub(super) fn said_by_proxies(headers: &HeaderMap) -> Vec<HeaderName> {
-    headers.keys().filter(|name| SAID_BY_PROXIES.iter().any(|said| folds_to(name.as_str(), said))).cloned().collect()
+    headers.keys().filter(|name| is_said_by_proxies(name.as_str())).cloned().collect()
+}
+
+fn is_said_by_proxies(name: &str) -> bool {
+    let forwarded = name.get(..FORWARDED_AS.len()).is_some_and(|start| folds_to(start, FORWARDED_AS));
+    forwarded || SAID_BY_PROXIES.iter().any(|said| folds_to(name, said))
 }
 
 /// Does `name` read as `plain`, once everything that is neither letter nor digit is a hyphen? Names are lower case already.

@@ -55,7 +55,7 @@ impl DemoApp {
     /// # Errors
     /// [`CannotListen`] when there is no free port.
     pub fn bind(prefix: &str) -> Result<Self, CannotListen> {
-        let socket = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let socket = listener::bind("the demo", SocketAddr::from(([127, 0, 0, 1], 0)))?;
         Ok(Self { page: Arc::new(Page { logout: format!("{prefix}/logout") }), socket })
     }
 

@@ -4,7 +4,7 @@
 //! bare LF for a line's end, and cuts a fragment off. So the lines are looked at as they arrived. A deadline for the head, and
 //! replies of our own to heads that do not parse at all, need the connection itself and belong to the listener.
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, Version};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v1::server::HttpSession;
@@ -58,7 +58,8 @@ fn check(head: Head<'_>) -> Result<(), Problem> {
     if *head.method == Method::CONNECT || *head.method == Method::TRACE {
         return Err(Problem::Refused(Refusal::MethodNotAllowed));
     }
-    let is_sound = is_method(head.method) && has_one_host(head.headers) && is_target(&head) && is_framed(head.headers);
+    let is_plain = is_method(head.method) && has_one_host(head.headers) && is_target(&head);
+    let is_sound = is_plain && is_framed(head.headers) && !is_odd_upgrade(&head);
     let is_whole = head.raw.is_none_or(|raw| raw_is_sound(raw, head.version));
     if is_sound && is_whole { Ok(()) } else { Err(Problem::Refused(Refusal::Malformed)) }
 }
@@ -113,8 +114,42 @@ fn is_number(text: &[u8]) -> bool {
 fn raw_is_sound(raw: &[u8], version: Version) -> bool {
     let Some(raw) = raw.strip_suffix(b"\n\r\n") else { return false };
     let mut lines = raw.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").filter(|line| !line.contains(&b'\r')));
-    let is_request_line = lines.next().flatten().is_some_and(|line| !line.contains(&b'#'));
+    let is_request_line = lines.next().flatten().is_some_and(is_request_line);
     is_request_line && lines_are_sound(lines, version)
+}
+
+/// Three words with one space between them, and no fragment (RFC 9112 §3): what stands in the target travels as it came, so
+/// it may hold neither a space nor a control character.
+fn is_request_line(line: &[u8]) -> bool {
+    let words = line.split(|byte| *byte == b' ').count();
+    words == 3 && !line.iter().any(|byte| byte.is_ascii_control() || *byte == b'#')
+}
+
+/// Is this an upgrade that is no WebSocket handshake (RFC 6455 §4.1)? An app that switches protocols all the same would be
+/// reached through a tunnel that nobody looks into.
+fn is_odd_upgrade(head: &Head<'_>) -> bool {
+    if !head.headers.contains_key(UPGRADE) {
+        return false;
+    }
+    let one = |name: &str, fits: fn(&[u8]) -> bool| {
+        let mut all = head.headers.get_all(name).into_iter();
+        all.next().is_some_and(|value| fits(value.as_bytes())) && all.next().is_none()
+    };
+    let named = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
+    if !head.headers.get_all(UPGRADE).iter().any(|value| named(value.as_bytes())) {
+        // Another protocol: the framework drops the offer, and the request is an ordinary one.
+        return false;
+    }
+    let nominated = head
+        .headers
+        .get_all(CONNECTION)
+        .iter()
+        .any(|value| value.as_bytes().split(|byte| *byte == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade")));
+    let bare = !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(TRANSFER_ENCODING);
+    let handshake = one("sec-websocket-key", |key| !key.is_empty()) && one("sec-websocket-version", |version| version == b"13");
+    let plain =
+        *head.method == Method::GET && head.version == Version::HTTP_11 && one("upgrade", |value| value.eq_ignore_ascii_case(b"websocket"));
+    !(nominated && bare && handshake && plain)
 }
 
 fn lines_are_sound<'a>(lines: impl Iterator<Item = Option<&'a [u8]>>, version: Version) -> bool {
@@ -235,6 +270,29 @@ mod tests {
     fn tunnels_and_echoes_are_not_forwarded() {
         assert_eq!(verdict("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n"), Err(Problem::Refused(Refusal::MethodNotAllowed)));
         assert_eq!(verdict("TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n"), Err(Problem::Refused(Refusal::MethodNotAllowed)));
+    }
+
+    #[test]
+    fn a_target_is_one_word_of_visible_characters() {
+        for line in ["GET /a b HTTP/1.1", "GET  /a HTTP/1.1", "GET /a  HTTP/1.1", "GET /a?\u{1} HTTP/1.1", "GET /a\t HTTP/1.1"] {
+            assert!(!is_request_line(line.as_bytes()), "{line:?}");
+        }
+        assert!(is_request_line("GET /ü?a=b HTTP/1.1".as_bytes()));
+    }
+
+    #[test]
+    fn an_upgrade_is_a_websocket_s_whole_handshake_or_none() {
+        let lines = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eA==\r\n";
+        let ask = |method: &str, lines: &str| verdict(&format!("{method} / HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n"));
+        assert_eq!(ask("GET", lines), Ok(()));
+        assert_eq!(ask("GET", "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"), Ok(()));
+        let malformed = Err(Problem::Refused(Refusal::Malformed));
+        assert_eq!(ask("POST", lines), malformed);
+        assert_eq!(ask("GET", &format!("{lines}Content-Length: 3\r\n")), malformed);
+        assert_eq!(ask("GET", &format!("{lines}Transfer-Encoding: chunked\r\n")), malformed);
+        for part in ["keep-alive, Upgrade", "13", "Sec-WebSocket-Key: eA==\r\n"] {
+            assert_eq!(ask("GET", &lines.replace(part, "")), malformed, "without {part}");
+        }
     }
 
     #[test]

@@ -7,8 +7,10 @@ use super::ListenSettings;
 
 /// An address that we cannot listen on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {cause}")]
+#[error("{key}: cannot listen on {address}: {cause}")]
 pub struct CannotListen {
+    /// The key that names it.
+    pub key: &'static str,
     /// The address.
     pub address: SocketAddr,
     /// The system's words.
@@ -37,8 +39,8 @@ impl Listeners {
     /// # Errors
     /// [`CannotListen`] with the first that is not to be had.
     pub fn bind(settings: &ListenSettings) -> Result<Self, CannotListen> {
-        let public = settings.public.iter().map(|address| bind(*address)).collect::<Result<_, _>>()?;
-        Ok(Self { public, admin: bind(settings.admin)? })
+        let public = settings.public.iter().map(|address| bind("listen.public", *address)).collect::<Result<_, _>>()?;
+        Ok(Self { public, admin: bind("listen.admin", settings.admin)? })
     }
 
     /// Where proxied traffic and our own endpoints are.
@@ -52,14 +54,14 @@ impl Listeners {
     }
 }
 
-/// Take one address.
-pub(super) fn bind(address: SocketAddr) -> Result<Bound, CannotListen> {
+/// Take one address, which stands under `key`.
+pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<Bound, CannotListen> {
     let take = || {
         let socket = TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
         Ok(Bound { address: socket.local_addr()?, socket })
     };
-    take().map_err(|cause| CannotListen { address, cause })
+    take().map_err(|cause| CannotListen { key, address, cause })
 }
 
 #[cfg(test)]
@@ -68,8 +70,8 @@ mod tests {
 
     #[test]
     fn a_taken_address_is_named() {
-        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let refused = bind(first.address).unwrap_err();
-        assert!(refused.to_string().starts_with(&format!("cannot listen on {}: ", first.address)), "{refused}");
+        let first = bind("listen.admin", SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let refused = bind("listen.public", first.address).unwrap_err();
+        assert!(refused.to_string().starts_with(&format!("listen.public: cannot listen on {}: ", first.address)), "{refused}");
     }
 }

@@ -114,11 +114,24 @@ impl SignIn {
         }
         self.within_address_limit(&drawn.challenge.handle, now).await?;
         let asked = self.answer(&ask, &drawn);
-        if let Some((account, is_new)) = recipient {
-            let signin = Arc::clone(self);
-            tokio::spawn(async move { signin.send(account, is_new, ask, drawn).await });
+        if self.settings.development {
+            // Who asks knows the code already, and may come back with it at once.
+            self.send_to(recipient, ask, drawn).await;
+            return Ok(asked);
         }
+        let (signin, pause) = (Arc::clone(self), self.pause()?);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            signin.send_to(recipient, ask, drawn).await;
+        });
         Ok(asked)
+    }
+
+    /// How long sending waits, by chance: long enough for the reply to be out, so that the work of sending, which is there
+    /// only for an address that we know, does not show in the time that this reply or the next one takes.
+    fn pause(&self) -> Result<Duration, random::NoEntropy> {
+        let [byte] = random::bytes::<1>(self.entropy.as_ref())?;
+        Ok(Duration::from_millis(50 + u64::from(byte)))
     }
 
     async fn may_ask(&self, ask: &Ask, now: Timestamp) -> Result<(), AskRefusal> {
@@ -185,8 +198,10 @@ impl SignIn {
         }
     }
 
-    /// After the reply: keep the new account, and queue the message. What fails here is logged, and the resend wait released.
-    async fn send(&self, account: Account, is_new: bool, ask: Ask, drawn: Drawn) {
+    /// Keep the new account, and queue the message; nothing for nobody. What fails here is logged, and the resend wait
+    /// released.
+    async fn send_to(&self, recipient: Option<(Account, bool)>, ask: Ask, drawn: Drawn) {
+        let Some((account, is_new)) = recipient else { return };
         if is_new && !self.keep(&account).await {
             self.release(&drawn.challenge.handle).await;
             return;

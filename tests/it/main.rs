@@ -20,7 +20,6 @@ mod demo;
 mod endpoint;
 mod flow;
 mod gateway;
-mod page;
 mod revocation;
 mod smoke_support;
 mod support;

@@ -1,3 +1,0 @@
-//! What a person does in a browser.
-
-mod demo;
