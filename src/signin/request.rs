@@ -22,6 +22,28 @@ use crate::signin::{SignIn, account};
 /// Codes of a subject that are live at once.
 const LIVE: u32 = 3;
 
+/// User names that nobody gives themselves: an app may take their bearer for somebody. An operator may give them.
+const NOT_FOR_THE_TAKING: [&str; 18] = [
+    "abuse",
+    "admin",
+    "administrator",
+    "anonymous",
+    "daemon",
+    "doorward",
+    "guest",
+    "hostmaster",
+    "nobody",
+    "operator",
+    "postmaster",
+    "public",
+    "root",
+    "security",
+    "superuser",
+    "support",
+    "system",
+    "webmaster",
+];
+
 /// A person asks.
 #[derive(Debug, Clone)]
 pub struct Ask {
@@ -89,8 +111,8 @@ impl SignIn {
         self.open(ask, Wishes::default(), now).await
     }
 
-    /// Ask for an account, and for a code for it. Taken or not: one answer. `username` is kept only if the account is new and
-    /// nobody has it.
+    /// Ask for an account, and for a code for it. Taken or not: one answer. `username` is kept only if the account is new,
+    /// nobody has it, and it may be taken.
     pub async fn register(
         self: &Arc<Self>,
         ask: Ask,
@@ -256,7 +278,7 @@ fn unverified(id: AccountId, handle: &Handle, wishes: Wishes, now: Timestamp) ->
     };
     Account {
         id,
-        username: wishes.username,
+        username: wishes.username.filter(|name| !NOT_FOR_THE_TAKING.contains(&name.to_lowercase().as_str())),
         name: wishes.name,
         email,
         email_verified: false,
@@ -266,5 +288,21 @@ fn unverified(id: AccountId, handle: &Handle, wishes: Wishes, now: Timestamp) ->
         claims: Map::new(),
         disabled_at: None,
         created_at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_makes_themselves_an_administrator() {
+        let handle = Handle::email("mallory@example.com").unwrap();
+        let name = |wish: &str| {
+            let wishes = Wishes { username: Some(wish.to_owned()), name: None };
+            unverified(AccountId::new("id"), &handle, wishes, Timestamp::default()).username
+        };
+        assert_eq!(name("mallory").as_deref(), Some("mallory"));
+        assert_eq!((name("admin"), name("Root")), (None, None));
     }
 }
