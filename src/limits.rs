@@ -33,8 +33,8 @@ pub trait Limits: Send + Sync {
     async fn take(&self, key: &str, quota: Quota, now: Timestamp) -> Result<Verdict, Outage>;
 }
 
-/// Counts in one place for all nodes, and on this node alone while that place is out. Both count from nothing then: a limit
-/// is at most doubled by an outage, never lifted.
+/// Counts in one place for all nodes, and on this node alone while that place is out. Both count from nothing then: an
+/// outage gives each node another quota, and lifts none.
 pub struct Fallback {
     /// For all nodes: Redis.
     pub common: Arc<dyn Limits>,

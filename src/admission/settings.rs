@@ -12,7 +12,7 @@ use crate::config::duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Require {
-    /// Nothing: everybody, with identity when signed in is not asserted.
+    /// Nothing: everybody passes, and no identity is told, whoever is signed in.
     Public,
     /// Somebody who is signed in.
     #[default]

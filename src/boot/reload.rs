@@ -91,7 +91,13 @@ impl Watched {
     }
 
     fn make(&self, read: &Config) -> Result<(), NotServing> {
-        let rules = self.rulemaker.rules(&changeable(&self.started, read))?;
+        let config = changeable(&self.started, read);
+        // What was right with the new public_url may be wrong with the old one, which stays.
+        let mistakes = config.mistakes();
+        if !mistakes.is_empty() {
+            return Err(NotServing::Configuration(mistakes));
+        }
+        let rules = self.rulemaker.rules(&config)?;
         for section in waiting(&self.started, read) {
             tracing::warn!(section, "a change in {section} waits for the next start");
         }

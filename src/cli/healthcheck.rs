@@ -1,4 +1,4 @@
-//! `doorward healthcheck`: asks the admin listener of the running gateway for `/readyz`. By hand over one connection, because
+//! `doorward healthcheck`: asks the admin listener of the running gateway for `/healthz`. By hand over one connection, because
 //! a container's health check should cost nothing and hang on nothing.
 
 use std::io::{Read as _, Write as _};
@@ -38,7 +38,7 @@ fn ask(admin: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&admin, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("GET /readyz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n").as_bytes())?;
+    stream.write_all(format!("GET /healthz HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n").as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ROOM).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

@@ -33,6 +33,11 @@ impl Config {
         Ok(RootKey::new(bytes))
     }
 
+    /// Every mistake in it. One that was loaded has none.
+    pub fn mistakes(&self) -> Vec<Mistake> {
+        all(self)
+    }
+
     /// Can only this machine reach it?
     pub fn is_local(&self) -> bool {
         is_loopback(&self.public_url) && self.listen.public.iter().all(|address| address.ip().is_loopback())

@@ -92,8 +92,9 @@ pub enum Act {
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Do `act` in one transaction: mark the sessions ended, disable where asked, write one line for each session that was
-    /// live (and for a token; `Disable` writes an account line too), numbered in the order of commits. `reason` is kept with
-    /// the sessions. The lines returned are durable. Empty when nothing was live: doing it twice is no error.
+    /// live, or that ended by itself within the last five minutes (its last token may still be believed); and for a token;
+    /// `Disable` writes an account line too. Lines are numbered in the order of commits. `reason` is kept with the sessions.
+    /// The lines returned are durable. Empty when nothing was live: doing it twice is no error.
     async fn commit(&self, act: &Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage>;
 
     /// How far the ledger has come.

@@ -75,7 +75,7 @@ pub struct StoredKey {
     pub algorithm: Algorithm,
     /// Counts up within a purpose; two nodes that make a key at once cannot both store it.
     pub generation: i64,
-    /// The private key (PKCS#8 DER, or the bytes of an HMAC key), sealed; owner = `kid`, purpose = `signing-key`.
+    /// The private key (PKCS#8, PEM, or the bytes of an HMAC key), sealed; owner = `kid`, purpose = `signing-key`.
     pub sealed: String,
     /// The public key as a JWK (RFC 7517), JSON; none for HMAC.
     pub public_jwk: Option<String>,

@@ -3,6 +3,8 @@
 //! Numbers follow one another without a gap and in the order of commits, because whoever writes lines first moves the head,
 //! and holds the lock of that one row until the commit. A sequence would give numbers in the order of asking.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::Store;
@@ -14,6 +16,9 @@ use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random::{self, SystemEntropy};
 use crate::revocation::{self, Entry, Head, Ids, Ledger, Subject};
+
+/// As much as `tokens.leeway` may be.
+const MOST_LEEWAY: Duration = Duration::from_mins(5);
 
 #[async_trait]
 impl Ledger for Store {
@@ -91,7 +96,7 @@ impl Stroke<'_> {
     }
 
     async fn end_session(&self, link: &mut Link, id: &SessionId, of: Option<&AccountId>) -> Result<End<Vec<Entry>>, Fault> {
-        let rows = link.fetch(link.sql.lock_live_session, &[id.into(), self.now.into()]).await?;
+        let rows = link.fetch(link.sql.lock_live_session, &[id.into(), self.believed_since().into()]).await?;
         let owned = rows.iter().map(owned).collect::<Result<Vec<_>, _>>()?;
         let ended = owned.into_iter().filter(|(_, owner)| of.is_none_or(|account| account == owner));
         self.write(link, ended.map(|(id, _)| Subject::Session(id)).collect()).await
@@ -115,8 +120,14 @@ impl Stroke<'_> {
         self.write(link, subjects).await
     }
 
+    /// Sessions that ended by themselves after this moment are ended here all the same: clocks may differ, and their last
+    /// token may be believed for a while after its session.
+    fn believed_since(&self) -> Timestamp {
+        self.now.minus(MOST_LEEWAY)
+    }
+
     async fn live(&self, link: &mut Link, account: &AccountId) -> Result<Vec<SessionId>, Fault> {
-        let rows = link.fetch(link.sql.lock_live_sessions, &[account.into(), self.now.into()]).await?;
+        let rows = link.fetch(link.sql.lock_live_sessions, &[account.into(), self.believed_since().into()]).await?;
         rows.iter().map(|row| owned(row).map(|(id, _)| id)).collect()
     }
 

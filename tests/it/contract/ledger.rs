@@ -112,13 +112,17 @@ async fn ending_the_others_keeps_one(fresh: &Fresh) {
 async fn ending_an_account_ends_what_was_live(fresh: &Fresh) {
     fresh.with_sessions().await;
     let mut expired = session("ada-0", "ada");
-    expired.session.expires_at = at(NOW);
+    expired.session.expires_at = at(NOW - 300_000);
     fresh.store.start(&expired).await.unwrap();
+    // Its last token may still be believed: clocks may differ by up to five minutes.
+    let mut just_over = session("ada-00", "ada");
+    just_over.session.expires_at = at(NOW - 300_000 + 1);
+    fresh.store.start(&just_over).await.unwrap();
     fresh.commit(Act::Session(SessionId::new("ada-2"))).await;
 
     let lines = fresh.commit(Act::Account(ada())).await;
 
-    assert_eq!(lines, [(2, ended("ada-1")), (3, ended("ada-3"))]);
+    assert_eq!(lines, [(2, ended("ada-00")), (3, ended("ada-1")), (4, ended("ada-3"))]);
     assert_eq!(fresh.commit(Act::Account(ada())).await, []);
     assert_eq!(fresh.commit(Act::Account(AccountId::new("nobody"))).await, []);
     // A sign-in in the same moment lives.
