@@ -38,8 +38,8 @@ pub(super) struct Add {
     /// The name to show
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// A group; may be given several times
-    #[arg(long = "group", value_name = "GROUP")]
+    /// A group; may be given several times, or several separated by commas
+    #[arg(long = "group", alias = "groups", value_name = "GROUP", value_delimiter = ',')]
     groups: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -49,6 +49,9 @@ pub(super) struct Add {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct Handles {
+    /// An address: e-mail, or a phone number that begins with +
+    #[arg(value_name = "HANDLE", conflicts_with_all = ["email", "phone"])]
+    handle: Option<String>,
     /// E-mail address
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
@@ -99,8 +102,12 @@ async fn make(core: &Core, add: &Add) -> Result<(), Failed> {
 fn new_account(core: &Core, add: &Add) -> Result<signin::Account, Failed> {
     let canonical = |handle: Handle| handle.expose().to_owned();
     let wrong = |text: &str, error: signin::address::NotAnAddress| Failed::refused(format!("{text} is {error}"));
-    let email = add.handles.email.as_deref().map(|text| Handle::email(text).map(canonical).map_err(|error| wrong(text, error)));
-    let phone = add.handles.phone.as_deref().map(|text| Handle::phone(text).map(canonical).map_err(|error| wrong(text, error)));
+    let given = add.handles.handle.as_deref();
+    let is_phone = given.is_some_and(|text| text.starts_with('+'));
+    let email = add.handles.email.as_deref().or(given.filter(|_| !is_phone));
+    let phone = add.handles.phone.as_deref().or(given.filter(|_| is_phone));
+    let email = email.map(|text| Handle::email(text).map(canonical).map_err(|error| wrong(text, error)));
+    let phone = phone.map(|text| Handle::phone(text).map(canonical).map_err(|error| wrong(text, error)));
     let words = add.username.iter().chain(&add.groups).all(|word| is_word(word));
     if !words || add.name.as_deref().is_some_and(|name| name.chars().any(char::is_control) || name.chars().count() > 128) {
         return Err(Failed::refused("user names and groups are 1 to 64 letters, digits, '.', '-' and '_'; names are one line"));

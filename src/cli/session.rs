@@ -53,7 +53,7 @@ struct Which {
     #[arg(value_name = "SESSION")]
     session: Option<String>,
     /// All sessions of the account with this address or id
-    #[arg(long, value_name = "HANDLE|ID")]
+    #[arg(long, alias = "account", value_name = "HANDLE|ID")]
     all_of: Option<String>,
 }
 

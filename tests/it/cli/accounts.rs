@@ -41,6 +41,20 @@ async fn an_account_is_made_shown_and_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_address_alone_makes_an_account() {
+    let (app, mailbox) = (Upstream::start().await, Mailbox::start().await);
+    let gateway = behind_a_door(&app, &mailbox, "").await;
+
+    let mailed = printed(&gateway.command(&["account", "add", "Ada@example.com", "--groups", "staff,wiki", "--json"]));
+    let called = printed(&gateway.command(&["account", "add", "+49 151 1234567", "--json"]));
+    let both = gateway.command(&["account", "add", "grace@example.com", "--email", "ada@example.com"]);
+
+    assert_eq!((&mailed["email"], &mailed["groups"]), (&json!("ada@example.com"), &json!(["staff", "wiki"])));
+    assert_eq!(called["phone"], "+491511234567");
+    assert_eq!(both.0, 2, "{}", both.2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_taken_or_odd_is_refused() {
     let (app, mailbox) = (Upstream::start().await, Mailbox::start().await);
     let gateway = behind_a_door(&app, &mailbox, "").await;
@@ -52,7 +66,7 @@ async fn what_is_taken_or_odd_is_refused() {
         &["account", "add", "--email", "not an address"],
         &["account", "add", "--phone", "0151 1234567"],
         &["account", "add", "--email", "b@example.com", "--username", "b@example.com"],
-        &["account", "add", "--email", "b@example.com", "--group", "staff,admins"],
+        &["account", "add", "--email", "b@example.com", "--group", "staff;admins"],
         &["account", "add", "--email", "b@example.com", "--name", "two\nlines"],
         &["account", "show", "nobody@example.com"],
         &["account", "disable", "nobody"],
