@@ -19,9 +19,9 @@ impl Heard {
     /// Into these metrics.
     pub fn new(metrics: &Arc<Metrics>) -> Self {
         Self {
-            by_redis: metrics.revocation_checks_by("redis"),
-            by_memory: metrics.revocation_checks_by("memory"),
-            by_ledger: metrics.revocation_checks_by("database"),
+            by_redis: metrics.revocation_checks_by(Source::Redis.word()),
+            by_memory: metrics.revocation_checks_by(Source::Memory.word()),
+            by_ledger: metrics.revocation_checks_by(Source::Ledger.word()),
             metrics: Arc::clone(metrics),
         }
     }

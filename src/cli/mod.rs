@@ -42,7 +42,7 @@ enum Command {
     Init(init::Init),
     /// Bring the database up to date
     Migrate(ConfigFile),
-    /// Ask the running gateway whether it is ready, for a container's HEALTHCHECK
+    /// Ask the running gateway whether it is alive, for a container's HEALTHCHECK
     Healthcheck(ConfigFile),
     /// The people who may sign in
     #[command(subcommand)]

@@ -64,7 +64,7 @@ impl Source {
         match self {
             Self::Redis => "redis",
             Self::Memory => "memory",
-            Self::Ledger => "ledger",
+            Self::Ledger => "database",
         }
     }
 }

@@ -22,7 +22,6 @@ const MODULES: &[(&str, &[&str])] = &[
         "config",
         &["admission", "clock", "cookie", "deliver", "endpoint", "gateway", "limits", "secret", "signin", "store", "telemetry", "token"],
     ),
-    // It implements the ports through which the domain tells what happens.
     // The domain: no input or output but through its ports.
     ("token", &["clock", "config", "id", "outage", "random", "seal", "secret"]),
     ("revocation", &["clock", "id", "outage", "token"]),

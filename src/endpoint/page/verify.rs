@@ -51,8 +51,8 @@ impl Endpoints {
         }
     }
 
-    /// The form, with what is wrong. After the right code the browser follows the redirect to `next`, so the policy of this
-    /// page names its origin.
+    /// The form, with what is wrong. After the right code the browser follows the redirect to `next`, and from there wherever
+    /// the app leads: the policy of this page alone lets a form lead to any site.
     fn show_verify(&self, received: &Received<'_>, next: &Next, complaint: Option<Complaint>) -> Result<Reply, No> {
         let frame = self.pages.frame(Words::of(&received.head.headers));
         let error = complaint.map(|complaint| complaint.text(frame.words));
