@@ -115,17 +115,23 @@ fn spawn(data: &TempDir, port: u16) -> Process {
     .to_vec();
     arguments.push(format!("--port={port}"));
     arguments.push(format!("--datadir={folder}/data"));
+    arguments.push(format!("--tmpdir={folder}/temporary"));
     arguments.push(format!("--socket={folder}/socket"));
     arguments.push(format!("--pid-file={folder}/pid"));
     arguments.extend(as_self());
     Process::start(Spawn { program: &program("mariadbd"), arguments: &arguments, environment: &[], user: None }, Signal::Kill)
 }
 
+/// A server that starts deletes the temporary tables that it finds, those of its neighbours too: each has a folder of its
+/// own for them.
 fn initialise(data: &TempDir) {
+    let temporary = format!("{}/temporary", path(data));
+    std::fs::create_dir(&temporary).expect("a folder that is ours");
     let mut arguments = ["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M"]
         .map(str::to_owned)
         .to_vec();
     arguments.push(format!("--datadir={}/data", path(data)));
+    arguments.push(format!("--tmpdir={temporary}"));
     arguments.extend(as_self());
     child::run(&program("mariadb-install-db"), &arguments, None);
 }
