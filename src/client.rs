@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::language::Language;
+
 /// Who is calling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
@@ -20,6 +22,8 @@ pub struct Seen {
     pub address: Option<IpAddr>,
     /// Its `User-Agent`, at most 256 bytes.
     pub agent: String,
+    /// What who is there reads best.
+    pub language: Language,
 }
 
 /// The network that limits count by: the address itself for IPv4, its /64 for IPv6; none for loopback, which is a proxy on

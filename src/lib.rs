@@ -22,6 +22,7 @@ pub mod demo;
 pub mod endpoint;
 pub mod gateway;
 pub mod id;
+pub mod language;
 pub mod limits;
 pub mod outage;
 pub mod random;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use http::header::USER_AGENT;
+use http::header::{ACCEPT_LANGUAGE, USER_AGENT};
 
 use crate::admission::credentials::{Presented, Tokens, What};
 use crate::admission::renew::{NotRenewed, Renew};
 use crate::admission::{Incoming, Refusal, Why};
 use crate::client::Seen;
 use crate::clock::Timestamp;
+use crate::language::Language;
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
 use crate::token::{Claims, Issued};
@@ -85,5 +86,10 @@ fn seen(incoming: &Incoming<'_>) -> Seen {
     const MOST: usize = 256;
     let agent = incoming.head.headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
     let end = agent.floor_char_boundary(MOST);
-    Seen { address: Some(incoming.client.address), agent: agent.get(..end).unwrap_or_default().to_owned() }
+    let accepted = incoming.head.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Seen {
+        address: Some(incoming.client.address),
+        agent: agent.get(..end).unwrap_or_default().to_owned(),
+        language: Language::of(accepted),
+    }
 }

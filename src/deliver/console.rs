@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::{NotSent, Provider};
 use crate::clock::Timestamp;
-use crate::signin::Message;
+use crate::signin::{Content, Message};
 
 /// Prints each message as one line.
 pub struct Console(Mutex<Box<dyn Write + Send>>);
@@ -31,7 +31,11 @@ impl Provider for Console {
     }
 
     async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotSent> {
-        let line = format!("code for {}: {} (good for {} min)\n", message.to.expose(), message.code.expose(), message.minutes);
+        let to = message.to.expose();
+        let line = match &message.content {
+            Content::Code { code, minutes } => format!("code for {to}: {} (good for {minutes} min)\n", code.expose()),
+            Content::Notice(notice) => format!("notice for {to}: {}\n", notice.kind()),
+        };
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         writer.write_all(line.as_bytes()).and_then(|()| writer.flush()).map_err(|error| NotSent::Later(error.to_string()))
     }

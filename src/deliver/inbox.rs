@@ -60,7 +60,9 @@ impl Provider for Keeping {
     }
 
     async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotSent> {
-        self.inbox.keep(Kept { to: message.to.clone(), code: message.code.clone(), at: now });
+        if let Some(code) = message.code() {
+            self.inbox.keep(Kept { to: message.to.clone(), code: code.clone(), at: now });
+        }
         self.next.send(message, now).await
     }
 }

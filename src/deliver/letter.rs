@@ -1,6 +1,6 @@
 //! What a message says: the subject, and the same words as text and as HTML.
 
-use crate::signin::Message;
+use crate::signin::{Changed, Content, Message, Notice};
 
 const TEXT: &str = include_str!("templates/code.txt");
 const HTML: &str = include_str!("templates/code.html");
@@ -18,13 +18,41 @@ pub(super) struct Letter {
 impl Letter {
     /// The words around the code of `message`; `name` is over the door.
     pub(super) fn new(message: &Message, name: &str) -> Self {
-        let code = message.code.expose();
-        let minutes = minutes(message.minutes);
+        match &message.content {
+            Content::Code { code, minutes } => Self::code(code.expose(), *minutes, name),
+            Content::Notice(notice) => Self::notice(notice, name),
+        }
+    }
+
+    fn code(code: &str, count: u64, name: &str) -> Self {
+        let minutes = minutes(count);
         Self {
             subject: format!("{code} is your code for {name}"),
             text: fill(TEXT, [("code", code), ("name", name), ("minutes", &minutes)]),
             html: fill(HTML, [("code", &escape(code)), ("name", &escape(name)), ("minutes", &minutes)]),
         }
+    }
+
+    fn notice(notice: &Notice, name: &str) -> Self {
+        let text = format!("{}. If this was not you, sign in to {name} and end all other sessions.\n", sentence(notice));
+        Self { subject: format!("{name}: {}", sentence(notice)), html: format!("<p>{}</p>", escape(&text)), text }
+    }
+}
+
+/// What has happened, in a sentence.
+fn sentence(notice: &Notice) -> String {
+    match notice {
+        Notice::NewDevice { device, address } => {
+            let from = address.map(|address| format!(" from {address}")).unwrap_or_default();
+            format!("Somebody signed in on a new device: {device}{from}")
+        }
+        Notice::AuthenticatorAdded => "An authenticator app was set up".to_owned(),
+        Notice::AuthenticatorRemoved => "The authenticator app was removed".to_owned(),
+        Notice::RecoveryCodesRenewed => "New recovery codes were made".to_owned(),
+        Notice::RecoveryCodeUsed { left } => format!("A recovery code was used; {left} are left"),
+        Notice::AddressChanged(Changed::Email) => "The e-mail address was changed".to_owned(),
+        Notice::AddressChanged(Changed::Phone) => "The phone number was changed".to_owned(),
+        Notice::RefreshTokenReused => "A session was ended because its token was used twice".to_owned(),
     }
 }
 
@@ -61,6 +89,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
     use crate::secret::Secret;
     use crate::signin::{Channel, Handle};
 
@@ -68,7 +97,13 @@ mod tests {
     fn a_letter_says_the_code_and_nothing_of_its_template() {
         let to = Handle::email("ada@example.com").unwrap();
         let code = Secret::new("123456".to_owned());
-        let message = Message { to, channel: Channel::Email, code, minutes: 1, handle: "mac".into() };
+        let message = Message {
+            to,
+            channel: Channel::Email,
+            content: Content::Code { code, minutes: 1 },
+            language: Language::English,
+            handle: "mac".into(),
+        };
         let letter = Letter::new(&message, "<Wiki> {code} & Co");
         assert_eq!(letter.subject, "123456 is your code for <Wiki> {code} & Co");
         assert!(letter.text.starts_with("123456 is your code for <Wiki> {code} & Co.\n"), "{}", letter.text);

@@ -13,7 +13,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::{NotSent, Provider, Providers};
 use crate::clock::{Clock, Timestamp};
-use crate::signin::{Challenges, Deliver, Message};
+use crate::signin::{Challenges, Content, Deliver, Message};
 use crate::telemetry::Metrics;
 
 /// Messages that wait, at most.
@@ -131,6 +131,9 @@ async fn deliver(waiting: &Waiting, parts: &QueueParts) {
             tracing::error!(channel, handle.mac = mac, "A message was dropped: its code expired while it waited for {channel}");
         }
     }
+    if matches!(message.content, Content::Notice(_)) {
+        return;
+    }
     if let Err(outage) = parts.challenges.release(&message.handle).await {
         tracing::warn!(error = %outage, "The resend wait of a message that was not sent could not be released");
     }
@@ -160,7 +163,10 @@ async fn rounds(waiting: &Waiting, parts: &QueueParts) -> Outcome {
 }
 
 fn has_expired(waiting: &Waiting, now: Timestamp) -> bool {
-    now.since(waiting.since) >= Duration::from_secs(waiting.message.minutes.saturating_mul(60))
+    match &waiting.message.content {
+        Content::Code { minutes, .. } => now.since(waiting.since) >= Duration::from_secs(minutes.saturating_mul(60)),
+        Content::Notice(_) => false,
+    }
 }
 
 async fn attempt(provider: &dyn Provider, message: &Message, parts: &QueueParts, now: Timestamp) -> Result<(), NotSent> {

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, USER_AGENT};
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, USER_AGENT};
 use http::request::Parts;
 
 use crate::admission::Refusal;
 use crate::client::{Client, Seen};
 use crate::clock::Timestamp;
 use crate::endpoint::reply::No;
+use crate::language::Language;
 use crate::secret::Secret;
 
 /// What the edge knows of a request.
@@ -36,7 +37,7 @@ const LONGEST_AGENT: usize = 256;
 impl Received<'_> {
     /// From where it came.
     pub(super) fn seen(&self) -> Seen {
-        Seen { address: Some(self.call.client.address), agent: agent(&self.head.headers) }
+        Seen { address: Some(self.call.client.address), agent: agent(&self.head.headers), language: language(&self.head.headers) }
     }
 
     /// The token after `Authorization: Bearer` (RFC 6750 §2.1), if there is one.
@@ -58,6 +59,10 @@ impl Received<'_> {
     pub(super) fn query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
     }
+}
+
+fn language(headers: &HeaderMap) -> Language {
+    Language::of(headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default())
 }
 
 fn agent(headers: &HeaderMap) -> String {

@@ -1,7 +1,10 @@
-//! A code leaves for its address. Queued: a reply never waits for a provider.
+//! A code, or a notice, leaves for its address. Queued: a reply never waits for a provider.
+
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::language::Language;
 use crate::secret::Secret;
 use crate::signin::address::Handle;
 
@@ -33,19 +36,93 @@ impl Channel {
     }
 }
 
-/// A code on its way.
+/// A message on its way.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Where to: the canonical stored address.
     pub to: Handle,
     /// How.
     pub channel: Channel,
-    /// The code.
-    pub code: Secret<String>,
-    /// How long it is good, in whole minutes, rounded up.
-    pub minutes: u64,
-    /// MAC of the address: names the resend wait to release when every provider refuses, and the inbox of the demo.
+    /// What it says.
+    pub content: Content,
+    /// In which language.
+    pub language: Language,
+    /// MAC of the address: names the resend wait to release when every provider refuses a code.
     pub handle: String,
+}
+
+impl Message {
+    /// The code that it carries, if it carries one.
+    pub const fn code(&self) -> Option<&Secret<String>> {
+        match &self.content {
+            Content::Code { code, .. } => Some(code),
+            Content::Notice(_) => None,
+        }
+    }
+}
+
+/// What a message says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A code that was asked for.
+    Code {
+        /// The code.
+        code: Secret<String>,
+        /// How long it is good, in whole minutes, rounded up.
+        minutes: u64,
+    },
+    /// Something has happened to the account that its owner should know of.
+    Notice(Notice),
+}
+
+/// What the owner of an account is told of. Codes, tokens and addresses are in none of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Somebody signed in on a device that was not seen before.
+    NewDevice {
+        /// The browser and the system, in words: "Firefox, Linux".
+        device: String,
+        /// From which network address.
+        address: Option<IpAddr>,
+    },
+    /// An authenticator was set up.
+    AuthenticatorAdded,
+    /// It was taken away.
+    AuthenticatorRemoved,
+    /// Recovery codes were made anew.
+    RecoveryCodesRenewed,
+    /// A recovery code was used in place of the authenticator; so many are left.
+    RecoveryCodeUsed {
+        /// How many are left.
+        left: u32,
+    },
+    /// The e-mail address or the phone number was added, changed or taken away.
+    AddressChanged(Changed),
+    /// A refresh token was used a second time: somebody may have copied it. The session was ended.
+    RefreshTokenReused,
+}
+
+/// Which of an account's addresses has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// The e-mail address.
+    Email,
+    /// The phone number.
+    Phone,
+}
+
+impl Notice {
+    /// Its kind: at most one of a kind is sent to an account in an hour.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::NewDevice { .. } => "new_device",
+            Self::AuthenticatorAdded | Self::AuthenticatorRemoved | Self::RecoveryCodesRenewed | Self::RecoveryCodeUsed { .. } => {
+                "factor_changed"
+            }
+            Self::AddressChanged(_) => "address_changed",
+            Self::RefreshTokenReused => "refresh_token_reused",
+        }
+    }
 }
 
 /// Takes messages to be sent.

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use account::{Account, Accounts};
 pub use address::Handle;
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
-pub use deliver::{Channel, Deliver, Message};
+pub use deliver::{Changed, Channel, Content, Deliver, Message, Notice};
 pub use events::Events;
 pub use keyed::Keyed;
 pub use refresh::RefreshRefusal;

@@ -15,7 +15,7 @@ use crate::secret::{self, Secret};
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::challenge::{Challenge, Opened};
-use crate::signin::deliver::{Channel, Message};
+use crate::signin::deliver::{Channel, Content, Message};
 use crate::signin::settings::Registration;
 use crate::signin::{SignIn, account};
 
@@ -230,7 +230,8 @@ impl SignIn {
         }
         let minutes = self.settings.otp.lifetime.as_secs().div_ceil(60);
         let handle = drawn.challenge.handle.clone();
-        let message = Message { to: ask.handle, channel: ask.channel, code: drawn.code, minutes, handle: handle.clone() };
+        let content = Content::Code { code: drawn.code, minutes };
+        let message = Message { to: ask.handle, channel: ask.channel, content, language: ask.seen.language, handle: handle.clone() };
         if !self.deliver.enqueue(message) {
             self.release(&handle).await;
         }

@@ -10,7 +10,8 @@ use crate::support::paths::{NamedPath, paths};
 const MODULES: &[(&str, &[&str])] = &[
     // Ground: no step of either path, known to all.
     ("clock", &[]),
-    ("client", &[]),
+    ("client", &["language"]),
+    ("language", &[]),
     ("random", &["outage"]),
     ("secret", &[]),
     ("id", &["random"]),
@@ -27,11 +28,26 @@ const MODULES: &[(&str, &[&str])] = &[
     ("revocation", &["clock", "id", "outage", "token"]),
     ("limits", &["client", "clock", "config", "outage", "random", "secret"]),
     ("audit", &["client", "clock", "id", "outage", "random", "secret"]),
-    ("admission", &["client", "clock", "config", "cookie", "id", "outage", "random", "revocation", "secret", "token"]),
+    ("admission", &["client", "clock", "config", "cookie", "id", "outage", "random", "revocation", "secret", "token", "language"]),
     // It stands behind admission's port for renewal in passing.
     (
         "signin",
-        &["admission", "audit", "client", "clock", "config", "id", "limits", "outage", "random", "revocation", "seal", "secret", "token"],
+        &[
+            "admission",
+            "audit",
+            "client",
+            "clock",
+            "config",
+            "id",
+            "limits",
+            "outage",
+            "random",
+            "revocation",
+            "seal",
+            "secret",
+            "token",
+            "language",
+        ],
     ),
     // From outside to inside.
     (
@@ -52,6 +68,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "signin",
             "telemetry",
             "token",
+            "language",
         ],
     ),
     (
@@ -95,7 +112,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     // It is told of what happens, by ports of the domain.
     ("telemetry", &["admission", "client", "clock", "config", "id", "outage", "revocation", "secret", "signin", "token"]),
-    ("deliver", &["clock", "config", "id", "outage", "random", "secret", "signin", "telemetry"]),
+    ("deliver", &["clock", "config", "id", "outage", "random", "secret", "signin", "telemetry", "language"]),
     // The composition: the only ones who know them all.
     (
         "boot",

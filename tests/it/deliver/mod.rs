@@ -10,9 +10,10 @@ use doorward::clock::{Clock, ManualClock, Timestamp};
 use doorward::config::Config;
 use doorward::deliver::{DeliverySettings, Providers, Queue, QueueParts};
 use doorward::id::AccountId;
+use doorward::language::Language;
 use doorward::random::{Entropy, SystemEntropy};
 use doorward::secret::Secret;
-use doorward::signin::{Challenge, Challenges, Channel, Deliver, Handle, Message, Opened};
+use doorward::signin::{Challenge, Challenges, Channel, Content, Deliver, Handle, Message, Opened};
 use doorward::store::sql::Store;
 use doorward::telemetry::Metrics;
 use tempfile::TempDir;
@@ -60,7 +61,13 @@ impl Post {
     pub fn send(&self, to: &str, code: &str) -> bool {
         let to = Handle::email(to).unwrap();
         let code = Secret::new(code.to_owned());
-        self.queue.enqueue(Message { to, channel: Channel::Email, code, minutes: 10, handle: HANDLE.to_owned() })
+        self.queue.enqueue(Message {
+            to,
+            channel: Channel::Email,
+            content: Content::Code { code, minutes: 10 },
+            language: Language::English,
+            handle: HANDLE.to_owned(),
+        })
     }
 
     /// So many messages had this outcome at this provider.

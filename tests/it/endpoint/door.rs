@@ -46,7 +46,7 @@ impl Inbox for Mailbox {
         let sent = self.0.lock().unwrap();
         let mail = |message: &Message| Mail {
             to: message.to.expose().to_owned(),
-            code: message.code.expose().clone(),
+            code: message.code().unwrap().expose().clone(),
             at: Timestamp::from_secs(0),
         };
         sent.iter().rev().map(mail).collect()
@@ -61,7 +61,7 @@ impl Mailbox {
 
     /// The code of message number `number`, counted from 1, once it is there.
     pub async fn code(&self, number: usize) -> String {
-        let look = async || self.0.lock().unwrap().get(number - 1).map(|message| message.code.expose().clone());
+        let look = async || self.0.lock().unwrap().get(number - 1).map(|message| message.code().unwrap().expose().clone());
         wait::until_async("a message", SOON, look).await
     }
 }
