@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use http::HeaderMap;
+use http::header::{ACCEPT_LANGUAGE, USER_AGENT};
+
 use crate::language::Language;
 
 /// Who is calling.
@@ -26,6 +29,20 @@ pub struct Seen {
     pub language: Language,
 }
 
+/// The longest `User-Agent` that a session remembers, in bytes.
+const LONGEST_AGENT: usize = 256;
+
+impl Seen {
+    /// What the head of a request from `address` says: the agent cut between characters and without control characters.
+    pub fn of(address: IpAddr, headers: &HeaderMap) -> Self {
+        let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let text = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
+        let cut = text.get(..text.floor_char_boundary(LONGEST_AGENT)).unwrap_or_default();
+        let agent = cut.chars().filter(|c| !c.is_control()).collect();
+        Self { address: Some(address), agent, language: Language::of(accepted) }
+    }
+}
+
 /// The network that limits count by: the address itself for IPv4, its /64 for IPv6; none for loopback, which is a proxy on
 /// this machine and not a person.
 pub fn network(address: IpAddr) -> Option<String> {
@@ -39,6 +56,17 @@ pub fn network(address: IpAddr) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_is_cut_between_characters() {
+        let seen = |agent: &str| {
+            let headers = HeaderMap::from_iter([(USER_AGENT, http::HeaderValue::from_bytes(agent.as_bytes()).unwrap())]);
+            Seen::of(Ipv4Addr::LOCALHOST.into(), &headers).agent
+        };
+        assert_eq!(seen(&"ü".repeat(200)), "ü".repeat(128));
+        assert_eq!(seen("a\tb"), "ab");
+        assert_eq!(Seen::of(Ipv4Addr::LOCALHOST.into(), &HeaderMap::new()).agent, "");
+    }
 
     #[test]
     fn a_network_is_what_one_person_can_move_within() {

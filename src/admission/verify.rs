@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT_LANGUAGE, USER_AGENT};
-
 use crate::admission::credentials::{Presented, Tokens, What};
 use crate::admission::renew::{NotRenewed, Renew};
 use crate::admission::{Incoming, Refusal, Why};
 use crate::client::Seen;
 use crate::clock::Timestamp;
-use crate::language::Language;
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
 use crate::token::{Claims, Issued};
@@ -66,7 +63,7 @@ impl Verifier<'_> {
         incoming: &Incoming<'_>,
         issued: &mut Option<Issued>,
     ) -> Result<Option<Verified>, Why> {
-        let made = match self.renew.renew(refresh, &seen(incoming), self.now).await {
+        let made = match self.renew.renew(refresh, &Seen::of(incoming.client.address, &incoming.head.headers), self.now).await {
             Ok(made) => issued.insert(made),
             Err(NotRenewed::Ended) => return Ok(None),
             Err(NotRenewed::Outage(outage)) => return Err(outage.into()),
@@ -78,18 +75,5 @@ impl Verifier<'_> {
     fn believed(&self, token: Secret<String>, by_header: bool) -> Option<Verified> {
         let claims = self.tokens.check(token.expose(), self.now)?;
         Some(Verified { claims, token, by_header, _made_here: () })
-    }
-}
-
-/// As much of a request as a session remembers.
-fn seen(incoming: &Incoming<'_>) -> Seen {
-    const MOST: usize = 256;
-    let agent = incoming.head.headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
-    let end = agent.floor_char_boundary(MOST);
-    let accepted = incoming.head.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    Seen {
-        address: Some(incoming.client.address),
-        agent: agent.get(..end).unwrap_or_default().to_owned(),
-        language: Language::of(accepted),
     }
 }

@@ -1,15 +1,13 @@
 //! A call of one of our endpoints: what arrived, and what the edge has found out about it.
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, USER_AGENT};
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 
 use crate::admission::Refusal;
 use crate::client::{Client, Seen};
 use crate::clock::Timestamp;
 use crate::endpoint::reply::No;
-use crate::language::Language;
 use crate::secret::Secret;
 
 /// What the edge knows of a request.
@@ -31,13 +29,10 @@ pub(super) struct Received<'a> {
     pub(super) call: &'a Call,
 }
 
-/// The longest `User-Agent` that a session remembers, in bytes.
-const LONGEST_AGENT: usize = 256;
-
 impl Received<'_> {
     /// From where it came.
     pub(super) fn seen(&self) -> Seen {
-        Seen { address: Some(self.call.client.address), agent: agent(&self.head.headers), language: language(&self.head.headers) }
+        Seen::of(self.call.client.address, &self.head.headers)
     }
 
     /// The token after `Authorization: Bearer` (RFC 6750 §2.1), if there is one.
@@ -58,29 +53,5 @@ impl Received<'_> {
     /// The query, without `?`.
     pub(super) fn query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
-    }
-}
-
-fn language(headers: &HeaderMap) -> Language {
-    Language::of(headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default())
-}
-
-fn agent(headers: &HeaderMap) -> String {
-    let bytes = headers.get(USER_AGENT).map_or(&[][..], |value| value.as_bytes());
-    let text = String::from_utf8_lossy(bytes);
-    let end = (0..=LONGEST_AGENT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    text.get(..end).unwrap_or_default().chars().filter(|c| !c.is_control()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_agent_is_cut_between_characters() {
-        let long = "ü".repeat(200);
-        let headers = HeaderMap::from_iter([(USER_AGENT, http::HeaderValue::from_bytes(long.as_bytes()).unwrap())]);
-        assert_eq!(agent(&headers), "ü".repeat(128));
-        assert_eq!(agent(&HeaderMap::new()), "");
     }
 }
