@@ -3,12 +3,15 @@
 //! Those who race with the same token, or lost the reply, are given the same newest token within a window; a spent token
 //! after that window is a stolen one, and ends the family.
 
+use std::sync::Arc;
+
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
 use crate::revocation::Act;
 use crate::secret::{self, Secret};
 use crate::signin::SignIn;
+use crate::signin::deliver::Notice;
 use crate::signin::session::{Family, Session};
 use crate::token::Issued;
 
@@ -52,7 +55,7 @@ impl Fate {
 
 impl SignIn {
     /// Use the refresh token `token`: new tokens of its session.
-    pub async fn refresh(&self, token: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, RefreshRefusal> {
+    pub async fn refresh(self: &Arc<Self>, token: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, RefreshRefusal> {
         let print = secret::fingerprint(token.expose());
         // Losing the race for the rotation shows the token as spent just now: the second look finds it concurrent.
         for _ in 0..3 {
@@ -64,7 +67,7 @@ impl SignIn {
             let issued = match fate {
                 Fate::Rotate => self.rotate(&family, seen, now).await?,
                 Fate::Concurrent => self.again(&family, family.newest, now).await?,
-                Fate::Reused => return self.end(&family.session, fate, now).await,
+                Fate::Reused => return self.end(&family.session, fate, seen, now).await,
                 Fate::Ended | Fate::Expired => {
                     self.events.refreshed(fate.as_str());
                     return Err(RefreshRefusal::Ended);
@@ -118,11 +121,14 @@ impl SignIn {
         Ok(Some(self.issue(&account, session, refresh, now)?))
     }
 
-    async fn end(&self, session: &Session, fate: Fate, now: Timestamp) -> Result<Issued, RefreshRefusal> {
+    /// Over, and its owner is told: who keeps using the session may not be who was given it.
+    async fn end(self: &Arc<Self>, session: &Session, fate: Fate, seen: &Seen, now: Timestamp) -> Result<Issued, RefreshRefusal> {
         tracing::warn!(session.id = %session.id, account.id = %session.account, audit = "refresh_token_reused",
             "a spent refresh token of session {} came back, the session is ended", session.id);
         self.events.refreshed(fate.as_str());
-        self.end_by(Act::Session(session.id.clone()), "refresh_token_reused", now).await?;
+        if self.end_by(Act::Session(session.id.clone()), "refresh_token_reused", now).await? {
+            self.notify(&session.account, Notice::RefreshTokenReused, seen.language, now);
+        }
         Err(RefreshRefusal::Ended)
     }
 }

@@ -12,8 +12,9 @@ use doorward::clock::{Clock, SystemClock, Timestamp};
 use doorward::config::Config;
 use doorward::cookie::Cookies;
 use doorward::endpoint::{Call, Endpoints, Inbox, Mail, Reply, Setup};
+use doorward::id::AccountId;
 use doorward::signin::events::Unheard;
-use doorward::signin::{Channel, Deliver, Keyed, Message, Settings, SignIn};
+use doorward::signin::{Account, Channel, Content, Deliver, Keyed, Message, Notice, Settings, SignIn};
 use doorward::token::{Minter, Ring, Verifier};
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::request::Parts;
@@ -44,25 +45,45 @@ impl Deliver for Mailbox {
 impl Inbox for Mailbox {
     fn latest(&self) -> Vec<Mail> {
         let sent = self.0.lock().unwrap();
-        let mail = |message: &Message| Mail {
-            to: message.to.expose().to_owned(),
-            code: message.code().unwrap().expose().clone(),
-            at: Timestamp::from_secs(0),
+        let mail = |message: &Message| {
+            let code = message.code()?.expose().clone();
+            Some(Mail { to: message.to.expose().to_owned(), code, at: Timestamp::from_secs(0) })
         };
-        sent.iter().rev().map(mail).collect()
+        sent.iter().rev().filter_map(mail).collect()
     }
 }
 
 impl Mailbox {
-    /// How many were sent.
+    /// How many codes were sent.
     pub fn count(&self) -> usize {
-        self.0.lock().unwrap().len()
+        self.codes().len()
     }
 
-    /// The code of message number `number`, counted from 1, once it is there.
+    /// The code of message number `number`, counted from 1 among those that carry one, once it is there.
     pub async fn code(&self, number: usize) -> String {
-        let look = async || self.0.lock().unwrap().get(number - 1).map(|message| message.code().unwrap().expose().clone());
-        wait::until_async("a message", SOON, look).await
+        wait::until_async("a message", SOON, async || self.codes().get(number - 1).map(|(_, code)| code.clone())).await
+    }
+
+    /// To whom each code was sent, and the code.
+    pub fn codes(&self) -> Vec<(String, String)> {
+        let sent = self.0.lock().unwrap();
+        let code = |message: &Message| Some((message.to.expose().to_owned(), message.code()?.expose().clone()));
+        sent.iter().filter_map(code).collect()
+    }
+
+    /// To whom each notice was sent, and the notice.
+    pub fn notices(&self) -> Vec<(String, Notice)> {
+        let sent = self.0.lock().unwrap();
+        let notice = |message: &Message| match &message.content {
+            Content::Notice(notice) => Some((message.to.expose().to_owned(), notice.clone())),
+            Content::Code { .. } => None,
+        };
+        sent.iter().filter_map(notice).collect()
+    }
+
+    /// The notices, once there are `count`.
+    pub async fn notices_when(&self, count: usize) -> Vec<(String, Notice)> {
+        wait::until_async("a notice", SOON, async || Some(self.notices()).filter(|notices| notices.len() >= count)).await
     }
 }
 
@@ -82,6 +103,7 @@ pub struct Wish {
 /// The endpoints, and what stands behind them.
 pub struct Door {
     pub endpoints: Endpoints,
+    pub sign_in: Arc<SignIn>,
     pub mailbox: Arc<Mailbox>,
     now: Cell<Timestamp>,
     _core: Core,
@@ -103,13 +125,35 @@ impl Door {
         let ring = Arc::new(Ring::new(core.keymaker().ready(now).await.expect("keys")));
         let mailbox = Arc::new(Mailbox::default());
         let inbox = wish.inbox.then(|| -> Arc<dyn Inbox> { Arc::<Mailbox>::clone(&mailbox) });
-        let endpoints = endpoints(&config, sign_in(&config, &core, &ring, &mailbox), inbox);
-        Self { endpoints, mailbox, now: Cell::new(now), _core: core, _folder: folder }
+        let sign_in = sign_in(&config, &core, &ring, &mailbox);
+        let endpoints = endpoints(&config, Arc::clone(&sign_in), inbox);
+        Self { endpoints, sign_in, mailbox, now: Cell::new(now), _core: core, _folder: folder }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.now.get()
     }
 
     /// Time passes.
     pub fn pass(&self, span: Duration) {
         self.now.set(self.now.get().plus(span));
+    }
+
+    /// An account as an operator or a sign-in leaves it; not kept yet.
+    pub fn account(&self, email: Option<&str>, email_verified: bool, phone: Option<&str>, phone_verified: bool) -> Account {
+        Account {
+            id: AccountId::draw(self.sign_in.entropy.as_ref()).unwrap(),
+            username: None,
+            name: None,
+            email: email.map(str::to_owned),
+            email_verified,
+            phone: phone.map(str::to_owned),
+            phone_verified,
+            groups: Vec::new(),
+            claims: serde_json::Map::new(),
+            disabled_at: None,
+            created_at: self.now.get(),
+        }
     }
 
     pub fn visitor(&self) -> Visitor<'_> {

@@ -4,6 +4,7 @@ mod browser;
 mod door;
 mod flow;
 mod nonsense;
+mod notices;
 mod outage;
 mod pages;
 mod refused;

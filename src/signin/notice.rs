@@ -1,0 +1,78 @@
+//! The owner of an account is told of what happened to it: where a code has come back, and at most once an hour for each kind.
+//!
+//! Telling never fails what it tells of, and never delays its reply: it is done in a task of its own, and what goes wrong there
+//! is for the log.
+
+use std::sync::Arc;
+
+use crate::clock::Timestamp;
+use crate::id::AccountId;
+use crate::language::Language;
+use crate::limits::{Quota, Verdict};
+use crate::outage::Outage;
+use crate::signin::account::Account;
+use crate::signin::address::Handle;
+use crate::signin::deliver::{Channel, Content, Message, Notice};
+use crate::signin::{HOUR, SignIn};
+
+/// An address that is told, and how.
+pub(super) type Recipient = (Handle, Channel);
+
+impl SignIn {
+    /// Tell the owner of `account`: by e-mail to their verified address, else by SMS to their verified phone where SMS has a
+    /// provider; nobody where no code has ever come back. To be called inside the runtime of the stores.
+    pub fn notify(self: &Arc<Self>, account: &AccountId, notice: Notice, language: Language, now: Timestamp) {
+        let (signin, account) = (Arc::clone(self), account.clone());
+        tokio::spawn(async move {
+            let found = match signin.accounts.find(&account).await {
+                Ok(found) => found,
+                Err(outage) => return untold(&account, &notice, &outage),
+            };
+            let recipient = found.and_then(|account| signin.reachable(&account).into_iter().next());
+            signin.tell(&account, recipient.into_iter().collect(), &notice, language, now).await;
+        });
+    }
+
+    /// Where notices of an account may go, the best first: verified, and by a channel that has a provider.
+    pub(super) fn reachable(&self, account: &Account) -> Vec<Recipient> {
+        let email = account.email.clone().filter(|_| account.email_verified).map(|text| (Handle::Email(text), Channel::Email));
+        let phone = account.phone.clone().filter(|_| account.phone_verified).map(|text| (Handle::Phone(text), Channel::Sms));
+        let both = email.into_iter().chain(phone);
+        both.filter(|(_, channel)| self.settings.channels.contains(channel)).collect()
+    }
+
+    async fn tell(&self, account: &AccountId, recipients: Vec<Recipient>, notice: &Notice, language: Language, now: Timestamp) {
+        for recipient in recipients {
+            match self.tell_one(account, recipient, notice, language, now).await {
+                Ok(told) => tracing::info!(audit = "notified", account.id = %account, notice.kind = notice.kind(), notice.told = told,
+                    "account {account} is told of {}: {told}", notice.kind()),
+                Err(outage) => untold(account, notice, &outage),
+            }
+        }
+    }
+
+    /// False when they were told of this kind within the hour, or the queue has no room.
+    async fn tell_one(
+        &self,
+        account: &AccountId,
+        (to, channel): Recipient,
+        notice: &Notice,
+        language: Language,
+        now: Timestamp,
+    ) -> Result<bool, Outage> {
+        let handle = self.keyed.handle(&to);
+        let key = format!("notice:{}", self.keyed.limit(&format!("{} {account} {handle}", notice.kind())));
+        match self.limits.take(&key, Quota { count: 1, window: HOUR }, now).await? {
+            Verdict::Spent(_) => Ok(false),
+            Verdict::Left(_) => {
+                let content = Content::Notice(notice.clone());
+                Ok(self.deliver.enqueue(Message { to, channel, content, language, handle }))
+            }
+        }
+    }
+}
+
+fn untold(account: &AccountId, notice: &Notice, outage: &Outage) {
+    tracing::warn!(account.id = %account, notice.kind = notice.kind(), cause = %outage,
+        "account {account} could not be told of {}", notice.kind());
+}
