@@ -105,6 +105,7 @@ impl Parts {
             rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),
+            revocations: Arc::clone(&self.core.revocations),
             slow: runtime.handle().clone(),
             clock: Arc::clone(&self.core.clock),
             entropy: Arc::clone(&self.core.entropy),

@@ -10,11 +10,12 @@ use super::backend::Backend;
 use super::client::Caller;
 use super::flight::Flight;
 use super::live::Live;
+use super::stream::Open;
 use super::upstream::Choice;
 use crate::admission::Admitted;
 use crate::clock::Timestamp;
 use crate::endpoint::Call;
-use crate::telemetry::{Decision, OpenStream};
+use crate::telemetry::Decision;
 use crate::token::Issued;
 
 /// The state of one request.
@@ -43,8 +44,8 @@ pub(super) struct RequestContext {
     pub patient: bool,
     /// What became of it.
     pub outcome: Outcome,
-    /// Open, as long as the request is a tunnel or an event stream.
-    pub stream: Option<OpenStream>,
+    /// Held, as long as the request is a tunnel or an event stream.
+    pub stream: Option<Open>,
     _flight: Flight,
 }
 

@@ -23,6 +23,7 @@ mod live;
 mod phases;
 mod server;
 mod settings;
+mod stream;
 mod upstream;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use tokio::runtime::Handle;
 use crate::clock::Clock;
 use crate::endpoint::Admin;
 use crate::random::Entropy;
+use crate::revocation::Revocations;
 use crate::telemetry::Metrics;
 
 pub use demo_app::DemoApp;
@@ -45,6 +47,7 @@ use answer::{Answer, Answering, OwnListener};
 use flight::Flights;
 use phases::Phases;
 use server::Running;
+use stream::{Streams, Watch};
 
 /// What a gateway is made of.
 pub struct Setup {
@@ -58,6 +61,8 @@ pub struct Setup {
     pub admin: Arc<Admin>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What ends open streams.
+    pub revocations: Arc<Revocations>,
     /// The runtime of everything slow: our endpoints run there, so that a client that hangs up cannot cancel them half-way.
     pub slow: Handle,
     /// The time.
@@ -74,6 +79,7 @@ pub struct Gateway {
     on_leaving: Box<dyn Fn() + Send + Sync>,
     common: Common,
     swap: Swap,
+    watch: Watch,
 }
 
 /// What every listener needs.
@@ -100,6 +106,8 @@ impl Gateway {
         let trusted = setup.rules.trusted_proxies.clone();
         let common = Common { trusted, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
+        let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
+        let watch = streams.watch(&common.slow);
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,
@@ -107,10 +115,11 @@ impl Gateway {
             clock: Arc::clone(&common.clock),
             entropy: Arc::clone(&common.entropy),
             flights,
+            streams,
         };
         running.serve_proxy(phases, setup.listeners.public);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
-        Self { running, on_leaving: setup.on_leaving, common, swap }
+        Self { running, on_leaving: setup.on_leaving, common, swap, watch }
     }
 
     /// The demo's app too, on a listener of its own.
@@ -131,5 +140,6 @@ impl Gateway {
     /// Blocks; must not be called inside a runtime.
     pub fn run(self, stop: Stop) {
         self.running.run(stop, self.on_leaving);
+        drop(self.watch);
     }
 }

@@ -22,6 +22,7 @@ use super::context::{Outcome, RequestContext};
 use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
+use super::stream::Streams;
 use super::{edit, exchange, head};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
@@ -44,6 +45,7 @@ pub(super) struct Phases {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub flights: Flights,
+    pub streams: Streams,
 }
 
 #[async_trait]
@@ -129,7 +131,7 @@ impl ProxyHttp for Phases {
             session.set_read_timeout(None);
         }
         if switched || edit::is_event_stream(response) {
-            ctx.stream = Some(self.metrics.stream_opened());
+            ctx.stream = Some(self.streams.open(ctx.admitted.as_ref(), &ctx.request_id, &self.slow));
         }
         Ok(())
     }

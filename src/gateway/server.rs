@@ -24,6 +24,7 @@ use tokio::sync::watch;
 
 use super::flight::Flights;
 use super::listener::Bound;
+use super::stream::Corded;
 
 /// How long requests in flight may take to finish, once we are told to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(30);
@@ -91,7 +92,7 @@ impl Running {
         proxy.server_options = Some(options);
         proxy.handle_init_modules();
         let closing = Some((self.closing.subscribe(), self.open.clone()));
-        self.server.add_service(OnOurSockets::new("public", proxy, sockets, closing));
+        self.server.add_service(OnOurSockets::new("public", Corded(Arc::new(proxy)), sockets, closing));
     }
 
     /// An app of ours, on a listener of its own. It stays until the end.

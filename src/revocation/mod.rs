@@ -4,12 +4,13 @@
 //! process's memory) is the speed: it answers only when it can show that it has seen everything up to the newest number that
 //! this node knows of. Otherwise the same question goes to the ledger.
 //!
-//! [`check`] asks, [`revoke`] writes, [`watch`] keeps the index and what this node knows up to date.
+//! [`check`] asks, [`revoke`] writes, [`news`] tells those who hold something open, [`watch`] keeps the index and what this node knows up to date.
 
 pub mod check;
 pub mod index;
 mod known;
 pub mod ledger;
+pub mod news;
 pub mod revoke;
 pub mod watch;
 

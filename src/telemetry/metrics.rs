@@ -74,6 +74,7 @@ pub struct Metrics {
     store_up: IntGauge,
     redis_up: IntGauge,
     streams_open: IntGauge,
+    streams_cut: IntCounter,
     config_reloaded: IntGauge,
 }
 
@@ -112,6 +113,7 @@ impl Metrics {
             store_up: gauge(r, "store_up", "1 while the database answers.")?,
             redis_up: gauge(r, "redis_up", "1 while Redis answers and is whole.")?,
             streams_open: gauge(r, "streams_open", "WebSockets and other tunnels that are open.")?,
+            streams_cut: counter(r, "streams_cut_total", "Open streams that were cut because their session was revoked.")?,
             config_reloaded: good_at_start(gauge(
                 r,
                 "config_last_reload_success",
@@ -213,6 +215,11 @@ impl Metrics {
     pub fn stream_opened(&self) -> OpenStream {
         self.streams_open.inc();
         OpenStream(self.streams_open.clone())
+    }
+
+    /// A stream was cut: its session is revoked.
+    pub fn stream_cut(&self) {
+        self.streams_cut.inc();
     }
 }
 

@@ -9,3 +9,4 @@ mod races;
 mod rules;
 mod secrets;
 mod signing_in;
+mod streams;
