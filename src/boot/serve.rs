@@ -126,7 +126,7 @@ fn queue(
     core: &Core,
     runtime: &Runtime,
 ) -> Result<(Arc<Queue>, HashSet<crate::signin::Channel>), NotServing> {
-    let mut providers = Providers::new(&config.delivery, &config.pages.name, &core.entropy)?;
+    let mut providers = Providers::new(&config.delivery, &config.pages.name)?;
     if let Some(inbox) = &extras.inbox {
         providers = providers.keeping(inbox);
     }
@@ -135,6 +135,7 @@ fn queue(
         providers,
         challenges: Arc::new(core.store.clone()),
         clock: Arc::clone(&core.clock),
+        entropy: Arc::clone(&core.entropy),
         metrics: Arc::clone(&core.metrics),
     };
     Ok((Arc::new(Queue::start(parts, runtime.handle())), channels))

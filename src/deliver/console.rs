@@ -5,9 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{NotSent, Provider};
-use crate::clock::Timestamp;
-use crate::signin::{Content, Message};
+use super::{NotSent, Provider, Sending};
+use crate::signin::Content;
 
 /// Prints each message as one line.
 pub struct Console(Mutex<Box<dyn Write + Send>>);
@@ -30,7 +29,8 @@ impl Provider for Console {
         "console"
     }
 
-    async fn send(&self, message: &Message, _now: Timestamp) -> Result<(), NotSent> {
+    async fn send(&self, sending: &Sending<'_>) -> Result<(), NotSent> {
+        let message = sending.message;
         let to = message.to.expose();
         let line = match &message.content {
             Content::Code { code, minutes } => format!("code for {to}: {} (good for {minutes} min)\n", code.expose()),

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{NotSent, Provider};
+use super::{NotSent, Provider, Sending};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
-use crate::signin::{Handle, Message};
+use crate::signin::Handle;
 
 /// How many messages are kept.
 const ROOM: usize = 50;
@@ -59,11 +59,11 @@ impl Provider for Keeping {
         self.next.name()
     }
 
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotSent> {
-        if let Some(code) = message.code() {
-            self.inbox.keep(Kept { to: message.to.clone(), code: code.clone(), at: now });
+    async fn send(&self, sending: &Sending<'_>) -> Result<(), NotSent> {
+        if let Some(code) = sending.message.code() {
+            self.inbox.keep(Kept { to: sending.message.to.clone(), code: code.clone(), at: sending.now });
         }
-        self.next.send(message, now).await
+        self.next.send(sending).await
     }
 }
 

@@ -7,7 +7,6 @@ use super::inbox::{Inbox, Keeping};
 use super::settings::{DeliverySettings, EmailKind, EmailProvider};
 use super::smtp::{Server, Smtp};
 use super::{NotSent, Provider};
-use crate::random::Entropy;
 use crate::signin::Channel;
 
 /// The providers of each channel, in the order in which they are tried.
@@ -33,8 +32,8 @@ impl Providers {
     ///
     /// # Errors
     /// Why a provider cannot be made: settings that were not checked, or no certificates on this machine.
-    pub fn new(settings: &DeliverySettings, name: &str, entropy: &Arc<dyn Entropy>) -> Result<Self, NotSent> {
-        let email = settings.email.iter().map(|provider| one(provider, name, entropy)).collect::<Result<_, _>>()?;
+    pub fn new(settings: &DeliverySettings, name: &str) -> Result<Self, NotSent> {
+        let email = settings.email.iter().map(|provider| one(provider, name)).collect::<Result<_, _>>()?;
         Ok(Self { email })
     }
 
@@ -64,13 +63,13 @@ impl Providers {
     }
 }
 
-fn one(provider: &EmailProvider, name: &str, entropy: &Arc<dyn Entropy>) -> Result<Arc<dyn Provider>, NotSent> {
+fn one(provider: &EmailProvider, name: &str) -> Result<Arc<dyn Provider>, NotSent> {
     match provider.kind {
         EmailKind::Console => Ok(Arc::new(Console::stdout())),
         EmailKind::Smtp => {
             let wrong = |mistakes: Vec<(&str, &str)>| NotSent::Refused(format!("the settings are wrong: {mistakes:?}"));
             let server = Server::read(provider).map_err(wrong)?;
-            Ok(Arc::new(Smtp::new(server, name, Arc::clone(entropy))?))
+            Ok(Arc::new(Smtp::new(server, name)?))
         }
     }
 }

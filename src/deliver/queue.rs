@@ -1,9 +1,8 @@
 //! The queue: bounded, so that a provider that hangs costs memory of a known size; and with an owner, who drains it.
 //!
-//! A message is tried with each provider of its channel in order, round after round with a growing pause, until one takes it,
-//! all refuse it, or its code has expired. If none took it, the resend wait of its address is released.
+//! Each message is carried by [`Carriers`]: round after round, until a provider takes it or none will.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -11,23 +10,28 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{NotSent, Provider, Providers};
-use crate::clock::{Clock, Timestamp};
-use crate::signin::{Challenges, Content, Deliver, Message};
+use super::Providers;
+use super::rounds::{Carriers, Waiting, short};
+use crate::clock::Clock;
+use crate::random::{self, Entropy};
+use crate::signin::{Challenges, Channel, Deliver, Errand, Message};
 use crate::telemetry::Metrics;
 
 /// Messages that wait, at most.
 const ROOM: usize = 1000;
 /// Messages that are being sent at once, at most; those that pause between rounds among them.
 const AT_ONCE: usize = 32;
-/// The pauses before the second and the third round.
-const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(4)];
+/// Errands that are under way, at most.
+const ERRANDS: usize = 4000;
 
 /// Takes messages without waiting, and sends them in the runtime that it was given.
 pub struct Queue {
     sender: Mutex<Option<mpsc::Sender<Waiting>>>,
     dispatcher: Mutex<Option<JoinHandle<()>>>,
+    errands: Mutex<Option<JoinSet<()>>>,
+    runtime: Handle,
     clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
     metrics: Arc<Metrics>,
 }
 
@@ -39,39 +43,44 @@ pub struct QueueParts {
     pub challenges: Arc<dyn Challenges>,
     /// Tells when a code has expired.
     pub clock: Arc<dyn Clock>,
+    /// Names messages.
+    pub entropy: Arc<dyn Entropy>,
     /// Counts what becomes of messages.
     pub metrics: Arc<Metrics>,
-}
-
-struct Waiting {
-    message: Message,
-    since: Timestamp,
-}
-
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Sent,
-    /// Every provider refused it, or no round is left.
-    Failed,
-    /// Its code would arrive too late.
-    Expired,
 }
 
 impl Queue {
     /// A queue that works in `runtime`.
     pub fn start(parts: QueueParts, runtime: &Handle) -> Self {
+        let QueueParts { providers, challenges, clock, entropy, metrics } = parts;
         let (sender, receiver) = mpsc::channel(ROOM);
-        let (clock, metrics) = (Arc::clone(&parts.clock), Arc::clone(&parts.metrics));
-        let dispatcher = runtime.spawn(dispatch(receiver, Arc::new(parts)));
-        Self { sender: Mutex::new(Some(sender)), dispatcher: Mutex::new(Some(dispatcher)), clock, metrics }
+        let carriers = Carriers::new(&providers, challenges, Arc::clone(&clock), Arc::clone(&metrics));
+        let dispatcher = runtime.spawn(dispatch(receiver, Arc::new(carriers)));
+        Self {
+            sender: Mutex::new(Some(sender)),
+            dispatcher: Mutex::new(Some(dispatcher)),
+            errands: Mutex::new(Some(JoinSet::new())),
+            runtime: runtime.clone(),
+            clock,
+            entropy,
+            metrics,
+        }
     }
 
-    /// Take no more messages, and send those that are here, for at most `patience`. What is left then is lost, and logged.
+    /// Take no more errands and messages, do and send those that are here, for at most `patience`. What is left then is lost,
+    /// and logged.
     pub async fn drain(&self, patience: Duration) {
-        drop(take(&self.sender));
         let Some(mut dispatcher) = take(&self.dispatcher) else { return };
-        if tokio::time::timeout(patience, &mut dispatcher).await.is_err() {
+        let all = async {
+            // Errands queue messages, so the queue is closed behind them.
+            if let Some(mut errands) = take(&self.errands) {
+                while errands.join_next().await.is_some() {}
+            }
+            drop(take(&self.sender));
+            (&mut dispatcher).await
+        };
+        if tokio::time::timeout(patience, all).await.is_err() {
+            drop(take(&self.sender));
             dispatcher.abort();
             tracing::warn!("Messages were still on their way at shutdown and are lost; people ask for another code");
         }
@@ -86,8 +95,11 @@ impl Queue {
 
 impl Deliver for Queue {
     fn enqueue(&self, message: Message) -> bool {
-        let waiting = Waiting { message, since: self.clock.now() };
-        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        let Ok(id) = random::id(self.entropy.as_ref()) else {
+            return self.dropped(&message, "the system's random source failed");
+        };
+        let waiting = Waiting { message, id, since: self.clock.now() };
+        let sender = lock(&self.sender);
         let Some(sender) = sender.as_ref() else {
             return self.dropped(&waiting.message, "the queue is closed");
         };
@@ -97,94 +109,47 @@ impl Deliver for Queue {
             Err(TrySendError::Closed(waiting)) => self.dropped(&waiting.message, "the queue has ended"),
         }
     }
+
+    fn after(&self, pause: Duration, channel: Channel, errand: Errand) -> bool {
+        let mut errands = lock(&self.errands);
+        if let Some(errands) = errands.as_mut() {
+            while errands.try_join_next().is_some() {}
+            if errands.len() < ERRANDS {
+                errands.spawn_on(later(pause, errand), &self.runtime);
+                return true;
+            }
+        }
+        self.metrics.otp_sent(channel, "none", "dropped");
+        tracing::error!(channel = channel.as_str(), "A message was dropped before it was written: too many are, or we are leaving");
+        false
+    }
+}
+
+async fn later(pause: Duration, errand: Errand) {
+    tokio::time::sleep(pause).await;
+    errand.await;
 }
 
 fn take<T>(place: &Mutex<Option<T>>) -> Option<T> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    lock(place).take()
+}
+
+fn lock<T>(place: &Mutex<T>) -> MutexGuard<'_, T> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ends when the queue is closed and everything in it has been dealt with; aborting it ends what it has started.
-async fn dispatch(mut receiver: mpsc::Receiver<Waiting>, parts: Arc<QueueParts>) {
+async fn dispatch(mut receiver: mpsc::Receiver<Waiting>, carriers: Arc<Carriers>) {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     let mut running = JoinSet::new();
     while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
         let Some(waiting) = receiver.recv().await else { break };
-        let parts = Arc::clone(&parts);
+        let carriers = Arc::clone(&carriers);
         running.spawn(async move {
-            deliver(&waiting, &parts).await;
+            carriers.carry(&waiting).await;
             drop(slot);
         });
         while running.try_join_next().is_some() {}
     }
     while running.join_next().await.is_some() {}
-}
-
-async fn deliver(waiting: &Waiting, parts: &QueueParts) {
-    let message = &waiting.message;
-    let outcome = rounds(waiting, parts).await;
-    let (channel, mac) = (message.channel.as_str(), short(&message.handle));
-    match outcome {
-        Outcome::Sent => return,
-        Outcome::Failed => tracing::error!(channel, handle.mac = mac, "No provider of the channel {channel} took a message"),
-        Outcome::Expired => {
-            parts.metrics.otp_sent(message.channel, "none", "expired");
-            tracing::error!(channel, handle.mac = mac, "A message was dropped: its code expired while it waited for {channel}");
-        }
-    }
-    if matches!(message.content, Content::Notice(_)) {
-        return;
-    }
-    if let Err(outage) = parts.challenges.release(&message.handle).await {
-        tracing::warn!(error = %outage, "The resend wait of a message that was not sent could not be released");
-    }
-}
-
-/// Round after round, each through the providers that have not refused the message for good.
-async fn rounds(waiting: &Waiting, parts: &QueueParts) -> Outcome {
-    let mut left: Vec<&Arc<dyn Provider>> = parts.providers.of(waiting.message.channel).iter().collect();
-    let mut pauses = PAUSES.iter();
-    loop {
-        let mut later = Vec::with_capacity(left.len());
-        for provider in left {
-            let now = parts.clock.now();
-            if has_expired(waiting, now) {
-                return Outcome::Expired;
-            }
-            match attempt(provider.as_ref(), &waiting.message, parts, now).await {
-                Ok(()) => return Outcome::Sent,
-                Err(NotSent::Later(_)) => later.push(provider),
-                Err(NotSent::Refused(_)) => {}
-            }
-        }
-        let Some(pause) = pauses.next().filter(|_| !later.is_empty()) else { return Outcome::Failed };
-        tokio::time::sleep(*pause).await;
-        left = later;
-    }
-}
-
-fn has_expired(waiting: &Waiting, now: Timestamp) -> bool {
-    match &waiting.message.content {
-        Content::Code { minutes, .. } => now.since(waiting.since) >= Duration::from_secs(minutes.saturating_mul(60)),
-        Content::Notice(_) => false,
-    }
-}
-
-async fn attempt(provider: &dyn Provider, message: &Message, parts: &QueueParts, now: Timestamp) -> Result<(), NotSent> {
-    let sent = provider.send(message, now).await;
-    let outcome = match &sent {
-        Ok(()) => "sent",
-        Err(NotSent::Later(_)) => "deferred",
-        Err(NotSent::Refused(_)) => "refused",
-    };
-    parts.metrics.otp_sent(message.channel, provider.name(), outcome);
-    if let Err(error) = &sent {
-        let (name, mac) = (provider.name(), short(&message.handle));
-        tracing::warn!(provider = name, handle.mac = mac, error = %error, "Provider {name} did not take a message");
-    }
-    sent
-}
-
-/// Enough of an address's MAC to follow it through the log.
-fn short(mac: &str) -> &str {
-    mac.get(..8).unwrap_or(mac)
 }

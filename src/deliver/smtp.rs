@@ -1,7 +1,6 @@
 //! Mail by SMTP: over TLS that is verified, through a pool of connections, to the canonical address alone.
 
 use std::error::Error as _;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -16,11 +15,8 @@ use url::Url;
 
 use super::letter::Letter;
 use super::settings::EmailProvider;
-use super::{NotSent, Provider};
-use crate::clock::Timestamp;
-use crate::random::{self, Entropy};
+use super::{NotSent, Provider, Sending};
 use crate::secret::Secret;
-use crate::signin::Message;
 
 /// For a connection, and for each answer of the server.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -145,12 +141,11 @@ pub(super) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     name: String,
-    entropy: Arc<dyn Entropy>,
 }
 
 impl Smtp {
     /// Through `server`; `name` is over the door. To be called inside the runtime of the queue.
-    pub(super) fn new(server: Server, name: &str, entropy: Arc<dyn Entropy>) -> Result<Self, NotSent> {
+    pub(super) fn new(server: Server, name: &str) -> Result<Self, NotSent> {
         let tls = server.tls()?;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host)
             .port(server.port)
@@ -160,13 +155,13 @@ impl Smtp {
         if let Some((user, password)) = server.login {
             builder = builder.credentials(Credentials::new(user, password.expose().clone()));
         }
-        Ok(Self { transport: builder.build(), from: server.from, name: name.to_owned(), entropy })
+        Ok(Self { transport: builder.build(), from: server.from, name: name.to_owned() })
     }
 
-    fn mail(&self, message: &Message, now: Timestamp) -> Result<lettre::Message, NotSent> {
+    fn mail(&self, sending: &Sending<'_>) -> Result<lettre::Message, NotSent> {
+        let Sending { message, id, now } = sending;
         let refused = |what: &str| NotSent::Refused(what.to_owned());
         let to: Address = message.to.expose().parse().map_err(|_| refused("not an address that SMTP can carry"))?;
-        let id = random::id(self.entropy.as_ref()).map_err(|error| NotSent::Later(error.to_string()))?;
         let letter = Letter::new(message, &self.name);
         let written = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
         lettre::Message::builder()
@@ -188,12 +183,12 @@ impl Provider for Smtp {
         "smtp"
     }
 
-    async fn send(&self, message: &Message, now: Timestamp) -> Result<(), NotSent> {
-        let mail = self.mail(message, now)?;
+    async fn send(&self, sending: &Sending<'_>) -> Result<(), NotSent> {
+        let mail = self.mail(sending)?;
         match tokio::time::timeout(WHOLE, self.transport.send(mail)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(not_sent(&error)),
-            Err(_) => Err(NotSent::Later("timed out".to_owned())),
+            Err(_) => Err(NotSent::Silent("timed out".to_owned())),
         }
     }
 }
@@ -205,7 +200,7 @@ fn not_sent(error: &Error) -> NotSent {
         return if error.is_permanent() { NotSent::Refused(cause) } else { NotSent::Later(cause) };
     }
     let cause = error.source().filter(|_| !error.is_response()).map(ToString::to_string).unwrap_or_default();
-    NotSent::Later(match (error.is_timeout(), error.is_tls(), error.is_response()) {
+    NotSent::Silent(match (error.is_timeout(), error.is_tls(), error.is_response()) {
         (true, ..) => "timed out".to_owned(),
         (_, true, _) => format!("TLS: {cause}"),
         (.., true) => "an answer that is no SMTP".to_owned(),

@@ -1,6 +1,8 @@
 //! A code, or a notice, leaves for its address. Queued: a reply never waits for a provider.
 
 use std::net::IpAddr;
+use std::pin::Pin;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -125,8 +127,15 @@ impl Notice {
     }
 }
 
+/// What is done about a message before it is queued.
+pub type Errand = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Takes messages to be sent.
 pub trait Deliver: Send + Sync {
     /// Queue `message`. False when the queue is full: it is dropped, counted and logged by the queue.
     fn enqueue(&self, message: Message) -> bool;
+
+    /// Do `errand` after `pause`, where it outlives the request and the server: who leaves waits for it. False when too many
+    /// wait already, or we are leaving: it is not done, which the queue counts and logs as a message for `channel`.
+    fn after(&self, pause: Duration, channel: Channel, errand: Errand) -> bool;
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub use account::{Account, Accounts};
 pub use address::Handle;
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
-pub use deliver::{Changed, Channel, Content, Deliver, Message, Notice};
+pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};
 pub use device::Device;
 pub use events::Events;
 pub use keyed::Keyed;

@@ -141,11 +141,9 @@ impl SignIn {
             self.send_to(recipient, ask, drawn).await;
             return Ok(asked);
         }
-        let (signin, pause) = (Arc::clone(self), self.pause()?);
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            signin.send_to(recipient, ask, drawn).await;
-        });
+        let (signin, pause, channel) = (Arc::clone(self), self.pause()?, ask.channel);
+        // The queue has counted and logged what it does not take; the resend wait runs out by itself.
+        self.deliver.after(pause, channel, Box::pin(async move { signin.send_to(recipient, ask, drawn).await }));
         Ok(asked)
     }
 

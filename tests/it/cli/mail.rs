@@ -5,6 +5,7 @@ use serde_json::json;
 use super::configuration;
 use crate::support::gateway::Gateway;
 use crate::support::mailserver::{self, MailServer, Tls};
+use crate::support::smtp::Mailbox;
 use crate::support::wait;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,4 +29,18 @@ async fn a_code_goes_over_tls_to_a_server_that_is_vouched_for() {
         assert_eq!(mails[0]["recipients"], json!(["ada@example.com"]));
         assert!(!gateway.log().contains("ada@example.com") && !gateway.log().contains(mailserver::PASSWORD), "{}", gateway.log());
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_was_asked_for_just_before_we_leave_still_leaves() {
+    let mailbox = Mailbox::start().await;
+    let mail = mailbox.url();
+    let gateway = tokio::task::spawn_blocking(move || Gateway::start(|place| configuration(place, "http://127.0.0.1:9", &mail, "")));
+    let mut gateway = gateway.await.unwrap();
+
+    let asked = gateway.person().post("/auth/request-otp", &json!({ "email": "ada@example.com" })).await;
+    let left = tokio::task::spawn_blocking(move || gateway.terminate()).await.unwrap();
+
+    assert_eq!((asked.status, left.success()), (200, true));
+    assert_eq!(mailbox.mails_to("ada@example.com").len(), 1);
 }

@@ -40,7 +40,7 @@ impl Post {
     pub async fn with(delivery: &str) -> Self {
         install_crypto_provider();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-        let providers = Providers::new(&settings(delivery), "Wiki & Co", &entropy).unwrap();
+        let providers = Providers::new(&settings(delivery), "Wiki & Co").unwrap();
         let folder = folder::new("deliver");
         let url = format!("sqlite:{}/doorward.db", folder.path().display());
         let store = Arc::new(Store::open(&url, &doorward::store::StoreSettings::default()).unwrap());
@@ -51,6 +51,7 @@ impl Post {
             providers,
             challenges: Arc::<Store>::clone(&store),
             clock: Arc::<ManualClock>::clone(&clock),
+            entropy,
             metrics: Arc::clone(&metrics),
         };
         let queue = Queue::start(parts, &runtime::Handle::current());

@@ -1,8 +1,9 @@
 //! The queue: again, elsewhere, too late, not at all.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use doorward::signin::Opened;
+use doorward::signin::{Channel, Deliver, Opened};
 
 use super::{Post, through};
 use crate::support::smtp::{Mailbox, Manner};
@@ -106,4 +107,35 @@ async fn what_is_queued_leaves_before_we_do() {
     post.queue.drain(Duration::from_secs(20)).await;
 
     assert_eq!(mailbox.mails().len(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_pause_leaves_before_we_do() {
+    let mailbox = Mailbox::start().await;
+    let post = Arc::new(Post::with(&through(&mailbox.url())).await);
+    let errand = |post: Arc<Post>| {
+        Box::pin(async move {
+            assert!(post.send("ada@example.com", "123456"));
+        })
+    };
+
+    for _ in 0..5 {
+        assert!(post.queue.after(Duration::from_millis(300), Channel::Email, errand(Arc::clone(&post))));
+    }
+    post.queue.drain(Duration::from_secs(20)).await;
+
+    assert_eq!(mailbox.mails().len(), 5);
+    assert!(!post.queue.after(Duration::ZERO, Channel::Email, errand(Arc::clone(&post))), "who leaves begins nothing");
+    assert_eq!(post.counted("none", "dropped"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errands_are_bounded() {
+    let mailbox = Mailbox::start().await;
+    let post = Post::with(&through(&mailbox.url())).await;
+
+    let begun = (0..5000).filter(|_| post.queue.after(Duration::from_mins(1), Channel::Email, Box::pin(async {}))).count();
+
+    assert_eq!(begun, 4000);
+    assert_eq!(post.counted("none", "dropped"), 1000);
 }

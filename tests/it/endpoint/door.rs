@@ -14,7 +14,7 @@ use doorward::cookie::Cookies;
 use doorward::endpoint::{Call, Endpoints, Inbox, Mail, Reply, Setup};
 use doorward::id::AccountId;
 use doorward::signin::events::Unheard;
-use doorward::signin::{Account, Channel, Content, Deliver, Keyed, Message, Notice, Settings, SignIn};
+use doorward::signin::{Account, Channel, Content, Deliver, Errand, Keyed, Message, Notice, Settings, SignIn};
 use doorward::token::{Minter, Ring, Verifier};
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::request::Parts;
@@ -38,6 +38,14 @@ pub struct Mailbox(Mutex<Vec<Message>>);
 impl Deliver for Mailbox {
     fn enqueue(&self, message: Message) -> bool {
         self.0.lock().unwrap().push(message);
+        true
+    }
+
+    fn after(&self, pause: Duration, _channel: Channel, errand: Errand) -> bool {
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            errand.await;
+        });
         true
     }
 }
