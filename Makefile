@@ -12,7 +12,7 @@ CARGO  ?= cargo
 WARNINGS := -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint fmt check bench doc setup setup-build setup-lint advisories clean-free
+.PHONY: help demo test test-quick lint fmt check bench doc screenshots setup setup-build setup-lint advisories clean-free
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -49,6 +49,12 @@ bench: setup ## compare with a bare proxy, interleaved, and print the ratios
 
 doc: setup-build ## the documentation of the modules, in the browser's form
 	$(CARGO) doc --locked --no-deps
+
+# Look at them before you commit them.
+screenshots: setup ## take the pictures of every page in docs/screenshots
+	rm -f docs/screenshots/*.png
+	mkdir -p docs/screenshots
+	$(CARGO) test --locked --test it -- --ignored --exact person::camera::every_page_is_shown_as_it_is
 
 setup: ## install what the tests need: servers, browser, tools
 	@scripts/setup tests "$(TOOLS)"

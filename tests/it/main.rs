@@ -20,6 +20,7 @@ mod demo;
 mod endpoint;
 mod flow;
 mod gateway;
+mod person;
 mod revocation;
 mod smoke_support;
 mod support;

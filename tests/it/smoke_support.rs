@@ -15,6 +15,7 @@ use crate::support::client::{CLOSE_FRAME, Person, Raw, TEXT_FRAME};
 use crate::support::gateway::{Gateway, Place};
 use crate::support::mailserver::{self, MailServer, Tls};
 use crate::support::mariadb::MariaDb;
+use crate::support::picture::Picture;
 use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
 use crate::support::smtp::{Mailbox, Manner};
@@ -359,6 +360,22 @@ async fn a_browser_runs_scripts_only_where_they_are_on() {
     assert!(texts.iter().all(|text| text.contains("plain")), "{texts:?}");
     assert!(texts[0].contains("scripted"));
     assert!(!texts[1].contains("scripted"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_reads_what_the_browser_shows() {
+    let drawn = qrcode::QrCode::new("otpauth://totp/Hodge").unwrap().render::<qrcode::render::svg::Color<'_>>().build();
+    let upstream = Upstream::start().await;
+    upstream
+        .raw_next(format!("HTTP/1.1 200 OK\r\nContent-Type: image/svg+xml\r\nContent-Length: {}\r\n\r\n{drawn}", drawn.len()).as_bytes());
+    let browser = Browser::open(JavaScript::Off).await;
+
+    browser.goto(&upstream.url()).await;
+    let taken = Picture::read(&browser.picture().await);
+
+    assert_eq!(taken.codes(), ["otpauth://totp/Hodge"]);
+    assert_eq!(Picture::read(&taken.small()).codes(), ["otpauth://totp/Hodge"]);
+    browser.close().await;
 }
 
 #[test]

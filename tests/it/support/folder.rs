@@ -18,6 +18,12 @@ pub fn new(purpose: &str) -> TempDir {
     tempfile::Builder::new().prefix(&format!("{PREFIX}{}-{purpose}-", std::process::id())).tempdir().expect("a temporary folder")
 }
 
+/// Where `make setup` puts tools that are not the system's: inside the target folder.
+pub fn tools() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's tmp is inside the target folder");
+    target.join("test-tools")
+}
+
 /// Removes the folders of processes that are no more.
 fn sweep() {
     let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else {

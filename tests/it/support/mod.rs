@@ -3,6 +3,7 @@
 //! Nothing here pretends. A server that a test may stop or pause belongs to that test; the others are started once,
 //! and each test takes a database of its own inside.
 
+pub mod axe;
 pub mod browser;
 pub mod child;
 pub mod client;
@@ -11,6 +12,7 @@ pub mod gateway;
 pub mod mailserver;
 pub mod mariadb;
 pub mod paths;
+pub mod picture;
 pub mod ports;
 pub mod postgres;
 pub mod python;

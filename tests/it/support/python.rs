@@ -1,7 +1,9 @@
 //! Python with libraries that are not ours (PyJWT, cryptography, aiosmtpd), put under the target folder by `make setup`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
+
+use super::folder;
 
 /// Runs a script with arguments and gives what it printed; fails the test with its complaint when it fails.
 pub fn run(script: &str, arguments: &[&str]) -> String {
@@ -18,9 +20,5 @@ pub fn run(script: &str, arguments: &[&str]) -> String {
 
 /// The interpreter that sees those libraries.
 pub fn interpreter() -> PathBuf {
-    target().join("test-tools/venv/bin/python")
-}
-
-fn target() -> &'static Path {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("cargo's tmp is inside the target folder")
+    folder::tools().join("venv/bin/python")
 }

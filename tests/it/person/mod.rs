@@ -1,0 +1,11 @@
+//! The whole way of a person, in a real browser: with JavaScript and without, on a phone and on a desk, by mail and by
+//! authenticator, in every language.
+
+mod barriers;
+mod camera;
+mod devices;
+mod house;
+mod keyboard;
+mod languages;
+mod tour;
+mod weight;
