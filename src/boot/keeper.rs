@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::boot::core::Core;
 use crate::outage::Outage;
-use crate::signin::{Challenges, Sessions};
+use crate::signin::{AddressChanges, Challenges, Devices, Sessions};
 use crate::token::rotate::LOOK_AGAIN;
 use crate::token::{Keys, Ring};
 
@@ -20,6 +20,9 @@ const SWEEP: Duration = Duration::from_secs(600);
 
 /// How long a session that is over is kept, for people who ask what became of it, and to tell a stolen token from nonsense.
 const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How long a device is remembered that nobody signs in on: who comes back once a year is not told of it.
+const DEVICES_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// The running tasks; they end when this is dropped.
 pub struct Keeper(Vec<JoinHandle<()>>);
@@ -83,9 +86,11 @@ async fn sweep(core: Arc<Core>) {
 async fn sweep_once(core: &Core) -> Result<(), Outage> {
     let now = core.clock.now();
     let challenges = Challenges::sweep(&core.store, now).await?;
+    let changes = AddressChanges::sweep(&core.store, now).await?;
+    let devices = Devices::sweep(&core.store, now.minus(DEVICES_KEPT)).await?;
     let sessions = Sessions::sweep(&core.store, now.minus(SESSIONS_KEPT)).await?;
     let keys = Keys::sweep(&core.store, now).await?;
-    tracing::debug!(challenges, sessions, keys, "swept {challenges} challenges, {sessions} sessions and {keys} keys");
+    tracing::debug!(challenges, changes, devices, sessions, keys, "swept {challenges} challenges, {sessions} sessions and {keys} keys");
     Ok(())
 }
 

@@ -36,6 +36,8 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
         accounts: Arc::new(core.store.clone()),
         challenges: Arc::new(core.store.clone()),
         sessions: Arc::new(core.store.clone()),
+        address_changes: Arc::new(core.store.clone()),
+        devices: Arc::new(core.store.clone()),
         limits: Arc::clone(&core.limits),
         deliver,
         revocations: Arc::clone(&core.revocations),

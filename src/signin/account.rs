@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::clock::Timestamp;
 use crate::id::AccountId;
@@ -13,7 +14,7 @@ use crate::signin::address::Handle;
 pub struct Account {
     /// Fixed for ever.
     pub id: AccountId,
-    /// Fixed when the account is made; unique.
+    /// Fixed when the account is made; unique, also when case is not looked at ([`folded`]).
     pub username: Option<String>,
     /// The name to show.
     pub name: Option<String>,
@@ -33,6 +34,11 @@ pub struct Account {
     pub disabled_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+/// A user name as it is compared with others: NFKC, lower case. Two that look alike must not be two people to an app.
+pub fn folded(username: &str) -> String {
+    username.nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }
 
 /// Where accounts are kept. Disabling is an act of the ledger ([`crate::revocation::Act::Disable`]).
@@ -55,4 +61,17 @@ pub trait Accounts: Send + Sync {
 
     /// At most `limit` accounts in the order of ids, those after `after`.
     async fn list(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>, Outage>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_names_that_look_alike_are_one() {
+        for alike in ["ada", "Ada", "ADA", "ａｄａ"] {
+            assert_eq!(folded(alike), "ada", "{alike}");
+        }
+        assert_eq!(folded("\u{130}da"), folded("i\u{307}da"));
+    }
 }

@@ -5,6 +5,12 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::id::AccountId;
+use crate::outage::Outage;
+
 /// The longest word that an agent we do not know gives itself.
 const LONGEST: usize = 32;
 
@@ -81,6 +87,28 @@ impl fmt::Display for Device {
             (None, None) => f.write_str("?"),
         }
     }
+}
+
+/// What came of meeting a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Met {
+    /// It is the first that the account has ever signed in on.
+    First,
+    /// The account has signed in before, and never on this one.
+    New,
+    /// It is known.
+    Again,
+}
+
+/// Where the devices of accounts are remembered, longer than sessions are.
+#[async_trait]
+pub trait Devices: Send + Sync {
+    /// `account` signs in on `device` (in words) at `now`: remember it. Of all who meet the same one at once, one is not told
+    /// [`Met::Again`].
+    async fn meet(&self, account: &AccountId, device: &str, now: Timestamp) -> Result<Met, Outage>;
+
+    /// Forget those that were not met since `before`. Returns how many.
+    async fn sweep(&self, before: Timestamp) -> Result<u64, Outage>;
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A session begins, and tokens are made for it.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -35,7 +37,13 @@ impl FamilyKey {
 
 impl SignIn {
     /// Begin a session of `account`; `None` when the account may not sign in at this moment.
-    pub(super) async fn begin(&self, account: &Account, channel: Channel, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, Outage> {
+    pub(super) async fn begin(
+        self: &Arc<Self>,
+        account: &Account,
+        channel: Channel,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Option<Issued>, Outage> {
         let session = self.session(account, channel, seen, now)?;
         let key = random::bytes::<32>(self.entropy.as_ref())?;
         let sealed = self.sealer.seal(self.entropy.as_ref(), session.id.as_str(), SEALED_FOR, &key)?;
@@ -46,6 +54,7 @@ impl SignIn {
         }
         let NewSession { session, .. } = new;
         tracing::info!(account.id = %account.id, session.id = %session.id, "account {} signed in, session {} begins", account.id, session.id);
+        self.meet_device(&account.id, seen, now);
         self.issue(account, &session, refresh, now).map(Some)
     }
 

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod address;
+pub mod address_change;
 pub mod challenge;
 pub mod deliver;
 pub mod device;
@@ -24,9 +25,10 @@ use std::time::Duration;
 
 pub use account::{Account, Accounts};
 pub use address::Handle;
+pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};
-pub use device::Device;
+pub use device::{Device, Devices, Met};
 pub use events::Events;
 pub use keyed::Keyed;
 pub use refresh::RefreshRefusal;
@@ -53,6 +55,10 @@ pub struct SignIn {
     pub challenges: Arc<dyn Challenges>,
     /// Where sessions are kept.
     pub sessions: Arc<dyn Sessions>,
+    /// Where changes of addresses are kept.
+    pub address_changes: Arc<dyn AddressChanges>,
+    /// Where devices are remembered.
+    pub devices: Arc<dyn Devices>,
     /// What counts uses.
     pub limits: Arc<dyn Limits>,
     /// What sends codes.

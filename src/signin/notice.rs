@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
 use crate::language::Language;
@@ -13,6 +14,7 @@ use crate::outage::Outage;
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::deliver::{Channel, Content, Message, Notice};
+use crate::signin::device::{self, Met};
 use crate::signin::{HOUR, SignIn};
 
 /// An address that is told, and how.
@@ -30,6 +32,20 @@ impl SignIn {
             };
             let recipient = found.and_then(|account| signin.reachable(&account).into_iter().next());
             signin.tell(&account, recipient.into_iter().collect(), &notice, language, now).await;
+        });
+    }
+
+    /// The account signs in on what `seen` says: its owner is told when it is a device that the account was never on before.
+    pub(super) fn meet_device(self: &Arc<Self>, account: &AccountId, seen: &Seen, now: Timestamp) {
+        let (signin, account, seen) = (Arc::clone(self), account.clone(), seen.clone());
+        tokio::spawn(async move {
+            let device = device::words(&seen.agent).to_string();
+            let notice = Notice::NewDevice { device: device.clone(), address: seen.address };
+            match signin.devices.meet(&account, &device, now).await {
+                Ok(Met::New) => signin.notify(&account, notice, seen.language, now),
+                Ok(Met::First | Met::Again) => {}
+                Err(outage) => untold(&account, &notice, &outage),
+            }
         });
     }
 

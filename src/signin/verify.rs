@@ -1,5 +1,6 @@
 //! A code comes back. The attempt is counted before anything is compared; whatever is wrong, the answer is one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Seen;
@@ -53,7 +54,7 @@ pub enum GuessRefusal {
 
 impl SignIn {
     /// Try a code. Right: a session begins, and these are its tokens.
-    pub async fn verify(&self, guess: Guess, now: Timestamp) -> Result<Issued, GuessRefusal> {
+    pub async fn verify(self: &Arc<Self>, guess: Guess, now: Timestamp) -> Result<Issued, GuessRefusal> {
         self.may_guess(&guess.seen, now).await?;
         let Some((pointer, taken)) = self.count(&guess, now).await? else { return Err(self.invalid("nothing")) };
         let (account, candidates) = match taken {
@@ -110,25 +111,27 @@ impl SignIn {
         candidates.into_iter().fold(None, |found, candidate| if fits(&candidate) { Some(candidate) } else { found })
     }
 
-    async fn let_in(&self, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Issued, GuessRefusal> {
+    async fn let_in(self: &Arc<Self>, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Issued, GuessRefusal> {
         let Some(mut account) = self.accounts.find(id).await? else { return Err(self.invalid("nothing")) };
-        self.mark_verified(&mut account, right).await?;
+        if !self.mark_verified(&mut account, right).await? {
+            return Err(self.invalid("nothing"));
+        }
         let Some(issued) = self.begin(&account, right.channel, seen, now).await? else { return Err(self.invalid("nothing")) };
         self.events.otp_verified(Some(right.channel), "verified");
         Ok(issued)
     }
 
-    /// The address that the code was sent to belongs to the person, if it still belongs to the account.
-    async fn mark_verified(&self, account: &mut Account, right: &Candidate) -> Result<(), Outage> {
+    /// The address that the code was sent to belongs to the person. False when it does not belong to the account any more: it
+    /// is no address to sign in with, however young the code is.
+    async fn mark_verified(&self, account: &mut Account, right: &Candidate) -> Result<bool, Outage> {
         let sent_to = |handle: &Handle| self.keyed.handle(handle) == right.handle;
         let email = account.email.clone().map(Handle::Email).filter(sent_to);
         let phone = account.phone.clone().map(Handle::Phone).filter(sent_to);
         account.email_verified |= email.is_some();
         account.phone_verified |= phone.is_some();
-        match email.or(phone) {
-            Some(handle) => self.accounts.mark_verified(&account.id, &handle).await,
-            None => Ok(()),
-        }
+        let Some(handle) = email.or(phone) else { return Ok(false) };
+        self.accounts.mark_verified(&account.id, &handle).await?;
+        Ok(true)
     }
 
     fn invalid(&self, outcome: &'static str) -> GuessRefusal {

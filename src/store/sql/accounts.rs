@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::link::{Row, Value};
 use crate::id::AccountId;
 use crate::outage::Outage;
-use crate::signin::{Account, Accounts, Handle};
+use crate::signin::{Account, Accounts, Handle, account};
 
 #[async_trait]
 impl Accounts for Store {
@@ -54,10 +54,11 @@ impl Accounts for Store {
     }
 }
 
-fn values(account: &Account) -> Result<[Value; 11], Fault> {
+fn values(account: &Account) -> Result<[Value; 12], Fault> {
     Ok([
         (&account.id).into(),
         account.username.as_deref().into(),
+        account.username.as_deref().map(account::folded).as_deref().into(),
         account.name.as_deref().into(),
         account.email.as_deref().into(),
         account.email_verified.into(),
@@ -70,7 +71,8 @@ fn values(account: &Account) -> Result<[Value; 11], Fault> {
     ])
 }
 
-fn account(row: &Row) -> Result<Account, Fault> {
+/// The account in a row that has all its columns.
+pub(super) fn account(row: &Row) -> Result<Account, Fault> {
     Ok(Account {
         id: AccountId::new(row.text("id")?),
         username: row.text_or_none("username")?,

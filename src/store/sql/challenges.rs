@@ -83,7 +83,7 @@ fn values(challenge: &Challenge) -> [Value; 8] {
 
 /// Take the turn of `handle` until `until`; else how long it has to wait. Renewed before it is added: the other way round,
 /// MySQL would give a share of the row to all who come at once, and none of them could then have it alone.
-async fn wait(link: &mut Link, handle: &str, now: Timestamp, until: Timestamp) -> Result<Option<Duration>, Fault> {
+pub(super) async fn wait(link: &mut Link, handle: &str, now: Timestamp, until: Timestamp) -> Result<Option<Duration>, Fault> {
     if link.execute(link.sql.renew_resend, &[until.into(), handle.into(), now.into()]).await? > 0 {
         return Ok(None);
     }
@@ -177,7 +177,13 @@ async fn count(link: &mut Link, at: &Pointed, kind: Kind, most: u32, now: Timest
 }
 
 /// Take one from the budget of `subject`; else how long until there is a new one.
-async fn use_budget(link: &mut Link, subject: &str, kind: Kind, budget: Quota, now: Timestamp) -> Result<Option<Duration>, Fault> {
+pub(super) async fn use_budget(
+    link: &mut Link,
+    subject: &str,
+    kind: Kind,
+    budget: Quota,
+    now: Timestamp,
+) -> Result<Option<Duration>, Fault> {
     if budget.count == 0 {
         return Ok(Some(budget.window));
     }
@@ -222,7 +228,7 @@ impl Act for Spend<'_> {
 
 /// Which of the two counts.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Bound,
     Unbound,
 }
@@ -235,7 +241,7 @@ impl Kind {
         }
     }
 
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Bound => "bound",
             Self::Unbound => "unbound",

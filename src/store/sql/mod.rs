@@ -1,7 +1,7 @@
 //! The durable store: SQLite, PostgreSQL and MySQL or MariaDB, with one behaviour.
 //!
 //! ```text
-//! accounts  challenges  sessions  ledger  keys      the ports, one file each: what is done, once
+//! accounts  challenges  sessions  ledger  keys …    the ports, one file each: what is done, once
 //!        ╲       │         │        │     ╱
 //!                 transact                         one deadline, one transaction, again when two got in each other's way
 //!                    │
@@ -10,11 +10,14 @@
 //!        statements: sqlite  postgres  mysql       SQL as data
 //! ```
 //!
-//! Locks are taken in one order everywhere: account, sessions, ledger; a challenge before its subject's budget.
+//! Locks are taken in one order everywhere: account, sessions, ledger; a challenge (or a change of address, after its account)
+//! before its subject's budget.
 
 mod accounts;
+mod address_changes;
 mod breaker;
 mod challenges;
+mod devices;
 mod fault;
 mod keys;
 mod ledger;
@@ -38,7 +41,7 @@ use open::Place;
 use pool::Pool;
 
 /// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`],
-/// [`crate::signin::Challenges`], [`crate::signin::Sessions`], [`crate::revocation::Ledger`], [`crate::token::Keys`].
+/// [`crate::signin::Challenges`], [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`], [`crate::token::Keys`].
 #[derive(Clone)]
 pub struct Store {
     /// Where acts that change nothing find a connection.

@@ -20,8 +20,8 @@ pub(super) const MYSQL: Statements = Statements {
         created_at FROM accounts WHERE phone = ?",
     accounts: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
         created_at FROM accounts WHERE id > ? ORDER BY id LIMIT ?",
-    add_account: "INSERT INTO accounts (id, username, name, email, email_verified, phone, phone_verified, group_names, claims, \
-        disabled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    add_account: "INSERT INTO accounts (id, username, username_folded, name, email, email_verified, phone, phone_verified, group_names, \
+        claims, disabled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     verify_email: "UPDATE accounts SET email_verified = 1 WHERE id = ? AND email = ?",
     verify_phone: "UPDATE accounts SET phone_verified = 1 WHERE id = ? AND phone = ?",
     enable_account: "UPDATE accounts SET disabled_at = NULL WHERE id = ?",
@@ -71,6 +71,23 @@ pub(super) const MYSQL: Statements = Statements {
         UPDATE",
     end_sessions: "UPDATE sessions JOIN JSON_TABLE(?, '$[*]' COLUMNS (name VARCHAR(191) PATH '$')) AS line ON sessions.id = \
         line.name SET sessions.ended_at = ?, sessions.ended_reason = ?",
+    see_device: "UPDATE devices SET seen_at = ? WHERE account_id = ? AND device = ?",
+    add_device: "INSERT IGNORE INTO devices (account_id, device, seen_at) VALUES (?, ?, ?)",
+    other_device: "SELECT device FROM devices WHERE account_id = ? AND device <> ? LIMIT 1",
+    add_change: "INSERT INTO address_changes (id, account_id, handle, sealed, channel, code, created_at, expires_at, attempts) VALUES \
+        (?, ?, ?, ?, ?, ?, ?, ?, 0)",
+    change_by_id: "SELECT id, handle, expires_at FROM address_changes WHERE id = ? AND account_id = ? AND expires_at > ?",
+    changes_of_account: "SELECT id, handle, expires_at FROM address_changes WHERE account_id = ? AND expires_at > ? ORDER BY created_at \
+        DESC, id DESC",
+    changes_to_handle: "SELECT id, sealed, code FROM address_changes WHERE account_id = ? AND handle = ? AND expires_at > ? ORDER BY \
+        created_at DESC, id DESC LIMIT ?",
+    delete_change: "DELETE FROM address_changes WHERE id = ?",
+    count_change_attempt: "UPDATE address_changes SET attempts = attempts + 1 WHERE id = ? AND attempts < ? AND expires_at > ?",
+    spend_change: "DELETE FROM address_changes WHERE id = ? AND account_id = ? AND expires_at > ?",
+    set_email: "UPDATE accounts SET email = ?, email_verified = 1 WHERE id = ? AND disabled_at IS NULL",
+    set_phone: "UPDATE accounts SET phone = ?, phone_verified = 1 WHERE id = ? AND disabled_at IS NULL",
+    drop_email: "UPDATE accounts SET email = NULL, email_verified = 0 WHERE id = ?",
+    drop_phone: "UPDATE accounts SET phone = NULL, phone_verified = 0 WHERE id = ?",
     name_ledger: "INSERT IGNORE INTO ledger (id, name, head) VALUES (1, ?, 0)",
     head: "SELECT name, head FROM ledger WHERE id = 1",
     lock_head: "SELECT name, head FROM ledger WHERE id = 1 FOR UPDATE",
@@ -94,6 +111,8 @@ pub(super) const MYSQL: Statements = Statements {
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
     sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 500",
     sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 500",
+    sweep_changes: "DELETE FROM address_changes WHERE expires_at < ? LIMIT 500",
+    sweep_devices: "DELETE FROM devices WHERE seen_at < ? LIMIT 500",
     sweep_lines: "DELETE FROM revocations WHERE expires_at < ? LIMIT 500",
     sweep_keys: "DELETE FROM signing_keys WHERE verifies_until <= ? LIMIT 500",
 };
@@ -108,6 +127,9 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 7, noun: "revocations", sql: include_str!("../../../migrations/mysql/0007_revocations.sql") },
     Script { number: 8, noun: "ledger", sql: include_str!("../../../migrations/mysql/0008_ledger.sql") },
     Script { number: 9, noun: "signing_keys", sql: include_str!("../../../migrations/mysql/0009_signing_keys.sql") },
+    Script { number: 10, noun: "devices", sql: include_str!("../../../migrations/mysql/0010_devices.sql") },
+    Script { number: 11, noun: "address_changes", sql: include_str!("../../../migrations/mysql/0011_address_changes.sql") },
+    Script { number: 12, noun: "usernames", sql: include_str!("../../../migrations/mysql/0012_usernames.sql") },
 ];
 
 #[cfg(test)]
@@ -133,6 +155,10 @@ mod tests {
             (SQLITE.renew_budget, MYSQL.renew_budget),
             (SQLITE.advance_session, MYSQL.advance_session),
             (SQLITE.add_session, MYSQL.add_session),
+            (SQLITE.add_change, MYSQL.add_change),
+            (SQLITE.count_change_attempt, MYSQL.count_change_attempt),
+            (SQLITE.set_email, MYSQL.set_email),
+            (SQLITE.see_device, MYSQL.see_device),
             (SQLITE.lines_since, MYSQL.lines_since),
             (SQLITE.revoked, MYSQL.revoked),
             (SQLITE.add_key, MYSQL.add_key),

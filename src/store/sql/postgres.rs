@@ -32,4 +32,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 7, noun: "revocations", sql: include_str!("../../../migrations/postgres/0007_revocations.sql") },
     Script { number: 8, noun: "ledger", sql: include_str!("../../../migrations/postgres/0008_ledger.sql") },
     Script { number: 9, noun: "signing_keys", sql: include_str!("../../../migrations/postgres/0009_signing_keys.sql") },
+    Script { number: 10, noun: "devices", sql: include_str!("../../../migrations/postgres/0010_devices.sql") },
+    Script { number: 11, noun: "address_changes", sql: include_str!("../../../migrations/postgres/0011_address_changes.sql") },
+    Script { number: 12, noun: "usernames", sql: include_str!("../../../migrations/postgres/0012_usernames.sql") },
 ];

@@ -18,8 +18,8 @@ pub(super) const SQLITE: Statements = Statements {
         created_at FROM accounts WHERE phone = $1",
     accounts: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
         created_at FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
-    add_account: "INSERT INTO accounts (id, username, name, email, email_verified, phone, phone_verified, group_names, claims, \
-        disabled_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    add_account: "INSERT INTO accounts (id, username, username_folded, name, email, email_verified, phone, phone_verified, group_names, \
+        claims, disabled_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     verify_email: "UPDATE accounts SET email_verified = 1 WHERE id = $1 AND email = $2",
     verify_phone: "UPDATE accounts SET phone_verified = 1 WHERE id = $1 AND phone = $2",
     enable_account: "UPDATE accounts SET disabled_at = NULL WHERE id = $1",
@@ -69,6 +69,23 @@ pub(super) const SQLITE: Statements = Statements {
     lock_live_session: "SELECT id, account_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2",
     lock_live_sessions: "SELECT id, account_id FROM sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id",
     end_sessions: "UPDATE sessions SET ended_at = $2, ended_reason = $3 WHERE id IN (SELECT value FROM json_each($1))",
+    see_device: "UPDATE devices SET seen_at = $1 WHERE account_id = $2 AND device = $3",
+    add_device: "INSERT INTO devices (account_id, device, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    other_device: "SELECT device FROM devices WHERE account_id = $1 AND device <> $2 LIMIT 1",
+    add_change: "INSERT INTO address_changes (id, account_id, handle, sealed, channel, code, created_at, expires_at, attempts) VALUES \
+        ($1, $2, $3, $4, $5, $6, $7, $8, 0)",
+    change_by_id: "SELECT id, handle, expires_at FROM address_changes WHERE id = $1 AND account_id = $2 AND expires_at > $3",
+    changes_of_account: "SELECT id, handle, expires_at FROM address_changes WHERE account_id = $1 AND expires_at > $2 ORDER BY \
+        created_at DESC, id DESC",
+    changes_to_handle: "SELECT id, sealed, code FROM address_changes WHERE account_id = $1 AND handle = $2 AND expires_at > $3 ORDER BY \
+        created_at DESC, id DESC LIMIT $4",
+    delete_change: "DELETE FROM address_changes WHERE id = $1",
+    count_change_attempt: "UPDATE address_changes SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND expires_at > $3",
+    spend_change: "DELETE FROM address_changes WHERE id = $1 AND account_id = $2 AND expires_at > $3",
+    set_email: "UPDATE accounts SET email = $1, email_verified = 1 WHERE id = $2 AND disabled_at IS NULL",
+    set_phone: "UPDATE accounts SET phone = $1, phone_verified = 1 WHERE id = $2 AND disabled_at IS NULL",
+    drop_email: "UPDATE accounts SET email = NULL, email_verified = 0 WHERE id = $1",
+    drop_phone: "UPDATE accounts SET phone = NULL, phone_verified = 0 WHERE id = $1",
     name_ledger: "INSERT INTO ledger (id, name, head) VALUES (1, $1, 0) ON CONFLICT DO NOTHING",
     head: "SELECT name, head FROM ledger WHERE id = 1",
     lock_head: "SELECT name, head FROM ledger WHERE id = 1",
@@ -92,6 +109,9 @@ pub(super) const SQLITE: Statements = Statements {
     sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
     sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 500)",
     sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 500)",
+    sweep_changes: "DELETE FROM address_changes WHERE id IN (SELECT id FROM address_changes WHERE expires_at < $1 LIMIT 500)",
+    sweep_devices: "DELETE FROM devices WHERE (account_id, device) IN (SELECT account_id, device FROM devices WHERE seen_at < $1 LIMIT \
+        500)",
     sweep_lines: "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE expires_at < $1 LIMIT 500)",
     sweep_keys: "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE verifies_until <= $1 LIMIT 500)",
 };
@@ -106,4 +126,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 7, noun: "revocations", sql: include_str!("../../../migrations/sqlite/0007_revocations.sql") },
     Script { number: 8, noun: "ledger", sql: include_str!("../../../migrations/sqlite/0008_ledger.sql") },
     Script { number: 9, noun: "signing_keys", sql: include_str!("../../../migrations/sqlite/0009_signing_keys.sql") },
+    Script { number: 10, noun: "devices", sql: include_str!("../../../migrations/sqlite/0010_devices.sql") },
+    Script { number: 11, noun: "address_changes", sql: include_str!("../../../migrations/sqlite/0011_address_changes.sql") },
+    Script { number: 12, noun: "usernames", sql: include_str!("../../../migrations/sqlite/0012_usernames.sql") },
 ];

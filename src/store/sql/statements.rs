@@ -38,7 +38,7 @@ pub(super) struct Statements {
     pub(super) account_by_phone: &'static str,
     /// after, limit
     pub(super) accounts: &'static str,
-    /// id, username, name, email, `email_verified`, phone, `phone_verified`, `group_names`, claims, `disabled_at`, `created_at`
+    /// id, username, the same as it is compared, name, email, `email_verified`, phone, `phone_verified`, `group_names`, claims, `disabled_at`, `created_at`
     pub(super) add_account: &'static str,
     /// id, email
     pub(super) verify_email: &'static str,
@@ -113,6 +113,35 @@ pub(super) struct Statements {
     /// ids as a JSON list, now, reason
     pub(super) end_sessions: &'static str,
 
+    /// now, account, device
+    pub(super) see_device: &'static str,
+    /// account, device, now: nothing when it is there
+    pub(super) add_device: &'static str,
+    /// account, device: any but that one
+    pub(super) other_device: &'static str,
+    /// id, account, handle, sealed, channel, code, created, expires
+    pub(super) add_change: &'static str,
+    /// id, account, now
+    pub(super) change_by_id: &'static str,
+    /// account, now: all, newest first
+    pub(super) changes_of_account: &'static str,
+    /// account, handle, now, limit: newest first
+    pub(super) changes_to_handle: &'static str,
+    /// id
+    pub(super) delete_change: &'static str,
+    /// id, most, now
+    pub(super) count_change_attempt: &'static str,
+    /// id, account, now
+    pub(super) spend_change: &'static str,
+    /// email, id: verified
+    pub(super) set_email: &'static str,
+    /// phone, id: verified
+    pub(super) set_phone: &'static str,
+    /// id
+    pub(super) drop_email: &'static str,
+    /// id
+    pub(super) drop_phone: &'static str,
+
     /// name: nothing when there is one
     pub(super) name_ledger: &'static str,
     /// Its name and its newest number.
@@ -145,6 +174,8 @@ pub(super) struct Statements {
     pub(super) sweep_resends: &'static str,
     pub(super) sweep_expired_sessions: &'static str,
     pub(super) sweep_ended_sessions: &'static str,
+    pub(super) sweep_changes: &'static str,
+    pub(super) sweep_devices: &'static str,
     pub(super) sweep_lines: &'static str,
     pub(super) sweep_keys: &'static str,
 }

@@ -54,6 +54,14 @@ impl Store {
         within(self.timeout, carry_out(&self.writers, act)).await.map_err(Outage::from)
     }
 
+    /// The same; none when something that must be unique is taken, and nothing was done.
+    pub(super) async fn carry_out_unless_taken<A: Act>(&self, act: &A) -> Result<Option<A::Answer>, Outage> {
+        match within(self.timeout, carry_out(&self.writers, act)).await {
+            Err(fault) if fault.is_taken() => Ok(None),
+            done => Ok(done.map(Some)?),
+        }
+    }
+
     /// Delete what ended before a moment, some rows at a time. Returns how many.
     pub(super) async fn sweep_all(&self, sql: &'static str, moment: Timestamp) -> Result<u64, Outage> {
         let mut swept = 0_u64;

@@ -11,6 +11,7 @@ on_each_database!(
     what_is_unique_is_taken_once,
     of_twenty_who_add_one_address_at_once_one_does,
     names_that_differ_in_case_are_two,
+    user_names_that_differ_in_case_are_one,
     an_address_is_verified_while_it_belongs_to_the_account,
     enabling_says_whether_there_is_such_an_account,
     accounts_are_listed_in_the_order_of_their_bytes,
@@ -81,13 +82,28 @@ async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
     let accounts = &fresh.store;
     accounts.add(&ada()).await.unwrap();
 
-    let shouted = Account { username: Some("ADA".to_owned()), ..account("ADA-ID") };
+    let shouted = Account { name: Some("ADA".to_owned()), ..account("ADA-ID") };
     assert!(accounts.add(&shouted).await.unwrap());
 
     assert_eq!(accounts.find(&AccountId::new("ADA-ID")).await.unwrap(), Some(shouted));
     assert_eq!(accounts.find(&AccountId::new("Ada-id")).await.unwrap(), None);
     assert_eq!(accounts.find_by_handle(&email("ADA@example.com")).await.unwrap(), None);
     assert_eq!(accounts.find_by_handle(&email("adá@example.com")).await.unwrap(), None);
+}
+
+async fn user_names_that_differ_in_case_are_one(fresh: &Fresh) {
+    let accounts = &fresh.store;
+    accounts.add(&Account { username: Some("Ädä".to_owned()), ..account("first") }).await.unwrap();
+    assert!(accounts.add(&ada()).await.unwrap());
+
+    for (number, alike) in ["ADA", "Ada", "ａｄａ", "ädä", "A\u{308}DÄ"].into_iter().enumerate() {
+        let taken = Account { username: Some(alike.to_owned()), ..account(&format!("id-{number}")) };
+        assert!(!accounts.add(&taken).await.unwrap(), "{alike}");
+    }
+
+    let kept = accounts.find(&AccountId::new("first")).await.unwrap().unwrap();
+    assert_eq!(kept.username.as_deref(), Some("Ädä"), "as it was given");
+    assert!(accounts.add(&Account { username: Some("ada2".to_owned()), ..account("other") }).await.unwrap());
 }
 
 async fn an_address_is_verified_while_it_belongs_to_the_account(fresh: &Fresh) {

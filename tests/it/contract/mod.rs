@@ -2,7 +2,9 @@
 //! MariaDB. A bug found in one of them becomes a line here. Time is moved by passing another moment.
 
 mod accounts;
+mod address_changes;
 mod challenges;
+mod devices;
 mod keys;
 mod ledger;
 mod migrations;

@@ -171,12 +171,17 @@ impl Door {
     /// A visitor who has signed in as `email`.
     pub async fn signed_in(&self, email: &str) -> Visitor<'_> {
         let visitor = self.visitor();
+        self.sign_in_with(&visitor, email).await;
+        visitor
+    }
+
+    /// `visitor` signs in as `email`.
+    pub async fn sign_in_with(&self, visitor: &Visitor<'_>, email: &str) {
         let sent = self.mailbox.count();
         assert_eq!(visitor.post("/auth/request-otp", &format!(r#"{{"email":"{email}"}}"#)).await.status(), 200);
         let code = self.mailbox.code(sent + 1).await;
         let reply = visitor.post("/auth/verify-otp", &format!(r#"{{"email":"{email}","code":"{code}"}}"#)).await;
         assert_eq!(reply.status(), 200);
-        visitor
     }
 }
 
@@ -204,6 +209,8 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
         accounts: Arc::new(core.store.clone()),
         challenges: Arc::new(core.store.clone()),
         sessions: Arc::new(core.store.clone()),
+        address_changes: Arc::new(core.store.clone()),
+        devices: Arc::new(core.store.clone()),
         limits: Arc::clone(&core.limits),
         deliver: Arc::<Mailbox>::clone(mailbox),
         revocations: Arc::clone(&core.revocations),

@@ -36,6 +36,34 @@ async fn a_reused_refresh_token_is_told_to_its_owner_once() {
 }
 
 #[tokio::test]
+async fn a_new_device_is_told_to_its_owner() {
+    let door = Door::open().await;
+    let (firefox, safari) = ("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0", "Version/26 Safari/605 (iPhone)");
+    let newer = firefox.replace("145", "146");
+    let sign_in = async |agent: &str| {
+        door.pass(Duration::from_secs(61));
+        let visitor = door.visitor();
+        visitor.says("user-agent", agent);
+        door.sign_in_with(&visitor, "ada@example.com").await;
+        tokio::time::sleep(A_WHILE).await;
+    };
+
+    sign_in(firefox).await;
+    sign_in(firefox).await;
+    sign_in(&newer).await;
+    assert_eq!(door.mailbox.notices(), [], "the first of all, the same, and a new version of it");
+    sign_in(safari).await;
+    sign_in(safari).await;
+    sign_in("curl/8").await;
+    door.pass(Duration::from_secs(3600));
+    sign_in("").await;
+
+    let new = |device: &str| Notice::NewDevice { device: device.to_owned(), address: Some("192.0.2.7".parse().unwrap()) };
+    let told = door.mailbox.notices_when(2).await;
+    assert_eq!(told, ["Safari, iPhone", "?"].map(|device| to("ada@example.com", new(device))), "the second within the hour is not told");
+}
+
+#[tokio::test]
 async fn one_of_a_kind_is_told_in_an_hour() {
     let door = Door::open().await;
     let visitor = door.signed_in("ada@example.com").await;
