@@ -13,7 +13,7 @@ use crate::boot::services::{self, RenewThrough};
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
-use crate::endpoint::Endpoints;
+use crate::endpoint::{Brand, Endpoints};
 use crate::gateway::Rules;
 use crate::signin::SignIn;
 use crate::token::{Asserter, Ring};
@@ -66,7 +66,7 @@ impl Rulemaker {
             public_url: config.public_url.clone(),
             prefix: config.prefix.clone(),
             hosts: config.routes.iter().filter_map(|route| route.host.clone()).collect(),
-            pages: config.pages.clone(),
+            pages: Brand::read(&config.pages).map_err(NotServing::Configuration)?,
             development: config.development.enabled,
             inbox: self.inbox.clone().map(Shown::shared),
         };

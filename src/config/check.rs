@@ -14,6 +14,7 @@ use super::Config;
 use super::mistake::Mistake;
 use crate::admission::{Names, Table};
 use crate::deliver;
+use crate::endpoint::Brand;
 use crate::secret::RootKey;
 use crate::telemetry;
 use crate::token::Algorithm;
@@ -218,9 +219,7 @@ fn limits(config: &Config, notes: &mut Notes) {
 }
 
 fn pages(config: &Config, notes: &mut Notes) {
-    let name = &config.pages.name;
-    let short = (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    notes.must(short, "pages.name", "should be 1 to 64 characters on one line");
+    notes.0.extend(Brand::read(&config.pages).err().unwrap_or_default());
     let log = telemetry::log::filter(&config.telemetry.log).is_ok();
     notes.must(log, "telemetry.log", "should be a level, as \"info\", or directives, as \"doorward=debug,info\"");
 }

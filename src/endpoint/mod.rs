@@ -32,6 +32,7 @@ use crate::signin::SignIn;
 
 pub use admin::{Admin, Readiness, State, Status, Vitals};
 pub use call::Call;
+pub use page::Brand;
 pub use page::inbox::{Inbox, Mail};
 pub use problem::Problem;
 pub use reply::Reply;
@@ -57,7 +58,7 @@ pub struct Setup {
     /// The hosts of all routes that have one: a sign-in may lead there.
     pub hosts: Vec<String>,
     /// How the pages look.
-    pub pages: PageSettings,
+    pub pages: Brand,
     /// Is every code zeros?
     pub development: bool,
     /// The inbox of the demo.
@@ -90,7 +91,7 @@ impl Endpoints {
             sign_in: setup.sign_in,
             cookies: setup.cookies,
             places: Places::new(setup.public_url, setup.hosts),
-            pages: Pages::new(&setup.pages, table.prefix(), setup.development),
+            pages: Pages::new(setup.pages, table.prefix(), setup.development),
             table,
             inbox: setup.inbox,
         })

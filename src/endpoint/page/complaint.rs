@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use crate::endpoint::page::Words;
 use crate::endpoint::problem::Problem;
+use crate::outage::Outage;
+use crate::signin::{AskRefusal, GuessRefusal};
 
 /// What is wrong, with the wait where there is one.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Complaint {
     InvalidAddress,
+    /// Neither an e-mail address nor a phone number.
+    NoAddress,
     ChannelUnavailable,
     TooSoon(Duration),
     LimitReached(Duration),
@@ -19,10 +23,36 @@ pub(super) enum Complaint {
 }
 
 impl Complaint {
+    /// Why no code was sent.
+    ///
+    /// # Errors
+    /// What is nothing that the person could do better.
+    pub(super) fn of_ask(refusal: AskRefusal) -> Result<Self, Outage> {
+        match refusal {
+            AskRefusal::TooSoon(wait) => Ok(Self::TooSoon(wait)),
+            AskRefusal::Limited { retry_after, .. } => Ok(Self::LimitReached(retry_after)),
+            AskRefusal::ChannelUnavailable => Ok(Self::ChannelUnavailable),
+            AskRefusal::Outage(outage) => Err(outage),
+        }
+    }
+
+    /// Why a code did not help; `invalid` is how that is said where it was typed.
+    ///
+    /// # Errors
+    /// What is nothing that the person could do better.
+    pub(super) fn of_guess(refusal: GuessRefusal, invalid: Self) -> Result<Self, Outage> {
+        match refusal {
+            GuessRefusal::Invalid => Ok(invalid),
+            GuessRefusal::TooMany(wait) => Ok(Self::TooManyAttempts(wait)),
+            GuessRefusal::Limited { retry_after, .. } => Ok(Self::LimitReached(retry_after)),
+            GuessRefusal::Outage(outage) => Err(outage),
+        }
+    }
+
     /// The same as a program is told it: its status is the page's.
     pub(super) const fn problem(self) -> Problem {
         match self {
-            Self::InvalidAddress => Problem::InvalidAddress,
+            Self::InvalidAddress | Self::NoAddress => Problem::InvalidAddress,
             Self::ChannelUnavailable => Problem::ChannelUnavailable,
             Self::TooSoon(_) => Problem::ResendTooSoon,
             Self::LimitReached(_) => Problem::LimitReached,
@@ -35,7 +65,7 @@ impl Complaint {
     pub(super) const fn wait(self) -> Option<Duration> {
         match self {
             Self::TooSoon(wait) | Self::LimitReached(wait) | Self::TooManyAttempts(wait) => Some(wait),
-            Self::InvalidAddress | Self::ChannelUnavailable | Self::NoCode | Self::InvalidCode => None,
+            Self::InvalidAddress | Self::NoAddress | Self::ChannelUnavailable | Self::NoCode | Self::InvalidCode => None,
         }
     }
 
@@ -43,6 +73,7 @@ impl Complaint {
     pub(super) fn text(self, words: &Words) -> String {
         let text = match self {
             Self::InvalidAddress => words.invalid_address,
+            Self::NoAddress => words.invalid_address_or_phone,
             Self::ChannelUnavailable => words.channel_unavailable,
             Self::TooSoon(_) => words.resend_too_soon,
             Self::LimitReached(_) => words.limit_reached,

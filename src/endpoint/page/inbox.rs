@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::endpoint::call::Received;
-use crate::endpoint::page::{Form, Frame, Words};
+use crate::endpoint::page::{Form, Frame};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, Next, body};
@@ -55,7 +55,7 @@ impl Endpoints {
             return Ok(reply::json(StatusCode::OK, &items.collect::<Vec<_>>()));
         }
         let next = self.places.next(&body::field(received.query(), "next").unwrap_or_default());
-        let page = InboxPage { frame: self.pages.frame(Words::of(&received.head.headers)), mails: &mails, next: &next };
+        let page = InboxPage { frame: self.pages.frame_for(received), mails: &mails, next: &next };
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use http::StatusCode;
 
 use crate::endpoint::call::Received;
-use crate::endpoint::page::{Form, Frame, Words};
+use crate::endpoint::page::{Form, Frame};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{No, Reply};
 use crate::endpoint::{Endpoints, body};
@@ -26,13 +26,13 @@ impl Endpoints {
     /// The buttons. Looking at them ends nothing.
     pub(in crate::endpoint) async fn logout_page(&self, received: &Received<'_>) -> Result<Reply, No> {
         let who = self.greeting(received).await;
-        let page = LogoutPage { frame: self.pages.frame(Words::of(&received.head.headers)), who };
+        let page = LogoutPage { frame: self.pages.frame_for(received), who };
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 
     /// What is left to say once the session has ended.
     pub(in crate::endpoint) fn signed_out_page(&self, received: &Received<'_>) -> Result<Reply, No> {
-        let page = SignedOutPage { frame: self.pages.frame(Words::of(&received.head.headers)) };
+        let page = SignedOutPage { frame: self.pages.frame_for(received) };
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 

@@ -3,14 +3,15 @@
 use askama::Template;
 use http::StatusCode;
 
+use crate::clock::ceil_secs;
 use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::complaint::Complaint;
-use crate::endpoint::page::{Form, Frame, Words};
+use crate::endpoint::page::{Form, Frame};
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, Next, body};
 use crate::secret::Secret;
-use crate::signin::{Guess, GuessRefusal};
+use crate::signin::Guess;
 
 #[derive(Template)]
 #[template(path = "verify.html")]
@@ -20,6 +21,10 @@ struct VerifyPage<'a> {
     error: Option<&'a str>,
     inbox: bool,
     development: bool,
+    /// How long a code is.
+    digits: usize,
+    /// Seconds until another can be asked for.
+    wait: u64,
 }
 
 impl Endpoints {
@@ -44,21 +49,20 @@ impl Endpoints {
                 let reply = reply::with_cookies(reply::see_other(next.location())?, cookies);
                 Ok(reply::with_cookies(reply, self.cookies.clear(Kind::Challenge)))
             }
-            Err(GuessRefusal::Invalid) => self.show_verify(received, &next, Some(wrong)),
-            Err(GuessRefusal::TooMany(wait)) => self.show_verify(received, &next, Some(Complaint::TooManyAttempts(wait))),
-            Err(GuessRefusal::Limited { retry_after, .. }) => self.show_verify(received, &next, Some(Complaint::LimitReached(retry_after))),
-            Err(GuessRefusal::Outage(outage)) => Err(outage.into()),
+            Err(refusal) => self.show_verify(received, &next, Some(Complaint::of_guess(refusal, wrong)?)),
         }
     }
 
     /// The form, with what is wrong. After the right code the browser follows the redirect to `next`, and from there wherever
     /// the app leads: the policy of this page alone lets a form lead to any site.
     fn show_verify(&self, received: &Received<'_>, next: &Next, complaint: Option<Complaint>) -> Result<Reply, No> {
-        let frame = self.pages.frame(Words::of(&received.head.headers));
+        let frame = self.pages.frame_for(received);
         let error = complaint.map(|complaint| complaint.text(frame.words));
         let status = complaint.map_or(StatusCode::OK, |complaint| complaint.problem().status());
         let (inbox, development) = (self.inbox.is_some(), self.pages.development);
-        let page = VerifyPage { frame, next, error: error.as_deref(), inbox, development };
+        let otp = &self.sign_in.settings.otp;
+        let (digits, wait) = (otp.length, ceil_secs(otp.resend_after));
+        let page = VerifyPage { frame, next, error: error.as_deref(), inbox, development, digits, wait };
         let reply = self.pages.show(status, page.frame.words, &page, Form::LeadsOn)?;
         Ok(reply::with_wait(reply, complaint.and_then(Complaint::wait)))
     }

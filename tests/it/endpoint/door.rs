@@ -11,7 +11,7 @@ use doorward::client::Client;
 use doorward::clock::{Clock, SystemClock, Timestamp};
 use doorward::config::Config;
 use doorward::cookie::Cookies;
-use doorward::endpoint::{Call, Endpoints, Inbox, Mail, Reply, Setup};
+use doorward::endpoint::{Brand, Call, Endpoints, Inbox, Mail, Reply, Setup};
 use doorward::id::AccountId;
 use doorward::signin::events::Unheard;
 use doorward::signin::{Account, Channel, Content, Deliver, Errand, Keyed, Message, Notice, Settings, SignIn};
@@ -241,7 +241,7 @@ fn endpoints(config: &Config, sign_in: Arc<SignIn>, inbox: Option<Arc<dyn Inbox>
         public_url: config.public_url.clone(),
         prefix: config.prefix.clone(),
         hosts: config.routes.iter().filter_map(|route| route.host.clone()).collect(),
-        pages: config.pages.clone(),
+        pages: Brand::read(&config.pages).expect("a brand"),
         development: config.development.enabled,
         inbox,
     };

@@ -6,14 +6,20 @@ use http::HeaderMap;
 
 use super::door::{Door, Wish, cookies, text};
 
+const SCRIPT: &str = include_str!("../../../templates/page.js");
 const EVIL: &str = "\"><script>alert('1')</script>&";
 
 fn policy(headers: &HeaderMap) -> String {
     headers["content-security-policy"].to_str().unwrap().to_owned()
 }
 
-fn form_action(policy: &str) -> &str {
-    policy.split("; ").find_map(|directive| directive.strip_prefix("form-action ")).unwrap()
+fn directive<'a>(policy: &'a str, name: &str) -> &'a str {
+    policy.split("; ").find_map(|directive| directive.strip_prefix(name)).unwrap().trim()
+}
+
+/// What a browser would run.
+fn scripts(text: &str) -> impl Iterator<Item = &str> {
+    text.split("<script").skip(1).map(|rest| rest.split_once('>').unwrap().1.split("</script>").next().unwrap())
 }
 
 #[tokio::test]
@@ -67,12 +73,18 @@ async fn no_page_lets_a_script_or_a_stranger_in() {
         let page = person.get(path).await;
         let policy = policy(page.headers());
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
-        assert!(!policy.contains("unsafe") && form_action(&policy) == expected && policy.contains("frame-ancestors 'none'"));
+        assert_eq!(directive(&policy, "script-src").split(' ').count(), 1, "{policy}");
+        assert!(directive(&policy, "script-src").starts_with("'sha256-"), "{policy}");
+        assert!(!policy.contains("unsafe") && directive(&policy, "form-action") == expected && policy.contains("frame-ancestors 'none'"));
         assert_eq!(page.headers()["x-frame-options"], "DENY");
         assert_eq!(page.headers()["cache-control"], "no-store");
         assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
         let text = text(&page);
-        assert!(!text.contains("<script") && !text.contains(" style=") && !text.contains("onclick"), "{text}");
+        assert!(!text.contains(" style=") && !text.contains(" onclick=") && !text.contains("src=\"http"), "{text}");
+        assert!(page.body().len() < 50 * 1024, "{path}");
+        for script in scripts(&text) {
+            assert_eq!(script, SCRIPT, "{path}: no script but ours");
+        }
         assert_eq!(text.matches("<style>").count(), 1);
     }
 }
@@ -94,7 +106,7 @@ async fn what_was_typed_is_shown_as_text() {
 
     for page in &pages {
         let text = text(page);
-        assert!(!text.contains("<script") && !text.contains("alert('1')"), "{text}");
+        assert!(scripts(&text).all(|script| script == SCRIPT) && !text.contains("alert('1')"), "{text}");
     }
     assert!(text(&pages[0]).contains("&#62;&#60;script&#62;"), "{}", text(&pages[0]));
 }
@@ -178,19 +190,20 @@ async fn next_leads_to_configured_hosts_only() {
 }
 
 #[tokio::test]
-async fn pages_speak_four_languages() {
+async fn pages_speak_five_languages() {
     let door = Door::open().await;
-    for (accept, lang, words) in [
-        ("de-AT,de;q=0.9,en;q=0.5", "de", "Anmelden"),
-        ("fr", "fr", "Se connecter"),
-        ("es-MX", "es", "Iniciar sesión"),
-        ("ja", "en", "Sign in"),
+    for (accept, lang, dir, words) in [
+        ("de-AT,de;q=0.9,en;q=0.5", "de", "ltr", "Anmelden"),
+        ("fr", "fr", "ltr", "Se connecter"),
+        ("es-MX", "es", "ltr", "Iniciar sesión"),
+        ("ar-EG,en;q=0.3", "ar", "rtl", "تسجيل الدخول"),
+        ("ja", "en", "ltr", "Sign in"),
     ] {
         let person = door.visitor();
         person.browses().says("accept-language", accept);
         let page = person.get("/auth/login").await;
         assert_eq!(page.headers()["content-language"], lang);
-        assert!(text(&page).contains(&format!("<html lang=\"{lang}\">")) && text(&page).contains(words), "{accept}");
+        assert!(text(&page).contains(&format!("<html lang=\"{lang}\" dir=\"{dir}\">")) && text(&page).contains(words), "{accept}");
     }
 }
 
