@@ -7,14 +7,14 @@ use tokio::runtime::Handle;
 use crate::boot::{NotServing, heard::Heard};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::limits::{Fallback, Limits};
+use crate::limits::{Fallback, Limits, Spending, SpendingFallback};
 use crate::outage::Outage;
 use crate::random::{Entropy, SystemEntropy};
 use crate::revocation::{Index, Parts, Revocations, Watch, keep_for};
 use crate::seal::Sealer;
 use crate::secret::RootKey;
-use crate::store::memory::{MemoryIndex, MemoryLimits};
-use crate::store::redis::{Prober, Redis, RedisIndex, RedisLimits};
+use crate::store::memory::{MemoryIndex, MemoryLimits, MemorySpending};
+use crate::store::redis::{Prober, Redis, RedisIndex, RedisLimits, RedisSpending};
 use crate::store::sql::Store;
 use crate::telemetry::Metrics;
 use crate::token::rotate::Keymaker;
@@ -30,6 +30,8 @@ pub struct Core {
     pub revocations: Arc<Revocations>,
     /// What counts uses.
     pub limits: Arc<dyn Limits>,
+    /// What counts messages that cost money.
+    pub spending: Arc<dyn Spending>,
     /// The operator's key.
     pub root: RootKey,
     /// What seals under it.
@@ -70,6 +72,7 @@ impl Core {
             _watch: revocations.watch(Arc::clone(&clock)),
             _prober: prober,
             limits: limits(redis.as_ref()),
+            spending: spending(redis.as_ref()),
             sealer: Sealer::new(&root).map_err(Outage::from)?,
             entropy: Arc::new(SystemEntropy::default()),
             tokens: config.tokens.clone(),
@@ -116,6 +119,14 @@ fn limits(redis: Option<&Arc<Redis>>) -> Arc<dyn Limits> {
     let own: Arc<dyn Limits> = Arc::new(MemoryLimits::new());
     match redis {
         Some(redis) => Arc::new(Fallback { common: Arc::new(RedisLimits::new(Arc::clone(redis))), own }),
+        None => own,
+    }
+}
+
+fn spending(redis: Option<&Arc<Redis>>) -> Arc<dyn Spending> {
+    let own: Arc<dyn Spending> = Arc::new(MemorySpending::new());
+    match redis {
+        Some(redis) => Arc::new(SpendingFallback { common: Arc::new(RedisSpending::new(Arc::clone(redis))), own }),
         None => own,
     }
 }

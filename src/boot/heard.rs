@@ -57,4 +57,8 @@ impl Events for Heard {
     fn limited(&self, limit: &'static str) {
         self.metrics.limit_refusal(limit);
     }
+
+    fn alarmed(&self, alarm: &'static str) {
+        self.metrics.alarm(alarm);
+    }
 }

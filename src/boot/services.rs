@@ -39,6 +39,7 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
         address_changes: Arc::new(core.store.clone()),
         devices: Arc::new(core.store.clone()),
         limits: Arc::clone(&core.limits),
+        spending: Arc::clone(&core.spending),
         deliver,
         revocations: Arc::clone(&core.revocations),
         minter: Minter::new(Arc::clone(ring)),

@@ -214,8 +214,11 @@ fn limits(config: &Config, notes: &mut Notes) {
     for (key, count) in counts {
         notes.must(count > 0, key, "should be at least 1, or nobody can sign in");
     }
-    let code = |country: &String| country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
-    notes.must(limits.sms_countries.iter().all(code), "limits.sms_countries", "should be country codes, as \"DE\"");
+    notes.must(limits.sms_breaker_digits <= 8, "limits.sms_breaker_digits", "should be at most 8: a prefix is not a number");
+    let window = limits.sms_breaker_window >= MINUTE && limits.sms_breaker_window <= 24 * 60 * MINUTE;
+    notes.must(window, "limits.sms_breaker_window", "should be between 1m and 24h");
+    notes.must(limits.sms_breaker_least > 0, "limits.sms_breaker_least", "should be at least 1");
+    notes.must(limits.sms_breaker_percent <= 100, "limits.sms_breaker_percent", "should be at most 100; 0 never shuts a prefix");
 }
 
 fn pages(config: &Config, notes: &mut Notes) {

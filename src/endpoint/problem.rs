@@ -20,6 +20,8 @@ pub enum Problem {
     InvalidScope,
     /// Codes are not sent this way here.
     ChannelUnavailable,
+    /// Nothing is sent to this number: its country is not served, or it cannot exist.
+    CountryNotAllowed,
     /// Another content type than the endpoint takes.
     UnsupportedMediaType,
     /// The body is over 16 KiB.
@@ -68,7 +70,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -95,6 +97,7 @@ impl Problem {
         Self::InvalidAddress,
         Self::InvalidScope,
         Self::ChannelUnavailable,
+        Self::CountryNotAllowed,
         Self::TooManyAttempts,
         Self::ResendTooSoon,
         Self::LimitReached,
@@ -114,6 +117,7 @@ impl Problem {
             Self::InvalidAddress => "invalid_address",
             Self::InvalidScope => "invalid_scope",
             Self::ChannelUnavailable => "channel_unavailable",
+            Self::CountryNotAllowed => "country_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::BodyTooLarge => "body_too_large",
             Self::NotFound => "not_found",
@@ -137,7 +141,9 @@ impl Problem {
         match self {
             Self::Refused(refusal) => StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             Self::InvalidJson => StatusCode::BAD_REQUEST,
-            Self::InvalidBody | Self::InvalidAddress | Self::InvalidScope | Self::ChannelUnavailable => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidBody | Self::InvalidAddress | Self::InvalidScope | Self::ChannelUnavailable | Self::CountryNotAllowed => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -162,6 +168,7 @@ impl Problem {
             Self::InvalidAddress => "Invalid address",
             Self::InvalidScope => "Invalid scope",
             Self::ChannelUnavailable => "Channel unavailable",
+            Self::CountryNotAllowed => "Number not served",
             Self::UnsupportedMediaType => "Unsupported content type",
             Self::BodyTooLarge => "Body too large",
             Self::NotFound => "Not found",
@@ -189,6 +196,7 @@ impl Problem {
             Self::InvalidAddress => "This is neither an e-mail address nor a phone number in international form.",
             Self::InvalidScope => "The scope must be local, others or global.",
             Self::ChannelUnavailable => "Codes cannot be sent this way here.",
+            Self::CountryNotAllowed => "No codes are sent to this number: its country is not served here, or there is no such number.",
             Self::UnsupportedMediaType => "This endpoint takes another content type; the JSON endpoints take application/json.",
             Self::BodyTooLarge => "The body is larger than 16 KiB.",
             Self::NotFound => "There is nothing at this address.",

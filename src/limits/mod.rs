@@ -1,9 +1,13 @@
-//! How much, in how long, and whether there is some left.
+//! How much, in how long, and whether there is some left; and what messages cost ([`Spending`]).
+
+mod spending;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use spending::{Breaker, Charge, Expense, Shut, Spending, SpendingFallback, Spent, midnight};
 
 use crate::clock::Timestamp;
 use crate::outage::Outage;

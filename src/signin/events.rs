@@ -12,6 +12,10 @@ pub trait Events: Send + Sync {
 
     /// A limit refused somebody.
     fn limited(&self, limit: &'static str);
+
+    /// Something that an operator should look at: `sms_breaker_opened`, `sms_cap_near`, `sms_cap_reached`. Once each, over
+    /// all nodes.
+    fn alarmed(&self, alarm: &'static str);
 }
 
 /// Tells nobody.
@@ -22,4 +26,5 @@ impl Events for Unheard {
     fn otp_verified(&self, _: Option<Channel>, _: &'static str) {}
     fn refreshed(&self, _: &'static str) {}
     fn limited(&self, _: &'static str) {}
+    fn alarmed(&self, _: &'static str) {}
 }

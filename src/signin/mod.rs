@@ -6,6 +6,8 @@ pub mod account;
 pub mod address;
 pub mod address_change;
 pub mod challenge;
+mod cost;
+pub mod country;
 pub mod deliver;
 pub mod device;
 pub mod events;
@@ -27,6 +29,7 @@ pub use account::{Account, Accounts};
 pub use address::Handle;
 pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
+pub use country::Country;
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};
 pub use device::{Device, Devices, Met};
 pub use events::Events;
@@ -40,7 +43,7 @@ pub use verify::{Guess, GuessRefusal};
 
 use crate::client::{self, Seen};
 use crate::clock::Timestamp;
-use crate::limits::{Limits, Quota, Verdict};
+use crate::limits::{Limits, Quota, Spending, Verdict};
 use crate::outage::Outage;
 use crate::random::Entropy;
 use crate::revocation::Revocations;
@@ -61,6 +64,8 @@ pub struct SignIn {
     pub devices: Arc<dyn Devices>,
     /// What counts uses.
     pub limits: Arc<dyn Limits>,
+    /// What counts messages that cost money.
+    pub spending: Arc<dyn Spending>,
     /// What sends codes.
     pub deliver: Arc<dyn Deliver>,
     /// What ends sessions.

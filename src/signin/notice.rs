@@ -67,7 +67,7 @@ impl SignIn {
         }
     }
 
-    /// False when they were told of this kind within the hour, or the queue has no room.
+    /// False when they were told of this kind within the hour, when a message to them is not paid for, or the queue has no room.
     async fn tell_one(
         &self,
         account: &AccountId,
@@ -81,8 +81,13 @@ impl SignIn {
         match self.limits.take(&key, Quota { count: 1, window: HOUR }, now).await? {
             Verdict::Spent(_) => Ok(false),
             Verdict::Left(_) => {
+                let Some(paid) = self.pay_for_notice(&to, channel, now).await? else { return Ok(false) };
                 let content = Content::Notice(notice.clone());
-                Ok(self.deliver.enqueue(Message { to, channel, content, language, handle }))
+                let queued = self.deliver.enqueue(Message { to, channel, content, language, handle });
+                if !queued {
+                    self.give_back(&paid, now).await;
+                }
+                Ok(queued)
             }
         }
     }

@@ -9,12 +9,14 @@ use serde_json::Map;
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
+use crate::limits::Charge;
 use crate::outage::Outage;
 use crate::random;
 use crate::secret::{self, Secret};
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::challenge::{Challenge, Opened};
+use crate::signin::cost::{CostRefusal, Paid, Priced};
 use crate::signin::deliver::{Channel, Content, Message};
 use crate::signin::settings::Registration;
 use crate::signin::{SignIn, account};
@@ -84,6 +86,9 @@ pub enum AskRefusal {
         /// Wait this long.
         retry_after: Duration,
     },
+    /// Nothing is sent to such a number.
+    #[error("nothing is sent to such a number")]
+    CountryNotAllowed,
     /// Nothing here sends by this channel.
     #[error("codes are not sent this way")]
     ChannelUnavailable,
@@ -95,6 +100,16 @@ pub enum AskRefusal {
 impl From<random::NoEntropy> for AskRefusal {
     fn from(cause: random::NoEntropy) -> Self {
         Self::Outage(cause.into())
+    }
+}
+
+impl From<CostRefusal> for AskRefusal {
+    fn from(refusal: CostRefusal) -> Self {
+        match refusal {
+            CostRefusal::Country => Self::CountryNotAllowed,
+            CostRefusal::Limited { limit, retry_after } => Self::Limited { limit, retry_after },
+            CostRefusal::Outage(outage) => Self::Outage(outage),
+        }
     }
 }
 
@@ -127,24 +142,41 @@ impl SignIn {
         if !self.settings.channels.contains(&ask.channel) {
             return Err(AskRefusal::ChannelUnavailable);
         }
+        let priced = self.priced(&ask.handle, ask.channel)?;
         self.may_ask(&ask, now).await?;
         let known = self.accounts.find_by_handle(&ask.handle).await?;
         let recipient = self.recipient(known, &ask.handle, wishes, now)?;
         let drawn = self.draw(&ask, recipient.as_ref().map(|(account, _)| &account.id), now)?;
-        if let Opened::TooSoon(wait) = self.challenges.open(&drawn.challenge, self.settings.otp.resend_after, LIVE).await? {
-            return Err(AskRefusal::TooSoon(wait));
+        let paid = self.pay_for(priced, recipient.is_some(), now).await?;
+        if let Err(refusal) = self.store(&drawn.challenge, now).await {
+            self.give_back(&paid, now).await;
+            return Err(refusal);
         }
-        self.within_address_limit(&drawn.challenge.handle, now).await?;
         let asked = self.answer(&ask, &drawn);
         if self.settings.development {
             // Who asks knows the code already, and may come back with it at once.
-            self.send_to(recipient, ask, drawn).await;
+            self.send_to(recipient, ask, drawn, &paid).await;
             return Ok(asked);
         }
         let (signin, pause, channel) = (Arc::clone(self), self.pause()?, ask.channel);
         // The queue has counted and logged what it does not take; the resend wait runs out by itself.
-        self.deliver.after(pause, channel, Box::pin(async move { signin.send_to(recipient, ask, drawn).await }));
+        self.deliver.after(pause, channel, Box::pin(async move { signin.send_to(recipient, ask, drawn, &paid).await }));
         Ok(asked)
+    }
+
+    /// What is sent is counted. For nobody the answer is the same, and takes the same way, but nothing is counted: a stranger
+    /// cannot use up what others are sent.
+    async fn pay_for(&self, priced: Priced, is_sent: bool, now: Timestamp) -> Result<Paid, CostRefusal> {
+        let charge = if is_sent { Charge::Code } else { Charge::Nothing };
+        self.pay(priced, charge, now).await
+    }
+
+    async fn store(&self, challenge: &Challenge, now: Timestamp) -> Result<(), AskRefusal> {
+        if let Opened::TooSoon(wait) = self.challenges.open(challenge, self.settings.otp.resend_after, LIVE).await? {
+            self.events.limited("resend_after");
+            return Err(AskRefusal::TooSoon(wait));
+        }
+        self.within_address_limit(&challenge.handle, now).await
     }
 
     /// How long sending waits, by chance: long enough for the reply to be out, so that the work of sending, which is there
@@ -220,10 +252,12 @@ impl SignIn {
 
     /// Keep the new account, and queue the message; nothing for nobody. What fails here is logged, and the resend wait
     /// released.
-    async fn send_to(&self, recipient: Option<(Account, bool)>, ask: Ask, drawn: Drawn) {
+    async fn send_to(&self, recipient: Option<(Account, bool)>, ask: Ask, drawn: Drawn, paid: &Paid) {
+        let now = drawn.challenge.created_at;
         let Some((account, is_new)) = recipient else { return };
         if is_new && !self.keep(&account).await {
             self.release(&drawn.challenge.handle).await;
+            self.give_back(paid, now).await;
             return;
         }
         let minutes = self.settings.otp.lifetime.as_secs().div_ceil(60);
@@ -232,6 +266,7 @@ impl SignIn {
         let message = Message { to: ask.handle, channel: ask.channel, content, language: ask.seen.language, handle: handle.clone() };
         if !self.deliver.enqueue(message) {
             self.release(&handle).await;
+            self.give_back(paid, now).await;
         }
     }
 

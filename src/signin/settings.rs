@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::config::duration;
+use crate::signin::country::Country;
 
 /// Codes.
 #[derive(Debug, Clone, Deserialize)]
@@ -77,9 +78,18 @@ pub struct LimitSettings {
     /// Wrong codes per account and hour, which asking again does not reset.
     pub failures_per_account: u32,
     /// Countries (ISO 3166-1 alpha-2) that SMS and WhatsApp may go to; none by default.
-    pub sms_countries: Vec<String>,
-    /// SMS and WhatsApp messages a day, over all.
+    pub sms_countries: Vec<Country>,
+    /// SMS and WhatsApp messages a day (UTC), over all.
     pub sms_per_day: u32,
+    /// A prefix of numbers is the country code and so many digits after it.
+    pub sms_breaker_digits: u8,
+    /// How long messages to a prefix and codes that came back are counted, from the first message on.
+    #[serde(with = "duration")]
+    pub sms_breaker_window: Duration,
+    /// Fewer messages to a prefix shut nothing.
+    pub sms_breaker_least: u32,
+    /// A prefix is shut while fewer of a hundred messages were verified; 0: never.
+    pub sms_breaker_percent: u32,
 }
 
 impl Default for LimitSettings {
@@ -91,6 +101,10 @@ impl Default for LimitSettings {
             failures_per_account: 10,
             sms_countries: Vec::new(),
             sms_per_day: 1000,
+            sms_breaker_digits: 3,
+            sms_breaker_window: Duration::from_secs(3600),
+            sms_breaker_least: 20,
+            sms_breaker_percent: 20,
         }
     }
 }

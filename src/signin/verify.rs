@@ -61,6 +61,7 @@ impl SignIn {
             Taken::Nothing => return Err(self.invalid("nothing")),
             Taken::Exhausted(wait) => {
                 self.events.otp_verified(None, "exhausted");
+                self.events.limited("attempts");
                 return Err(GuessRefusal::TooMany(wait));
             }
             Taken::Counted { account, candidates } => (account, candidates),
@@ -116,6 +117,7 @@ impl SignIn {
         if !self.mark_verified(&mut account, right).await? {
             return Err(self.invalid("nothing"));
         }
+        self.converted(account.phone.as_deref(), right.channel, now).await;
         let Some(issued) = self.begin(&account, right.channel, seen, now).await? else { return Err(self.invalid("nothing")) };
         self.events.otp_verified(Some(right.channel), "verified");
         Ok(issued)

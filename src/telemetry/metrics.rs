@@ -70,6 +70,7 @@ pub struct Metrics {
     revocation_checks: IntCounterVec,
     reserved_headers: IntCounter,
     limit_refusals: IntCounterVec,
+    alarms: IntCounterVec,
     upstream_up: IntGaugeVec,
     store_up: IntGauge,
     redis_up: IntGauge,
@@ -106,6 +107,7 @@ impl Metrics {
             revocation_checks: counters(r, "revocation_checks_total", "Checks of revocation, by who answered.", &["source"])?,
             reserved_headers: counter(r, "reserved_headers_removed_total", "Headers of clients that bore a name of ours.")?,
             limit_refusals: counters(r, "limit_refusals_total", "Refusals by a limit.", &["limit"])?,
+            alarms: counters(r, "alarms_total", "What an operator should look at; the log says more.", &["alarm"])?,
             upstream_up: keep(
                 r,
                 IntGaugeVec::new(named("upstream_up", "1 while an upstream's address takes connections."), &["route", "address"])?,
@@ -186,6 +188,11 @@ impl Metrics {
     /// `limit` refused somebody.
     pub fn limit_refusal(&self, limit: &str) {
         count(&self.limit_refusals, &[limit]);
+    }
+
+    /// An operator should look: `sms_breaker_opened`, `sms_cap_near`, `sms_cap_reached`.
+    pub fn alarm(&self, alarm: &str) {
+        count(&self.alarms, &[alarm]);
     }
 
     /// The upstream's address takes connections, or not.

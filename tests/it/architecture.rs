@@ -180,6 +180,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     // digest by which a page's policy names its own style sheet.
     ("aws_lc_rs", &["endpoint::page", "random", "seal", "secret", "token"]),
     ("totp_rs", &["signin"]),
+    ("phonenumber", &["signin::country"]),
     ("askama*", &["endpoint::page"]),
     ("matchit", &["endpoint"]),
     ("clap", &["cli", "main"]),

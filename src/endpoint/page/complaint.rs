@@ -14,6 +14,7 @@ pub(super) enum Complaint {
     /// Neither an e-mail address nor a phone number.
     NoAddress,
     ChannelUnavailable,
+    CountryNotAllowed,
     TooSoon(Duration),
     LimitReached(Duration),
     /// No challenge is held by this browser.
@@ -32,6 +33,7 @@ impl Complaint {
             AskRefusal::TooSoon(wait) => Ok(Self::TooSoon(wait)),
             AskRefusal::Limited { retry_after, .. } => Ok(Self::LimitReached(retry_after)),
             AskRefusal::ChannelUnavailable => Ok(Self::ChannelUnavailable),
+            AskRefusal::CountryNotAllowed => Ok(Self::CountryNotAllowed),
             AskRefusal::Outage(outage) => Err(outage),
         }
     }
@@ -54,6 +56,7 @@ impl Complaint {
         match self {
             Self::InvalidAddress | Self::NoAddress => Problem::InvalidAddress,
             Self::ChannelUnavailable => Problem::ChannelUnavailable,
+            Self::CountryNotAllowed => Problem::CountryNotAllowed,
             Self::TooSoon(_) => Problem::ResendTooSoon,
             Self::LimitReached(_) => Problem::LimitReached,
             Self::NoCode | Self::InvalidCode => Problem::InvalidCode,
@@ -65,7 +68,12 @@ impl Complaint {
     pub(super) const fn wait(self) -> Option<Duration> {
         match self {
             Self::TooSoon(wait) | Self::LimitReached(wait) | Self::TooManyAttempts(wait) => Some(wait),
-            Self::InvalidAddress | Self::NoAddress | Self::ChannelUnavailable | Self::NoCode | Self::InvalidCode => None,
+            Self::InvalidAddress
+            | Self::NoAddress
+            | Self::ChannelUnavailable
+            | Self::CountryNotAllowed
+            | Self::NoCode
+            | Self::InvalidCode => None,
         }
     }
 
@@ -75,6 +83,7 @@ impl Complaint {
             Self::InvalidAddress => words.invalid_address,
             Self::NoAddress => words.invalid_address_or_phone,
             Self::ChannelUnavailable => words.channel_unavailable,
+            Self::CountryNotAllowed => words.country_not_allowed,
             Self::TooSoon(_) => words.resend_too_soon,
             Self::LimitReached(_) => words.limit_reached,
             Self::NoCode => words.no_code,

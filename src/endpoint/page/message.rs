@@ -50,6 +50,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::InvalidAddress
         | Problem::InvalidScope
         | Problem::ChannelUnavailable
+        | Problem::CountryNotAllowed
         | Problem::UnsupportedMediaType
         | Problem::BodyTooLarge
         | Problem::TooManyAttempts

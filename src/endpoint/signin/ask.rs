@@ -128,6 +128,7 @@ impl From<AskRefusal> for No {
             AskRefusal::TooSoon(wait) => Self::after(Problem::ResendTooSoon, wait),
             AskRefusal::Limited { retry_after, .. } => Self::after(Problem::LimitReached, retry_after),
             AskRefusal::ChannelUnavailable => Problem::ChannelUnavailable.into(),
+            AskRefusal::CountryNotAllowed => Problem::CountryNotAllowed.into(),
             AskRefusal::Outage(outage) => outage.into(),
         }
     }

@@ -3,6 +3,8 @@
 mod index;
 mod limits;
 mod shards;
+mod spending;
 
 pub use index::MemoryIndex;
 pub use limits::MemoryLimits;
+pub use spending::MemorySpending;

@@ -8,8 +8,10 @@ mod index;
 mod limits;
 mod link;
 mod prober;
+mod spending;
 
 pub use index::RedisIndex;
 pub use limits::RedisLimits;
 pub use link::Redis;
 pub use prober::Prober;
+pub use spending::RedisSpending;

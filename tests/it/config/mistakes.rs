@@ -147,11 +147,30 @@ fn bounds_hold_on_both_sides() {
         ("[telemetry]\nlog = \"doorward=loudly\"", false),
         ("[limits]\ncodes_per_network = 0", false),
         ("[limits]\nsms_countries = [\"de\"]", false),
+        ("[limits]\nsms_countries = [\"DE\", \"UK\"]", false),
+        ("[limits]\nsms_countries = [\"DE\", \"GB\"]", true),
+        ("[limits]\nsms_breaker_digits = 9", false),
+        ("[limits]\nsms_breaker_window = \"25h\"", false),
+        ("[limits]\nsms_breaker_least = 0", false),
+        ("[limits]\nsms_breaker_percent = 101", false),
+        ("[limits]\nsms_breaker_percent = 0", true),
     ];
     for (section, right) in cases {
         let found = read(&format!("{MINIMAL}\n{section}"), &[]).err().unwrap_or_default();
         assert_eq!(found.is_empty(), right, "{section}: {found:?}");
     }
+}
+
+#[test]
+fn a_country_that_is_none_is_named() {
+    let found = mistakes(&format!("{MINIMAL}\n[limits]\nsms_countries = [\"DE\", \"UK\", \"AT\", \"fr\"]"), &[]);
+
+    let says = |number: u8, text: &str| {
+        format!(
+            "limits.sms_countries[{number}]: is no country whose phone numbers are known: \"{text}\"; write ISO 3166-1 codes, as \"DE\""
+        )
+    };
+    assert_eq!(found, [says(1, "UK"), says(3, "fr")]);
 }
 
 #[test]

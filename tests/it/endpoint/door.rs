@@ -212,6 +212,7 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
         address_changes: Arc::new(core.store.clone()),
         devices: Arc::new(core.store.clone()),
         limits: Arc::clone(&core.limits),
+        spending: Arc::clone(&core.spending),
         deliver: Arc::<Mailbox>::clone(mailbox),
         revocations: Arc::clone(&core.revocations),
         minter: Minter::new(Arc::clone(ring)),

@@ -8,4 +8,5 @@ mod load;
 mod node;
 mod nodes;
 mod redis_gone;
+mod spending;
 mod truth;

@@ -25,6 +25,7 @@ pub(super) static WORDS: Words = Words {
     sign_in_again: "Wieder anmelden",
     invalid_address: "Das ist keine E-Mail-Adresse. Schreiben Sie sie wie name@example.com.",
     channel_unavailable: "An diese Art von Adresse können hier keine Codes gesendet werden. Verwenden Sie eine E-Mail-Adresse.",
+    country_not_allowed: "An diese Nummer werden keine Codes gesendet. Prüfen Sie sie, oder verwenden Sie eine E-Mail-Adresse.",
     resend_too_soon: "Für diese Adresse wurde eben erst ein Code gesendet. Geben Sie ihn ein, oder fordern Sie in {wait} einen neuen an.",
     limit_reached: "Zu viele Anfragen von hier. Versuchen Sie es in {wait} wieder.",
     no_code: "In diesem Browser wird kein Code erwartet, oder er ist abgelaufen. Fordern Sie einen neuen an.",

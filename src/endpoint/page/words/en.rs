@@ -25,6 +25,7 @@ pub(super) static WORDS: Words = Words {
     sign_in_again: "Sign in again",
     invalid_address: "This is not an e-mail address. Write it like name@example.com.",
     channel_unavailable: "Codes cannot be sent to this kind of address here. Use an e-mail address.",
+    country_not_allowed: "No codes are sent to this number. Check it, or use an e-mail address.",
     resend_too_soon: "A code for this address was sent a moment ago. Enter it, or ask again in {wait}.",
     limit_reached: "Too many requests from here. Try again in {wait}.",
     no_code: "In this browser no code is waited for, or it has expired. Ask for a new one.",

@@ -25,6 +25,7 @@ pub(super) static WORDS: Words = Words {
     sign_in_again: "Iniciar sesión de nuevo",
     invalid_address: "Esto no es una dirección de correo. Escríbala como nombre@example.com.",
     channel_unavailable: "Aquí no se pueden enviar códigos a este tipo de dirección. Use un correo electrónico.",
+    country_not_allowed: "No se envían códigos a este número. Compruébelo o use un correo electrónico.",
     resend_too_soon: "Se acaba de enviar un código a esta dirección. Introdúzcalo o pida otro en {wait}.",
     limit_reached: "Demasiadas solicitudes desde aquí. Inténtelo de nuevo en {wait}.",
     no_code: "Este navegador no espera ningún código, o ha caducado. Pida uno nuevo.",

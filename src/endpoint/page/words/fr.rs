@@ -27,6 +27,7 @@ pub(super) static WORDS: Words = Words {
     sign_in_again: "Se reconnecter",
     invalid_address: "Ce n’est pas une adresse e-mail. Écrivez-la comme nom@example.com.",
     channel_unavailable: "Les codes ne peuvent pas être envoyés à ce type d’adresse ici. Utilisez une adresse e-mail.",
+    country_not_allowed: "Aucun code n’est envoyé à ce numéro. Vérifiez-le, ou utilisez une adresse e-mail.",
     resend_too_soon: "Un code vient d’être envoyé à cette adresse. Saisissez-le ou redemandez-en un dans {wait}.",
     limit_reached: "Trop de demandes depuis ici. Réessayez dans {wait}.",
     no_code: "Ce navigateur n’attend aucun code, ou il a expiré. Demandez-en un nouveau.",

@@ -160,6 +160,7 @@ pub(crate) struct Words {
     // what went wrong in a form
     pub(crate) invalid_address: &'static str,
     pub(crate) channel_unavailable: &'static str,
+    pub(crate) country_not_allowed: &'static str,
     pub(crate) resend_too_soon: &'static str,
     pub(crate) limit_reached: &'static str,
     pub(crate) no_code: &'static str,
