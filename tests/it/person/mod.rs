@@ -7,5 +7,6 @@ mod devices;
 mod house;
 mod keyboard;
 mod languages;
+mod phone;
 mod tour;
 mod weight;

@@ -41,8 +41,11 @@ impl Picture {
     pub fn small(&self) -> Vec<u8> {
         let palette = self.palette();
         let mut places: HashMap<[u8; 3], u8> = HashMap::new();
-        let place = |pixel: &[u8; 3]| *places.entry(*pixel).or_insert_with(|| nearest(&palette, *pixel));
-        let data: Vec<u8> = self.pixels.iter().map(place).collect();
+        let mut data = Vec::with_capacity(self.pixels.len());
+        for (pixel, run) in self.runs() {
+            let place = *places.entry(pixel).or_insert_with(|| nearest(&palette, pixel));
+            data.resize(data.len() + run, place);
+        }
         let mut written = Vec::new();
         let narrow = |size: usize| u32::try_from(size).expect("a size of a picture");
         let mut encoder = Encoder::new(&mut written, narrow(self.width), narrow(self.height));
@@ -57,10 +60,15 @@ impl Picture {
         written
     }
 
+    /// Pixels that are the same as the one before them, together: most of a page is.
+    fn runs(&self) -> impl Iterator<Item = ([u8; 3], usize)> + '_ {
+        self.pixels.chunk_by(|one, next| one == next).filter_map(|run| Some((*run.first()?, run.len())))
+    }
+
     fn palette(&self) -> Vec<[u8; 3]> {
         let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
-        for pixel in &self.pixels {
-            *counts.entry(*pixel).or_default() += 1;
+        for (pixel, run) in self.runs() {
+            *counts.entry(pixel).or_default() += run;
         }
         let mut colours: Vec<_> = counts.into_iter().collect();
         colours.sort_unstable_by_key(|(colour, count)| (std::cmp::Reverse(*count), *colour));
