@@ -20,9 +20,14 @@ pub struct House {
 
 impl House {
     pub async fn open() -> Self {
+        Self::with("resend_after = \"0s\"").await
+    }
+
+    /// With other lines about codes.
+    pub async fn with(otp: &str) -> Self {
         let (app, mailbox) = (Upstream::start().await, Mailbox::start().await);
         app.add_header("Content-Type", "text/html; charset=utf-8");
-        let gateway = Gateway::start(|place| configuration(place, &app.url(), &mailbox.url()));
+        let gateway = Gateway::start(|place| configuration(place, otp, &app.url(), &mailbox.url()));
         Self { gateway, app, mailbox }
     }
 
@@ -71,7 +76,7 @@ pub async fn enter(browser: &Browser, code: &str) {
     browser.press("form:has([name=code]) button").await;
 }
 
-fn configuration(place: &gateway::Place, app: &str, mail: &str) -> String {
+fn configuration(place: &gateway::Place, otp: &str, app: &str, mail: &str) -> String {
     let gateway::Place { public, admin, folder } = place;
     format!(
         r#"public_url = "http://{public}"
@@ -83,7 +88,7 @@ url = "sqlite:{folder}/doorward.db"
 encryption_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 timeout = "1s"
 [otp]
-resend_after = "0s"
+{otp}
 [cookies]
 secure = false
 [pages]

@@ -7,7 +7,7 @@ use super::tour;
 use crate::support::browser::{Browser, JavaScript, Window};
 
 /// In which direction each is read.
-const LANGUAGES: [(&str, &str); 4] = [("en", "ltr"), ("de", "ltr"), ("fr", "ltr"), ("es", "ltr")];
+const LANGUAGES: [(&str, &str); 5] = [("en", "ltr"), ("de", "ltr"), ("fr", "ltr"), ("es", "ltr"), ("ar", "rtl")];
 
 /// Nothing may stick out at either side; the language is told, and the direction is that of the page as it is laid out.
 const LOOK: &str = "

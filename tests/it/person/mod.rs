@@ -3,6 +3,7 @@
 
 mod barriers;
 mod camera;
+mod comfort;
 mod devices;
 mod house;
 mod keyboard;
