@@ -18,6 +18,8 @@ pub enum Problem {
     InvalidAddress,
     /// `scope` is none of `local`, `others`, `global`.
     InvalidScope,
+    /// There would be no verified address left to sign in with.
+    LastAddress,
     /// Codes are not sent this way here.
     ChannelUnavailable,
     /// Nothing is sent to this number: its country is not served, or it cannot exist.
@@ -70,7 +72,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -90,6 +92,7 @@ impl Problem {
         Self::NotFound,
         Self::Refused(Refusal::MethodNotAllowed),
         Self::RequestTimeout,
+        Self::LastAddress,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::Misdirected,
@@ -116,6 +119,7 @@ impl Problem {
             Self::InvalidBody => "invalid_body",
             Self::InvalidAddress => "invalid_address",
             Self::InvalidScope => "invalid_scope",
+            Self::LastAddress => "last_address",
             Self::ChannelUnavailable => "channel_unavailable",
             Self::CountryNotAllowed => "country_not_allowed",
             Self::UnsupportedMediaType => "unsupported_media_type",
@@ -144,6 +148,7 @@ impl Problem {
             Self::InvalidBody | Self::InvalidAddress | Self::InvalidScope | Self::ChannelUnavailable | Self::CountryNotAllowed => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
+            Self::LastAddress => StatusCode::CONFLICT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -167,6 +172,7 @@ impl Problem {
             Self::InvalidBody => "Invalid body",
             Self::InvalidAddress => "Invalid address",
             Self::InvalidScope => "Invalid scope",
+            Self::LastAddress => "Last address",
             Self::ChannelUnavailable => "Channel unavailable",
             Self::CountryNotAllowed => "Number not served",
             Self::UnsupportedMediaType => "Unsupported content type",
@@ -194,6 +200,7 @@ impl Problem {
             Self::InvalidJson => "The body is not well-formed JSON.",
             Self::InvalidBody => "The body must have exactly the members that this endpoint takes, each once and of the right type.",
             Self::InvalidAddress => "This is neither an e-mail address nor a phone number in international form.",
+            Self::LastAddress => "This is the last address from which a code has come back. Add another one first.",
             Self::InvalidScope => "The scope must be local, others or global.",
             Self::ChannelUnavailable => "Codes cannot be sent this way here.",
             Self::CountryNotAllowed => "No codes are sent to this number: its country is not served here, or there is no such number.",

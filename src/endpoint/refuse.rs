@@ -85,12 +85,18 @@ impl Endpoints {
     }
 }
 
+/// A refusal that says what kind of token, or of sign-in, is missing.
+pub(super) fn with_bearer(refusal: Refusal) -> No {
+    let no = No::from(refusal);
+    match bearer(refusal) {
+        Some(bearer) => no.with(WWW_AUTHENTICATE, bearer),
+        None => no,
+    }
+}
+
 /// A refusal with the headers that belong to it.
 fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
-    let mut no = No::from(refusal);
-    if let Some(bearer) = bearer(refusal) {
-        no = no.with(WWW_AUTHENTICATE, bearer);
-    }
+    let mut no = with_bearer(refusal);
     if challenge == Challenge::Basic && refusal.status() == 401 {
         no = no.with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"doorward\", charset=\"UTF-8\""));
     }

@@ -19,6 +19,9 @@ pub(super) enum Endpoint {
     Session,
     Sessions,
     EndSession,
+    ChangeAddress,
+    ConfirmAddress,
+    RemoveAddress,
     Jwks,
     LoginPage,
     LoginForm,
@@ -29,7 +32,7 @@ pub(super) enum Endpoint {
 }
 
 /// Paths under the prefix, as `matchit` writes them, with their methods.
-const PATHS: [(&str, &[(Method, Endpoint)]); 11] = [
+const PATHS: [(&str, &[(Method, Endpoint)]); 13] = [
     ("/register", &[(Method::POST, Endpoint::Register)]),
     ("/request-otp", &[(Method::POST, Endpoint::RequestOtp)]),
     ("/verify-otp", &[(Method::POST, Endpoint::VerifyOtp)]),
@@ -38,6 +41,8 @@ const PATHS: [(&str, &[(Method, Endpoint)]); 11] = [
     ("/session", &[(Method::GET, Endpoint::Session)]),
     ("/sessions", &[(Method::GET, Endpoint::Sessions)]),
     ("/sessions/{id}", &[(Method::DELETE, Endpoint::EndSession)]),
+    ("/addresses", &[(Method::POST, Endpoint::ChangeAddress), (Method::DELETE, Endpoint::RemoveAddress)]),
+    ("/addresses/confirm", &[(Method::POST, Endpoint::ConfirmAddress)]),
     ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
     ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
     ("/verify", &[(Method::GET, Endpoint::VerifyPage), (Method::POST, Endpoint::VerifyForm)]),

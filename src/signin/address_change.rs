@@ -14,7 +14,7 @@ use crate::limits::Quota;
 use crate::outage::Outage;
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
-use crate::signin::challenge::Opened;
+use crate::signin::challenge::{Candidate, Opened};
 use crate::signin::deliver::{Changed, Channel};
 
 /// One request for another address, as the store keeps it.
@@ -54,12 +54,10 @@ pub struct ChangeAttempt {
 /// A live code for one address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeCandidate {
-    /// Fingerprint of its change.
-    pub id: String,
+    /// What was sent; its `id` is the fingerprint of the change.
+    pub sent: Candidate,
     /// The address, sealed.
     pub sealed: String,
-    /// MAC of the code.
-    pub code: String,
 }
 
 /// What came of counting.

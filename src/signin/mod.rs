@@ -5,6 +5,7 @@
 pub mod account;
 pub mod address;
 pub mod address_change;
+mod addresses;
 pub mod challenge;
 mod cost;
 pub mod country;
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub use account::{Account, Accounts};
 pub use address::Handle;
 pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
+pub use addresses::{AddressGuess, AddressRefusal, FRESH_SECS};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
 pub use country::Country;
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};

@@ -4,6 +4,7 @@
 //! is for the log.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::client::Seen;
 use crate::clock::Timestamp;
@@ -22,10 +23,10 @@ pub(super) type Recipient = (Handle, Channel);
 
 impl SignIn {
     /// Tell the owner of `account`: by e-mail to their verified address, else by SMS to their verified phone where SMS has a
-    /// provider; nobody where no code has ever come back. To be called inside the runtime of the stores.
+    /// provider; nobody where no code has ever come back.
     pub fn notify(self: &Arc<Self>, account: &AccountId, notice: Notice, language: Language, now: Timestamp) {
         let (signin, account) = (Arc::clone(self), account.clone());
-        tokio::spawn(async move {
+        self.apart(async move {
             let found = match signin.accounts.find(&account).await {
                 Ok(found) => found,
                 Err(outage) => return untold(&account, &notice, &outage),
@@ -35,10 +36,23 @@ impl SignIn {
         });
     }
 
+    /// Tell those at `recipients`, each of them.
+    pub(super) fn notify_at(
+        self: &Arc<Self>,
+        account: &AccountId,
+        recipients: Vec<Recipient>,
+        notice: Notice,
+        language: Language,
+        now: Timestamp,
+    ) {
+        let (signin, account) = (Arc::clone(self), account.clone());
+        self.apart(async move { signin.tell(&account, recipients, &notice, language, now).await });
+    }
+
     /// The account signs in on what `seen` says: its owner is told when it is a device that the account was never on before.
     pub(super) fn meet_device(self: &Arc<Self>, account: &AccountId, seen: &Seen, now: Timestamp) {
         let (signin, account, seen) = (Arc::clone(self), account.clone(), seen.clone());
-        tokio::spawn(async move {
+        self.apart(async move {
             let device = device::words(&seen.agent).to_string();
             let notice = Notice::NewDevice { device: device.clone(), address: seen.address };
             match signin.devices.meet(&account, &device, now).await {
@@ -55,6 +69,11 @@ impl SignIn {
         let phone = account.phone.clone().filter(|_| account.phone_verified).map(|text| (Handle::Phone(text), Channel::Sms));
         let both = email.into_iter().chain(phone);
         both.filter(|(_, channel)| self.settings.channels.contains(channel)).collect()
+    }
+
+    /// Where it outlives the request and the server. The queue has counted and logged what it does not take.
+    fn apart(&self, errand: impl Future<Output = ()> + Send + 'static) {
+        self.deliver.after(Duration::ZERO, Channel::Email, Box::pin(errand));
     }
 
     async fn tell(&self, account: &AccountId, recipients: Vec<Recipient>, notice: &Notice, language: Language, now: Timestamp) {

@@ -22,7 +22,7 @@ use crate::signin::settings::Registration;
 use crate::signin::{SignIn, account};
 
 /// Codes of a subject that are live at once.
-const LIVE: u32 = 3;
+pub(super) const LIVE: u32 = 3;
 
 /// User names that nobody gives themselves: an app may take their bearer for somebody. An operator may give them.
 const NOT_FOR_THE_TAKING: [&str; 18] = [
@@ -152,7 +152,7 @@ impl SignIn {
             self.give_back(&paid, now).await;
             return Err(refusal);
         }
-        let asked = self.answer(&ask, &drawn);
+        let asked = self.asked(&ask, &drawn.id, &drawn.code);
         if self.settings.development {
             // Who asks knows the code already, and may come back with it at once.
             self.send_to(recipient, ask, drawn, &paid).await;
@@ -166,7 +166,7 @@ impl SignIn {
 
     /// What is sent is counted. For nobody the answer is the same, and takes the same way, but nothing is counted: a stranger
     /// cannot use up what others are sent.
-    async fn pay_for(&self, priced: Priced, is_sent: bool, now: Timestamp) -> Result<Paid, CostRefusal> {
+    pub(super) async fn pay_for(&self, priced: Priced, is_sent: bool, now: Timestamp) -> Result<Paid, CostRefusal> {
         let charge = if is_sent { Charge::Code } else { Charge::Nothing };
         self.pay(priced, charge, now).await
     }
@@ -181,19 +181,19 @@ impl SignIn {
 
     /// How long sending waits, by chance: long enough for the reply to be out, so that the work of sending, which is there
     /// only for an address that we know, does not show in the time that this reply or the next one takes.
-    fn pause(&self) -> Result<Duration, random::NoEntropy> {
+    pub(super) fn pause(&self) -> Result<Duration, random::NoEntropy> {
         let [byte] = random::bytes::<1>(self.entropy.as_ref())?;
         Ok(Duration::from_millis(50 + u64::from(byte)))
     }
 
-    async fn may_ask(&self, ask: &Ask, now: Timestamp) -> Result<(), AskRefusal> {
+    pub(super) async fn may_ask(&self, ask: &Ask, now: Timestamp) -> Result<(), AskRefusal> {
         let limit = "codes_per_network";
         let wait = self.take_for_network(limit, self.settings.limits.codes_per_network, &ask.seen, now).await?;
         wait.map_or(Ok(()), |retry_after| Err(AskRefusal::Limited { limit, retry_after }))
     }
 
     /// Counted after the resend wait, so that a stranger who asks too soon uses up nothing of the address's.
-    async fn within_address_limit(&self, handle: &str, now: Timestamp) -> Result<(), AskRefusal> {
+    pub(super) async fn within_address_limit(&self, handle: &str, now: Timestamp) -> Result<(), AskRefusal> {
         let limit = "codes_per_address";
         let wait = self.take(limit, handle, self.settings.limits.codes_per_address, now).await?;
         wait.map_or(Ok(()), |retry_after| Err(AskRefusal::Limited { limit, retry_after }))
@@ -220,11 +220,7 @@ impl SignIn {
 
     fn draw(&self, ask: &Ask, account: Option<&AccountId>, now: Timestamp) -> Result<Drawn, random::NoEntropy> {
         let id = random::id(self.entropy.as_ref())?;
-        let code = if self.settings.development {
-            "0".repeat(self.settings.otp.length)
-        } else {
-            random::digits(self.entropy.as_ref(), self.settings.otp.length)?
-        };
+        let code = self.draw_code()?;
         let print = secret::fingerprint(&id);
         let handle = self.keyed.handle(&ask.handle);
         let challenge = Challenge {
@@ -232,22 +228,33 @@ impl SignIn {
             account: account.cloned(),
             handle,
             channel: ask.channel,
-            code: self.keyed.code(&print, &code),
+            code: self.keyed.code(&print, code.expose()),
             id: print,
             created_at: now,
             expires_at: now.plus(self.settings.otp.lifetime),
         };
-        Ok(Drawn { id: Secret::new(id), code: Secret::new(code), challenge })
+        Ok(Drawn { id: Secret::new(id), code, challenge })
     }
 
-    fn answer(&self, ask: &Ask, drawn: &Drawn) -> Asked {
+    pub(super) fn draw_code(&self) -> Result<Secret<String>, random::NoEntropy> {
+        let length = self.settings.otp.length;
+        let code = if self.settings.development { "0".repeat(length) } else { random::digits(self.entropy.as_ref(), length)? };
+        Ok(Secret::new(code))
+    }
+
+    pub(super) fn asked(&self, ask: &Ask, id: &Secret<String>, code: &Secret<String>) -> Asked {
         Asked {
-            challenge_id: drawn.id.clone(),
+            challenge_id: id.clone(),
             channel: ask.channel,
             expires_in: self.settings.otp.lifetime,
             resend_after: self.settings.otp.resend_after,
-            development_code: self.settings.development.then(|| drawn.code.expose().clone()),
+            development_code: self.settings.development.then(|| code.expose().clone()),
         }
+    }
+
+    /// How long a code is good, as a message says it: whole minutes, rounded up.
+    pub(super) fn minutes(&self) -> u64 {
+        self.settings.otp.lifetime.as_secs().div_ceil(60)
     }
 
     /// Keep the new account, and queue the message; nothing for nobody. What fails here is logged, and the resend wait
@@ -260,9 +267,8 @@ impl SignIn {
             self.give_back(paid, now).await;
             return;
         }
-        let minutes = self.settings.otp.lifetime.as_secs().div_ceil(60);
         let handle = drawn.challenge.handle.clone();
-        let content = Content::Code { code: drawn.code, minutes };
+        let content = Content::Code { code: drawn.code, minutes: self.minutes() };
         let message = Message { to: ask.handle, channel: ask.channel, content, language: ask.seen.language, handle: handle.clone() };
         if !self.deliver.enqueue(message) {
             self.release(&handle).await;
@@ -292,7 +298,7 @@ impl SignIn {
         self.accounts.add(&without).await
     }
 
-    async fn release(&self, handle: &str) {
+    pub(super) async fn release(&self, handle: &str) {
         if let Err(outage) = self.challenges.release(handle).await {
             tracing::warn!(cause = %outage, "the resend wait of an address could not be released, it runs out by itself");
         }

@@ -75,7 +75,7 @@ impl SignIn {
         self.let_in(&account, &right, &guess.seen, now).await
     }
 
-    async fn may_guess(&self, seen: &Seen, now: Timestamp) -> Result<(), GuessRefusal> {
+    pub(super) async fn may_guess(&self, seen: &Seen, now: Timestamp) -> Result<(), GuessRefusal> {
         let limit = "attempts_per_network";
         let wait = self.take_for_network(limit, self.settings.limits.attempts_per_network, seen, now).await?;
         wait.map_or(Ok(()), |retry_after| Err(GuessRefusal::Limited { limit, retry_after }))
@@ -107,9 +107,13 @@ impl SignIn {
 
     /// The candidate whose code this is. All are compared, in constant time, whichever fits.
     fn compare(&self, code: &Secret<String>, candidates: Vec<Candidate>) -> Option<Candidate> {
-        let typed = code.expose().trim();
-        let fits = |candidate: &Candidate| secret::same(self.keyed.code(&candidate.id, typed).as_bytes(), candidate.code.as_bytes());
-        candidates.into_iter().fold(None, |found, candidate| if fits(&candidate) { Some(candidate) } else { found })
+        candidates.into_iter().fold(None, |found, candidate| if self.fits(code, &candidate) { Some(candidate) } else { found })
+    }
+
+    /// Is this the candidate's code? Compared in constant time.
+    pub(super) fn fits(&self, code: &Secret<String>, candidate: &Candidate) -> bool {
+        let typed = self.keyed.code(&candidate.id, code.expose().trim());
+        secret::same(typed.as_bytes(), candidate.code.as_bytes())
     }
 
     async fn let_in(self: &Arc<Self>, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Issued, GuessRefusal> {
@@ -136,7 +140,7 @@ impl SignIn {
         Ok(true)
     }
 
-    fn invalid(&self, outcome: &'static str) -> GuessRefusal {
+    pub(super) fn invalid(&self, outcome: &'static str) -> GuessRefusal {
         self.events.otp_verified(None, outcome);
         GuessRefusal::Invalid
     }

@@ -49,6 +49,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::InvalidBody
         | Problem::InvalidAddress
         | Problem::InvalidScope
+        | Problem::LastAddress
         | Problem::ChannelUnavailable
         | Problem::CountryNotAllowed
         | Problem::UnsupportedMediaType

@@ -12,6 +12,9 @@ use crate::endpoint::{Endpoints, body};
 use crate::signin::address::NotAnAddress;
 use crate::signin::{Ask, AskRefusal, Asked, Channel, Handle};
 
+/// One sentence, whatever becomes of it.
+const ON_ITS_WAY: &str = "If this address may sign in here, a code is on its way.";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequestBody {
@@ -46,7 +49,7 @@ impl Endpoints {
         let (handle, channel) = addressed(body.email.as_deref(), body.phone.as_deref(), body.channel.as_deref())?;
         let ask = Ask { handle, channel, seen: received.seen() };
         let asked = self.sign_in.request(ask, received.call.now).await?;
-        self.asked(&asked)
+        self.asked(&asked, ON_ITS_WAY)
     }
 
     /// Make an account if the address is free, then as `request-otp`. One answer, whether it was free or not.
@@ -57,13 +60,14 @@ impl Endpoints {
         let name = body.name.as_deref().map(name).transpose()?;
         let ask = Ask { handle, channel, seen: received.seen() };
         let asked = self.sign_in.register(ask, username, name, received.call.now).await?;
-        self.asked(&asked)
+        self.asked(&asked, ON_ITS_WAY)
     }
 
-    fn asked(&self, asked: &Asked) -> Result<Reply, No> {
+    /// The reply to who asked for a code, with a sentence that promises nothing.
+    pub(super) fn asked(&self, asked: &Asked, said: &str) -> Result<Reply, No> {
         let development = asked.development_code.as_ref().map(|code| format!("Development: the code is {code}."));
         let body = AskedBody {
-            message: development.as_deref().unwrap_or("If this address may sign in here, a code is on its way."),
+            message: development.as_deref().unwrap_or(said),
             challenge_id: asked.challenge_id.expose(),
             channel: asked.channel.as_str(),
             expires_in: ceil_secs(asked.expires_in),
@@ -87,7 +91,7 @@ pub(super) fn address(email: Option<&str>, phone: Option<&str>) -> Result<Handle
 }
 
 /// The address, and how the code is to be sent there: e-mail to e-mail addresses, SMS or WhatsApp to phones.
-fn addressed(email: Option<&str>, phone: Option<&str>, channel: Option<&str>) -> Result<(Handle, Channel), Problem> {
+pub(super) fn addressed(email: Option<&str>, phone: Option<&str>, channel: Option<&str>) -> Result<(Handle, Channel), Problem> {
     let handle = address(email, phone)?;
     let wanted = channel.map(|word| Channel::parse(word).ok_or(Problem::InvalidBody)).transpose()?;
     match (&handle, wanted) {

@@ -1,5 +1,6 @@
 //! Signing in by JSON: one file per step.
 
+mod addresses;
 mod ask;
 mod guess;
 mod logout;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::Store;
 use super::accounts;
-use super::challenges::{Kind, use_budget, wait};
+use super::challenges::{self, Kind, use_budget, wait};
 use super::fault::Fault;
 use super::link::{Link, Row, Value};
 use super::transact::{Act, End};
@@ -213,5 +213,5 @@ impl Pointed {
 }
 
 fn candidate(row: &Row) -> Result<ChangeCandidate, Fault> {
-    Ok(ChangeCandidate { id: row.text("id")?, sealed: row.text("sealed")?, code: row.text("code")? })
+    Ok(ChangeCandidate { sent: challenges::candidate(row)?, sealed: row.text("sealed")? })
 }

@@ -270,7 +270,8 @@ impl Pointed {
     }
 }
 
-fn candidate(row: &Row) -> Result<Candidate, Fault> {
+/// A live code, in a row that has its columns.
+pub(super) fn candidate(row: &Row) -> Result<Candidate, Fault> {
     Ok(Candidate {
         id: row.text("id")?,
         code: row.text("code")?,

@@ -79,7 +79,7 @@ pub(super) const MYSQL: Statements = Statements {
     change_by_id: "SELECT id, handle, expires_at FROM address_changes WHERE id = ? AND account_id = ? AND expires_at > ?",
     changes_of_account: "SELECT id, handle, expires_at FROM address_changes WHERE account_id = ? AND expires_at > ? ORDER BY created_at \
         DESC, id DESC",
-    changes_to_handle: "SELECT id, sealed, code FROM address_changes WHERE account_id = ? AND handle = ? AND expires_at > ? ORDER BY \
+    changes_to_handle: "SELECT id, handle, sealed, channel, code FROM address_changes WHERE account_id = ? AND handle = ? AND expires_at > ? ORDER BY \
         created_at DESC, id DESC LIMIT ?",
     delete_change: "DELETE FROM address_changes WHERE id = ?",
     count_change_attempt: "UPDATE address_changes SET attempts = attempts + 1 WHERE id = ? AND attempts < ? AND expires_at > ?",

@@ -77,7 +77,7 @@ pub(super) const SQLITE: Statements = Statements {
     change_by_id: "SELECT id, handle, expires_at FROM address_changes WHERE id = $1 AND account_id = $2 AND expires_at > $3",
     changes_of_account: "SELECT id, handle, expires_at FROM address_changes WHERE account_id = $1 AND expires_at > $2 ORDER BY \
         created_at DESC, id DESC",
-    changes_to_handle: "SELECT id, sealed, code FROM address_changes WHERE account_id = $1 AND handle = $2 AND expires_at > $3 ORDER BY \
+    changes_to_handle: "SELECT id, handle, sealed, channel, code FROM address_changes WHERE account_id = $1 AND handle = $2 AND expires_at > $3 ORDER BY \
         created_at DESC, id DESC LIMIT $4",
     delete_change: "DELETE FROM address_changes WHERE id = $1",
     count_change_attempt: "UPDATE address_changes SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND expires_at > $3",

@@ -88,7 +88,7 @@ impl Fresh {
 
 fn ids(taken: &ChangeTaken) -> Vec<&str> {
     match taken {
-        ChangeTaken::Counted(candidates) => candidates.iter().map(|candidate| candidate.id.as_str()).collect(),
+        ChangeTaken::Counted(candidates) => candidates.iter().map(|candidate| candidate.sent.id.as_str()).collect(),
         ChangeTaken::Nothing | ChangeTaken::Exhausted(_) => panic!("{taken:?}"),
     }
 }
@@ -231,7 +231,7 @@ async fn an_attempt_is_compared_with_the_codes_for_its_own_address(fresh: &Fresh
 
     assert_eq!(ids(&taken), ["three", "one"]);
     let ChangeTaken::Counted(candidates) = taken else { panic!("counted") };
-    assert_eq!((candidates[1].code.as_str(), candidates[1].sealed.as_str()), ("code one", "sealed new"));
+    assert_eq!((candidates[1].sent.code.as_str(), candidates[1].sealed.as_str()), ("code one", "sealed new"));
 }
 
 async fn of_sixty_attempts_at_once_five_count(fresh: &Fresh) {

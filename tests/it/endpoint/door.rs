@@ -106,6 +106,8 @@ pub struct Wish {
     pub database: Option<String>,
     /// With the inbox of the demo.
     pub inbox: bool,
+    /// With SMS and WhatsApp.
+    pub phones: bool,
 }
 
 /// The endpoints, and what stands behind them.
@@ -133,7 +135,7 @@ impl Door {
         let ring = Arc::new(Ring::new(core.keymaker().ready(now).await.expect("keys")));
         let mailbox = Arc::new(Mailbox::default());
         let inbox = wish.inbox.then(|| -> Arc<dyn Inbox> { Arc::<Mailbox>::clone(&mailbox) });
-        let sign_in = sign_in(&config, &core, &ring, &mailbox);
+        let sign_in = sign_in(&config, &core, &ring, &mailbox, wish.phones);
         let endpoints = endpoints(&config, Arc::clone(&sign_in), inbox);
         Self { endpoints, sign_in, mailbox, now: Cell::new(now), _core: core, _folder: folder }
     }
@@ -203,7 +205,8 @@ upstream = ["http://127.0.0.1:1"]
     Config::read("test", &text, std::iter::empty()).expect("a configuration")
 }
 
-fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox>) -> Arc<SignIn> {
+fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox>, phones: bool) -> Arc<SignIn> {
+    let phones = if phones { vec![Channel::Sms, Channel::Whatsapp] } else { Vec::new() };
     let issuer = config.public_url.as_str().trim_end_matches('/').to_owned();
     Arc::new(SignIn {
         accounts: Arc::new(core.store.clone()),
@@ -229,7 +232,7 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
             session: config.session.clone(),
             limits: config.limits.clone(),
             tokens: config.tokens.clone(),
-            channels: HashSet::from([Channel::Email]),
+            channels: HashSet::from_iter(phones.into_iter().chain([Channel::Email])),
             development: config.development.enabled,
         },
     })

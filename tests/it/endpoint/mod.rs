@@ -1,5 +1,6 @@
 //! Our own endpoints, driven as the edge drives them, on the services of signing in and a real database.
 
+mod addresses;
 mod browser;
 mod door;
 mod flow;

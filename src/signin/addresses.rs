@@ -1,0 +1,259 @@
+//! A person who is signed in adds, changes or takes away an address of theirs.
+//!
+//! It asks for a fresh sign-in, and for a code that comes back from the new address: what becomes the address is what was asked
+//! for, never what comes with the code. The old address is none to sign in with from that moment on, and is told so. Sessions go
+//! on: they belong to the person, not to the address.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::client::Seen;
+use crate::clock::Timestamp;
+use crate::limits::Quota;
+use crate::outage::Outage;
+use crate::random;
+use crate::secret::{self, Secret};
+use crate::signin::account::Account;
+use crate::signin::address::Handle;
+use crate::signin::address_change::{AddressChange, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
+use crate::signin::challenge::Opened;
+use crate::signin::cost::Paid;
+use crate::signin::deliver::{Changed, Content, Message, Notice};
+use crate::signin::request::LIVE;
+use crate::signin::{Ask, AskRefusal, Asked, GuessRefusal, HOUR, SignIn};
+use crate::token::Claims;
+
+/// What an address is sealed for.
+const SEALED_FOR: &str = "address-change";
+
+/// How long ago a person may have shown who they are, in seconds, where an address is to be changed.
+pub const FRESH_SECS: u64 = 600;
+
+/// The code of a new address comes back.
+#[derive(Debug, Clone)]
+pub struct AddressGuess {
+    /// The code, as typed.
+    pub code: Secret<String>,
+    /// The change's id that stood in the body.
+    pub named: Option<Secret<String>>,
+    /// The id in the cookie.
+    pub held: Option<Secret<String>>,
+    /// From here.
+    pub seen: Seen,
+}
+
+/// Why an address is not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum AddressRefusal {
+    /// The person showed who they are longer ago than [`FRESH_SECS`].
+    #[error("sign in again to change this")]
+    NotFresh,
+    /// There would be no verified address left to sign in with.
+    #[error("this is the last address")]
+    Last,
+    /// There is no such address to take away.
+    #[error("there is no such address")]
+    Nothing,
+    /// There is no code.
+    #[error(transparent)]
+    Ask(#[from] AskRefusal),
+    /// The code is not right.
+    #[error(transparent)]
+    Guess(#[from] GuessRefusal),
+}
+
+impl From<Outage> for AddressRefusal {
+    fn from(outage: Outage) -> Self {
+        Self::Ask(AskRefusal::Outage(outage))
+    }
+}
+
+struct Drawn {
+    id: Secret<String>,
+    code: Secret<String>,
+    change: AddressChange,
+}
+
+impl SignIn {
+    /// Ask for a code to an address that is to be the account's of who is signed in. One answer, whether somebody else has the
+    /// address or not; they are sent nothing.
+    pub async fn change_address(self: &Arc<Self>, claims: &Claims, ask: Ask, now: Timestamp) -> Result<Asked, AddressRefusal> {
+        self.may_change(claims, now)?;
+        if !self.settings.channels.contains(&ask.channel) {
+            return Err(AskRefusal::ChannelUnavailable.into());
+        }
+        let priced = self.priced(&ask.handle, ask.channel).map_err(AskRefusal::from)?;
+        self.may_ask(&ask, now).await?;
+        let owner = self.accounts.find_by_handle(&ask.handle).await?;
+        let is_sent = owner.is_none_or(|owner| owner.id == claims.sub);
+        let drawn = self.draw_change(claims, &ask, now)?;
+        let paid = self.pay_for(priced, is_sent, now).await.map_err(AskRefusal::from)?;
+        if let Err(refusal) = self.open_change(&drawn.change, now).await {
+            self.give_back(&paid, now).await;
+            return Err(refusal.into());
+        }
+        let asked = self.asked(&ask, &drawn.id, &drawn.code);
+        if !is_sent {
+            return Ok(asked);
+        }
+        if self.settings.development {
+            self.send_change(ask, drawn, &paid).await;
+            return Ok(asked);
+        }
+        let (signin, pause, channel) = (Arc::clone(self), self.pause().map_err(AskRefusal::from)?, ask.channel);
+        // The queue has counted and logged what it does not take; the resend wait runs out by itself.
+        self.deliver.after(pause, channel, Box::pin(async move { signin.send_change(ask, drawn, &paid).await }));
+        Ok(asked)
+    }
+
+    /// Try the code that came to the new address. Right: the address is the account's.
+    pub async fn confirm_address(self: &Arc<Self>, claims: &Claims, guess: &AddressGuess, now: Timestamp) -> Result<(), AddressRefusal> {
+        self.may_guess(&guess.seen, now).await?;
+        let candidates = match self.count_change(claims, guess, now).await? {
+            ChangeTaken::Nothing => return Err(self.invalid("nothing").into()),
+            ChangeTaken::Exhausted(wait) => {
+                self.events.otp_verified(None, "exhausted");
+                self.events.limited("attempts");
+                return Err(GuessRefusal::TooMany(wait).into());
+            }
+            ChangeTaken::Counted(candidates) => candidates,
+        };
+        let Some(right) = self.right(&guess.code, candidates) else { return Err(self.invalid("wrong").into()) };
+        let handle = self.unsealed(&right)?;
+        match self.address_changes.settle(&right.sent.id, &claims.sub, &handle, now).await? {
+            Settled::Set(before) => {
+                self.converted(Some(handle.expose()), right.sent.channel, now).await;
+                self.events.otp_verified(Some(right.sent.channel), "verified");
+                self.tell_changed(&before, Some(&handle), changed(&handle), &guess.seen, now);
+                Ok(())
+            }
+            // Who has it meanwhile is nobody's business.
+            Settled::Taken | Settled::Nothing => Err(self.invalid("nothing").into()),
+        }
+    }
+
+    /// Take an address away from the account of who is signed in; never the last one.
+    pub async fn remove_address(
+        self: &Arc<Self>,
+        claims: &Claims,
+        which: Changed,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<(), AddressRefusal> {
+        self.may_change(claims, now)?;
+        match self.address_changes.remove(&claims.sub, which).await? {
+            Removed::Gone(before) => {
+                self.tell_changed(&before, None, which, seen, now);
+                Ok(())
+            }
+            Removed::Last => Err(AddressRefusal::Last),
+            Removed::Nothing => Err(AddressRefusal::Nothing),
+        }
+    }
+
+    fn may_change(&self, claims: &Claims, now: Timestamp) -> Result<(), AddressRefusal> {
+        let shown = Timestamp::from_secs(claims.auth_time);
+        if now.since(shown) > Duration::from_secs(FRESH_SECS) { Err(AddressRefusal::NotFresh) } else { Ok(()) }
+    }
+
+    fn draw_change(&self, claims: &Claims, ask: &Ask, now: Timestamp) -> Result<Drawn, AskRefusal> {
+        let id = random::id(self.entropy.as_ref())?;
+        let code = self.draw_code()?;
+        let print = secret::fingerprint(&id);
+        let plain = format!("{}:{}", changed_word(changed(&ask.handle)), ask.handle.expose());
+        let sealed = self.sealer.seal(self.entropy.as_ref(), &print, SEALED_FOR, plain.as_bytes()).map_err(Outage::from)?;
+        let change = AddressChange {
+            account: claims.sub.clone(),
+            handle: self.keyed.handle(&ask.handle),
+            sealed,
+            channel: ask.channel,
+            code: self.keyed.code(&print, code.expose()),
+            id: print,
+            created_at: now,
+            expires_at: now.plus(self.settings.otp.lifetime),
+        };
+        Ok(Drawn { id: Secret::new(id), code, change })
+    }
+
+    async fn open_change(&self, change: &AddressChange, now: Timestamp) -> Result<(), AskRefusal> {
+        if let Opened::TooSoon(wait) = self.address_changes.open(change, self.settings.otp.resend_after, LIVE).await? {
+            self.events.limited("resend_after");
+            return Err(AskRefusal::TooSoon(wait));
+        }
+        self.within_address_limit(&change.handle, now).await
+    }
+
+    async fn send_change(&self, ask: Ask, drawn: Drawn, paid: &Paid) {
+        let now = drawn.change.created_at;
+        let handle = drawn.change.handle;
+        let content = Content::Code { code: drawn.code, minutes: self.minutes() };
+        let message = Message { to: ask.handle, channel: ask.channel, content, language: ask.seen.language, handle: handle.clone() };
+        if !self.deliver.enqueue(message) {
+            self.release(&handle).await;
+            self.give_back(paid, now).await;
+        }
+    }
+
+    /// Count the attempt at the change that is named; else at the one that this browser holds; else at the account's latest.
+    async fn count_change(&self, claims: &Claims, guess: &AddressGuess, now: Timestamp) -> Result<ChangeTaken, Outage> {
+        let budget = Quota { count: self.settings.limits.failures_per_account, window: HOUR };
+        let at = |id: Option<&Secret<String>>| ChangeAttempt {
+            id: id.map(|id| secret::fingerprint(id.expose())),
+            account: claims.sub.clone(),
+            per_change: self.settings.otp.attempts,
+            budget,
+        };
+        if let Some(id) = guess.named.as_ref().or(guess.held.as_ref()) {
+            let taken = self.address_changes.take_attempt(&at(Some(id)), now).await?;
+            if guess.named.is_some() || taken != ChangeTaken::Nothing {
+                return Ok(taken);
+            }
+        }
+        self.address_changes.take_attempt(&at(None), now).await
+    }
+
+    /// The candidate whose code this is. All are compared, in constant time, whichever fits.
+    fn right(&self, code: &Secret<String>, candidates: Vec<ChangeCandidate>) -> Option<ChangeCandidate> {
+        candidates.into_iter().fold(None, |found, candidate| if self.fits(code, &candidate.sent) { Some(candidate) } else { found })
+    }
+
+    fn unsealed(&self, right: &ChangeCandidate) -> Result<Handle, Outage> {
+        let plain = self.sealer.open(&right.sent.id, SEALED_FOR, &right.sealed)?;
+        let text = String::from_utf8_lossy(plain.expose()).into_owned();
+        // Sealed by us: what has no such word in front is a phone.
+        let (word, address) = text.split_once(':').unwrap_or_default();
+        let is_email = word == changed_word(Changed::Email);
+        Ok(if is_email { Handle::Email(address.to_owned()) } else { Handle::Phone(address.to_owned()) })
+    }
+
+    /// Told to the old address first of all: its owner may be somebody else by now. Not to the new one, which knows.
+    fn tell_changed(self: &Arc<Self>, before: &Account, new: Option<&Handle>, which: Changed, seen: &Seen, now: Timestamp) {
+        tracing::info!(audit = "address_changed", account.id = %before.id, address.sort = changed_word(which), removed = new.is_none(),
+            "an address ({}) of account {} was changed or taken away", changed_word(which), before.id);
+        let told = self.reachable(before).into_iter().filter(|(handle, _)| Some(handle) != new).collect();
+        if new.is_none_or(|new| !has(before, new)) {
+            self.notify_at(&before.id, told, Notice::AddressChanged(which), seen.language, now);
+        }
+    }
+}
+
+fn has(account: &Account, handle: &Handle) -> bool {
+    match handle {
+        Handle::Email(text) => account.email.as_ref() == Some(text),
+        Handle::Phone(text) => account.phone.as_ref() == Some(text),
+    }
+}
+
+const fn changed(handle: &Handle) -> Changed {
+    match handle {
+        Handle::Email(_) => Changed::Email,
+        Handle::Phone(_) => Changed::Phone,
+    }
+}
+
+const fn changed_word(which: Changed) -> &'static str {
+    match which {
+        Changed::Email => "email",
+        Changed::Phone => "phone",
+    }
+}
