@@ -8,7 +8,7 @@ use crate::admission::{Route, Table};
 use crate::telemetry::{Metrics, RouteMetrics};
 
 /// What the requests without a route are counted under.
-const NO_ROUTE: &str = "-";
+pub(super) const NO_ROUTE: &str = "-";
 
 /// One route's upstream and counters.
 pub(super) struct Backend {

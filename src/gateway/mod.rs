@@ -1,8 +1,8 @@
 //! The edge: the only module that names pingora.
 //!
 //! ```text
-//! listener ─▶ head ─▶ client ─▶ (our endpoints) or admission ─▶ edit ─▶ upstream ─▶ edit ─▶ the client
-//!             strict   who calls                                request            response
+//! listener ─▶ wire ─▶ head ─▶ client ─▶ (our endpoints) or admission ─▶ edit ─▶ upstream ─▶ edit ─▶ the client
+//!             bytes    strict   who calls                                request            response
 //! ```
 //!
 //! [`Gateway`] is all of it: [`Listeners`] are bound first, [`Gateway::run`] blocks until [`Stop`] or a signal.
@@ -25,6 +25,7 @@ mod server;
 mod settings;
 mod stream;
 mod upstream;
+mod wire;
 
 use std::sync::Arc;
 
@@ -108,6 +109,7 @@ impl Gateway {
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow);
+        let turned_away = setup.metrics.route(backend::NO_ROUTE);
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,
@@ -117,7 +119,7 @@ impl Gateway {
             flights,
             streams,
         };
-        running.serve_proxy(phases, setup.listeners.public);
+        running.serve_proxy(phases, setup.listeners.public, Arc::clone(&common.entropy), turned_away);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
         Self { running, on_leaving: setup.on_leaving, common, swap, watch }
     }

@@ -197,7 +197,6 @@ impl Phases {
     /// Head, caller, route, admission. On `Ok`, the request is admitted, or one of our endpoints has answered it.
     async fn arrive(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), No> {
         answer::keep_alive(session);
-        session.set_pipelining_enabled(true);
         session.set_write_timeout(Some(WRITE_TIMEOUT));
         let caller = self.identify(session, ctx)?;
         let arrived = self.pass_on(session, ctx, &caller).await;
@@ -292,6 +291,12 @@ impl Phases {
     }
 }
 
+/// Could the body that arrived be read in two ways? The connection says so ([`super::wire`]).
+fn is_unsound(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidData)
+}
+
 /// Whose fault it is, in words for the client; `None` when the client is gone and nobody reads them.
 fn blame(error: &Error) -> Option<Problem> {
     match (error.esource(), error.etype()) {
@@ -301,6 +306,7 @@ fn blame(error: &Error) -> Option<Problem> {
         (ErrorSource::Upstream, _) => Some(Problem::UpstreamFailed),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Problem::RequestTimeout),
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Some(Problem::Refused(Refusal::Malformed)),
+        (ErrorSource::Downstream, _) if is_unsound(error) => Some(Problem::Refused(Refusal::Malformed)),
         (ErrorSource::Downstream, _) => None,
         (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Problem::Internal),
     }

@@ -22,9 +22,12 @@ use pingora::services::listening::Service as Listening;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::answer::OwnListener;
 use super::flight::Flights;
 use super::listener::Bound;
-use super::stream::Corded;
+use super::wire::Front;
+use crate::random::Entropy;
+use crate::telemetry::RouteMetrics;
 
 /// How long requests in flight may take to finish, once we are told to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(30);
@@ -80,7 +83,7 @@ impl Running {
     }
 
     /// The proxy, on the public listeners. It closes first.
-    pub(super) fn serve_proxy<P>(&mut self, phases: P, sockets: Vec<Bound>)
+    pub(super) fn serve_proxy<P>(&mut self, phases: P, sockets: Vec<Bound>, entropy: Arc<dyn Entropy>, metrics: RouteMetrics)
     where
         P: ProxyHttp + Send + Sync + 'static,
         P::CTX: Send + Sync,
@@ -92,11 +95,13 @@ impl Running {
         proxy.server_options = Some(options);
         proxy.handle_init_modules();
         let closing = Some((self.closing.subscribe(), self.open.clone()));
-        self.server.add_service(OnOurSockets::new("public", Corded(Arc::new(proxy)), sockets, closing));
+        let front = Front { app: Arc::new(proxy), entropy, metrics: Some(metrics) };
+        self.server.add_service(OnOurSockets::new("public", front, sockets, closing));
     }
 
     /// An app of ours, on a listener of its own. It stays until the end.
-    pub(super) fn serve_own<A: ServerApp + Send + Sync + 'static>(&mut self, name: &str, app: A, socket: Bound) {
+    pub(super) fn serve_own(&mut self, name: &str, app: OwnListener, socket: Bound) {
+        let app = Front { entropy: Arc::clone(&app.entropy), app: Arc::new(app), metrics: None };
         let mut service = OnOurSockets::new(name, app, vec![socket], None);
         service.inner.threads = Some(1);
         self.server.add_service(service);

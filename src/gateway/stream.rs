@@ -2,20 +2,16 @@
 //!
 //! A request is checked once, and a stream lives for hours after. So each is held here by its session; a watch reads what was
 //! revoked, asks again for those whom it may concern, and pulls their cord. The cord is around the whole connection
-//! ([`Corded`]): nothing in the framework ends a tunnel that is silent.
+//! ([`super::wire`]): nothing in the framework ends a tunnel that is silent.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use pingora::apps::ServerApp;
-use pingora::protocols::Stream;
-use pingora::server::ShutdownWatch;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use super::wire::{Cord, cord};
 use crate::admission::Admitted;
 use crate::clock::Clock;
 use crate::id::{AccountId, SessionId, TokenId};
@@ -27,34 +23,6 @@ use crate::telemetry::{Metrics, OpenStream};
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two rounds of questions for every open stream, where the ledger cannot be read.
 const ROUND: Duration = Duration::from_millis(500);
-
-tokio::task_local! {
-    /// The cord of the connection that this task serves.
-    static CORD: Cord;
-}
-
-/// Ends a connection, from anywhere.
-#[derive(Debug, Clone, Default)]
-struct Cord(Arc<Notify>);
-
-/// An app whose connections can be cut while it serves them.
-pub(super) struct Corded<A>(pub Arc<A>);
-
-#[async_trait]
-impl<A: ServerApp + Send + Sync + 'static> ServerApp for Corded<A> {
-    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
-        let cord = Cord::default();
-        let serving = CORD.scope(cord.clone(), self.0.process_new(stream, shutdown));
-        tokio::select! {
-            next = serving => next,
-            () = cord.0.notified() => None,
-        }
-    }
-
-    async fn cleanup(&self) {
-        self.0.cleanup().await;
-    }
-}
 
 /// Whose a stream is, and which.
 #[derive(Debug)]
@@ -134,7 +102,7 @@ impl Streams {
 
 fn who(admitted: &Admitted, request_id: &str) -> Option<Who> {
     let claims = admitted.claims()?;
-    let cord = CORD.try_with(Cord::clone).ok()?;
+    let cord = cord()?;
     Some(Who {
         token: claims.jti.clone(),
         session: claims.sid.clone(),
@@ -187,7 +155,7 @@ impl Held {
         let ids = Ids { token: &who.token, session: &who.session, account: &who.account, issued_at: who.issued_at };
         let answer = self.revocations.ask(ids, self.clock.now()).await;
         if matches!(answer, Ok(Standing::Revoked)) && !who.is_cut.swap(true, Ordering::Relaxed) {
-            who.cord.0.notify_one();
+            who.cord.pull();
             self.metrics.stream_cut();
             tracing::info!(
                 request.id = who.request_id, session.id = %who.session, route.name = who.route,

@@ -12,6 +12,7 @@ mod reload;
 mod renewal;
 mod streams;
 mod upstreams;
+mod wire;
 
 use crate::support::gateway::{Gateway, Place};
 use crate::support::upstream::Upstream;

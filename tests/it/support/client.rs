@@ -93,6 +93,14 @@ impl Raw {
         Some(reply)
     }
 
+    /// The next answer, if it begins within the time.
+    pub async fn reply_within(&mut self, limit: Duration) -> Option<Reply> {
+        if self.buffer.is_empty() && timeout(limit, self.more()).await.is_err() {
+            return None;
+        }
+        self.reply().await
+    }
+
     /// The next answer to a HEAD request, or the head of an answer whose body comes in pieces.
     pub async fn reply_head(&mut self) -> Option<Reply> {
         let head = String::from_utf8_lossy(&self.until(b"\r\n\r\n").await?).into_owned();

@@ -1,0 +1,167 @@
+//! Serves a connection, one request after the other: reads the head, turns away what is not sound, hands the rest to the app.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use http::HeaderValue;
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream, ServerApp};
+use pingora::protocols::http::ServerSession;
+use pingora::protocols::{GetSocketDigest as _, Stream};
+use pingora::server::ShutdownWatch;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::Wire;
+use super::framing::Framing;
+use crate::endpoint::Problem;
+use crate::gateway::answer;
+use crate::random::{self, Entropy};
+use crate::telemetry::{Decision, RouteMetrics};
+
+/// How long a client that is turned away may take to read why.
+const PARTING: Duration = Duration::from_secs(2);
+/// How much of what it still sends is thrown away meanwhile, in bytes.
+const MOST_THROWN_AWAY: usize = 1024 * 1024;
+
+tokio::task_local! {
+    /// The cord of the connection that this task serves.
+    static CORD: Cord;
+}
+
+/// Ends a connection, from anywhere.
+#[derive(Debug, Clone, Default)]
+pub(in crate::gateway) struct Cord(Arc<Notify>);
+
+impl Cord {
+    /// End it.
+    pub(in crate::gateway) fn pull(&self) {
+        self.0.notify_one();
+    }
+}
+
+/// The cord of the connection that this task serves.
+pub(in crate::gateway) fn cord() -> Option<Cord> {
+    CORD.try_with(Cord::clone).ok()
+}
+
+/// An app of the framework behind connections that are read strictly, and can be cut while it serves them.
+pub(in crate::gateway) struct Front<A> {
+    pub app: Arc<A>,
+    /// Names what is turned away.
+    pub entropy: Arc<dyn Entropy>,
+    /// Counts it.
+    pub metrics: Option<RouteMetrics>,
+}
+
+#[async_trait]
+impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
+    async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        let mut wire = Box::new(Wire::new(stream));
+        let mut settings = None;
+        loop {
+            match wire.next(Duration::from_secs(answer::IDLE_SECONDS)).await {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(problem) => {
+                    self.turn_away(*wire, problem).await;
+                    return None;
+                }
+            }
+            let is_tunnel = wire.framing == Framing::Tunnel;
+            let mut session = ServerSession::new_http1(wire);
+            session.set_keepalive(Some(answer::IDLE_SECONDS));
+            if let Some(settings) = settings.take() {
+                HttpPersistentSettings::apply_to_session(settings, &mut session);
+            }
+            if *shutdown.borrow() {
+                session.set_keepalive(None);
+            }
+            // An eager client sends its first frame before the handshake is answered: only so the framework keeps it.
+            session.set_pipelining_enabled(is_tunnel);
+            let (stream, kept) = self.serve(session, shutdown).await?;
+            if is_tunnel {
+                // What it kept was never looked at, and must not become a request.
+                return None;
+            }
+            wire = stream.into_any().downcast().ok()?;
+            settings = kept;
+        }
+    }
+
+    async fn cleanup(&self) {
+        self.app.http_cleanup().await;
+    }
+}
+
+impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
+    /// One request, until it is answered or somebody pulls the cord. The connection, if it can be used again.
+    async fn serve(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<(Stream, Option<HttpPersistentSettings>)> {
+        let cord = Cord::default();
+        let serving = CORD.scope(cord.clone(), self.app.process_new_http(session, shutdown));
+        tokio::select! {
+            reused = serving => reused.map(ReusedHttpStream::consume),
+            () = cord.0.notified() => None,
+        }
+    }
+
+    /// Say why, in words for programs: nobody knows what the head asks for.
+    async fn turn_away(&self, mut wire: Wire, problem: Problem) {
+        let begun = Instant::now();
+        let request_id = random::id(self.entropy.as_ref()).unwrap_or_default();
+        let address =
+            wire.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet()).map(std::net::SocketAddr::ip));
+        let status = problem.status().as_u16();
+        drop(timeout(PARTING, part(&mut wire, reply(problem, &request_id))).await);
+        if let Some(metrics) = &self.metrics {
+            metrics.request(Decision::Refused, status, begun.elapsed());
+        }
+        say(&request_id, problem, address);
+    }
+}
+
+/// Write a reply, and read on for a moment, so that the connection is not reset under it (RFC 9112 §9.6).
+async fn part(wire: &mut Wire, reply: Vec<u8>) {
+    let written = wire.inner.write_all(&reply).await.is_ok() && wire.inner.flush().await.is_ok();
+    let written = written && AsyncWriteExt::shutdown(&mut wire.inner).await.is_ok();
+    let mut thrown_away = 0;
+    while written && thrown_away < MOST_THROWN_AWAY {
+        wire.buffer.clear();
+        match wire.more().await {
+            Ok(count @ 1..) => thrown_away += count,
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+fn reply(problem: Problem, request_id: &str) -> Vec<u8> {
+    let mut reply = answer::plain(problem, request_id);
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        reply.headers_mut().insert("x-request-id", id);
+    }
+    let (head, body) = reply.into_parts();
+    let mut text = format!("HTTP/1.1 {}\r\n", head.status).into_bytes();
+    for (name, value) in &head.headers {
+        text.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    text.extend(format!("content-length: {}\r\nconnection: close\r\n\r\n", body.len()).into_bytes());
+    text.extend(body);
+    text
+}
+
+fn say(request_id: &str, problem: Problem, address: Option<IpAddr>) {
+    let status = problem.status().as_u16();
+    tracing::event!(
+        target: "access",
+        tracing::Level::INFO,
+        request.id = request_id,
+        route.name = "-",
+        status,
+        decision = Decision::Refused.as_str(),
+        refusal.code = problem.code(),
+        client.address = address.map(tracing::field::display),
+        "a head was turned away: {status}",
+    );
+}

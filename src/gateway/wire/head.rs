@@ -1,0 +1,285 @@
+//! The head of a request, as it arrived: whether its lines can be read in one way only, and how its body is framed
+//! (RFC 9112 §§2.2, 3, 5, 6).
+//!
+//! The framework reads heads leniently: it drops a Content-Length beside a Transfer-Encoding, takes a bare LF for a line's end,
+//! cuts a fragment off, and answers what it cannot read in words of its own. So it is given only what passes here.
+
+use super::framing::{Framing, is_text};
+use crate::admission::Refusal;
+use crate::endpoint::Problem;
+
+/// The largest head that is read, in bytes.
+pub(super) const LARGEST: usize = 32 * 1024;
+/// The most fields that a head may have.
+const MOST_FIELDS: usize = 100;
+
+const MALFORMED: Problem = Problem::Refused(Refusal::Malformed);
+
+/// The length of the head at the beginning of `bytes`, with its empty line; none where it is not whole.
+///
+/// # Errors
+/// [`Refusal::Malformed`] for a line that ends in another way than CRLF, [`Problem::HeadTooLarge`] past 32 KiB.
+pub(super) fn length(bytes: &[u8], looked_at: usize) -> Result<Option<usize>, Problem> {
+    let from = looked_at.saturating_sub(3);
+    for (place, _) in bytes.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n') {
+        let line = bytes.get(..place).unwrap_or_default();
+        if !line.ends_with(b"\r") {
+            return Err(MALFORMED);
+        }
+        if line.ends_with(b"\r\n\r") {
+            return if place < LARGEST { Ok(Some(place + 1)) } else { Err(Problem::HeadTooLarge) };
+        }
+    }
+    if bytes.len() >= LARGEST { Err(Problem::HeadTooLarge) } else { Ok(None) }
+}
+
+/// How what follows this head is framed.
+///
+/// # Errors
+/// [`Refusal::Malformed`] where two servers could read it in two ways, [`Problem::HeadTooLarge`] past 100 fields.
+pub(super) fn read(head: &[u8]) -> Result<Framing, Problem> {
+    let lines = head.strip_suffix(b"\n\r\n").ok_or(MALFORMED)?;
+    let mut lines = lines.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r"));
+    let first = lines.next().flatten().and_then(RequestLine::read).ok_or(MALFORMED)?;
+    let mut fields = Fields::default();
+    for line in lines {
+        fields.count += 1;
+        if fields.count > MOST_FIELDS {
+            return Err(Problem::HeadTooLarge);
+        }
+        line.and_then(|line| fields.add(line)).ok_or(MALFORMED)?;
+    }
+    if !first.is_for(fields.host) {
+        return Err(MALFORMED);
+    }
+    fields.framing(&first).ok_or(MALFORMED)
+}
+
+/// The first line.
+struct RequestLine<'a> {
+    target: &'a [u8],
+    is_connect: bool,
+    is_old: bool,
+}
+
+impl<'a> RequestLine<'a> {
+    /// A method, a target and a version with one space between them (RFC 9112 §3). The target travels as it came: it holds
+    /// neither a control character nor a fragment.
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.split(|byte| *byte == b' ');
+        let (method, target, version) = (words.next()?, words.next()?, words.next()?);
+        let is_old = version == b"HTTP/1.0";
+        let is_ours = is_old || version == b"HTTP/1.1";
+        let is_plain = !target.is_empty() && !target.iter().any(|byte| byte.is_ascii_control() || *byte == b'#');
+        let is_sound = words.next().is_none() && is_ours && is_plain && is_token(method);
+        is_sound.then_some(Self { target, is_connect: method == b"CONNECT", is_old })
+    }
+
+    /// Does an absolute target name the same server as the field `Host`?
+    fn is_for(&self, host: Option<&[u8]>) -> bool {
+        if self.is_connect || self.target.starts_with(b"/") || self.target == b"*" {
+            return true;
+        }
+        let authority = std::str::from_utf8(self.target).ok().and_then(authority);
+        authority.is_some_and(|authority| host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_bytes())))
+    }
+}
+
+/// The authority of an absolute http(s) target.
+fn authority(target: &str) -> Option<&str> {
+    let (scheme, rest) = target.split_once("://")?;
+    let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    is_web.then(|| rest.split(['/', '?']).next().unwrap_or_default())
+}
+
+/// What is looked for in the fields.
+#[derive(Default)]
+struct Fields<'a> {
+    count: usize,
+    host: Option<&'a [u8]>,
+    length: Option<u64>,
+    is_chunked: bool,
+    is_tunnel: bool,
+}
+
+impl<'a> Fields<'a> {
+    /// One more line; none where it is no field, or is there twice and must not be.
+    fn add(&mut self, line: &'a [u8]) -> Option<()> {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
+        if !is_token(name) || !value.iter().all(|byte| is_text(*byte)) {
+            return None;
+        }
+        // Nothing but blanks is left to trim.
+        let value = value.trim_ascii();
+        if name.eq_ignore_ascii_case(b"host") {
+            return self.host.replace(value).is_none().then_some(());
+        }
+        if name.eq_ignore_ascii_case(b"content-length") {
+            return self.length.replace(number(value)?).is_none().then_some(());
+        }
+        if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            let again = std::mem::replace(&mut self.is_chunked, true);
+            return (!again && value.eq_ignore_ascii_case(b"chunked")).then_some(());
+        }
+        self.is_tunnel |= name.eq_ignore_ascii_case(b"upgrade") && value.eq_ignore_ascii_case(b"websocket");
+        Some(())
+    }
+
+    /// At most one of the two lengths (RFC 9112 §6.1), and no chunks in HTTP/1.0.
+    const fn framing(&self, first: &RequestLine<'_>) -> Option<Framing> {
+        match (self.length, self.is_chunked) {
+            (Some(_), true) => None,
+            (None, true) if first.is_old => None,
+            (None, true) => Some(Framing::CHUNKED),
+            (Some(length), false) => Some(Framing::Length(length)),
+            (None, false) if self.is_tunnel => Some(Framing::Tunnel),
+            (None, false) => Some(Framing::Length(0)),
+        }
+    }
+}
+
+/// Decimal digits alone, at most 19.
+fn number(text: &[u8]) -> Option<u64> {
+    let is_plain = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(text).ok().filter(|_| is_plain)?.parse().ok()
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(name: &[u8]) -> bool {
+    !name.is_empty() && name.iter().all(|byte| is_token_byte(*byte))
+}
+
+/// The same, of one byte.
+pub(super) const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(head: &str) -> Result<Framing, Problem> {
+        let length = length(head.as_bytes(), 0)?.ok_or(Problem::RequestTimeout)?;
+        read(&head.as_bytes()[..length])
+    }
+
+    fn with(lines: &str) -> Result<Framing, Problem> {
+        verdict(&format!("POST /x HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n"))
+    }
+
+    #[test]
+    fn ordinary_heads_pass() {
+        for head in [
+            "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "GET / HTTP/1.0\r\n\r\n",
+            "GET http://a.example/x?y HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "GET http://A.example HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "VERSION-CONTROL /dav HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "GET /größe/%2F?q=ü HTTP/1.1\r\nHost: a.example\r\nX:\r\nY:\t ü \r\n\r\n",
+            "CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n",
+        ] {
+            assert_eq!(verdict(head), Ok(Framing::Length(0)), "{head}");
+        }
+        assert_eq!(with("Content-Length: 3\r\n"), Ok(Framing::Length(3)));
+        assert_eq!(with("Transfer-Encoding: Chunked\r\n"), Ok(Framing::CHUNKED));
+        assert_eq!(with("Connection: Upgrade\r\nUpgrade: WebSocket\r\n"), Ok(Framing::Tunnel));
+        assert_eq!(with("Connection: Upgrade\r\nUpgrade: h2c\r\n"), Ok(Framing::Length(0)));
+    }
+
+    #[test]
+    fn a_body_has_one_length() {
+        for lines in [
+            "Content-Length: 3\r\nContent-Length: 3\r\n",
+            "Content-Length: 3, 3\r\n",
+            "Content-Length: +3\r\n",
+            "Content-Length: 0x3\r\n",
+            "Content-Length: \r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+            "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: chunked, identity\r\n",
+            "Transfer-Encoding: identity\r\n",
+            "Transfer-Encoding: \"chunked\"\r\n",
+            "Transfer-Encoding: \u{b}chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            assert_eq!(with(lines), Err(MALFORMED), "{lines}");
+        }
+        assert_eq!(verdict("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"), Err(MALFORMED));
+    }
+
+    #[test]
+    fn lines_end_in_one_way_and_begin_with_a_name() {
+        for lines in [
+            "A: 1\n",
+            "A: 1\r\r\n",
+            "A: 1\n\r\n",
+            "A: \r1\r\n",
+            "A: \u{0}\r\n",
+            "A : 1\r\n",
+            ": 1\r\n",
+            "A\r\n",
+            " folded\r\n",
+            "\tfolded\r\n",
+            "A\"B: 1\r\n",
+            "(A): 1\r\n",
+            "Ä: 1\r\n",
+            "Host: a.example\r\n",
+        ] {
+            assert_eq!(with(lines), Err(MALFORMED), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_line_is_three_words() {
+        for line in [
+            "GET /a b HTTP/1.1",
+            "GET  /a HTTP/1.1",
+            "GET /a  HTTP/1.1",
+            " GET /a HTTP/1.1",
+            "GET /a HTTP/1.1 ",
+            "GET /a",
+            "GET",
+            "",
+            "GET /a?\u{1} HTTP/1.1",
+            "GET /a\t HTTP/1.1",
+            "GET /a#b HTTP/1.1",
+            "GET /a HTTP/1.2",
+            "GET /a HTTP/2.0",
+            "GET /a http/1.1",
+            "GET /a HTP/1.1",
+            "G(T /a HTTP/1.1",
+            "GET http://b.example/ HTTP/1.1",
+            "GET http://u@a.example/ HTTP/1.1",
+            "GET ftp://a.example/ HTTP/1.1",
+            "GET a.example HTTP/1.1",
+        ] {
+            assert_eq!(verdict(&format!("{line}\r\nHost: a.example\r\n\r\n")), Err(MALFORMED), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn heads_have_borders() {
+        let lines = |count: usize| "X-Line: 1\r\n".repeat(count);
+        assert!(with(&lines(99)).is_ok());
+        assert_eq!(with(&lines(100)), Err(Problem::HeadTooLarge));
+        let empty = "POST /x HTTP/1.1\r\nHost: a.example\r\nA: \r\n\r\n".len();
+        assert!(with(&format!("A: {}\r\n", "a".repeat(LARGEST - empty))).is_ok());
+        assert_eq!(with(&format!("A: {}\r\n", "a".repeat(LARGEST - empty + 1))), Err(Problem::HeadTooLarge));
+        assert_eq!(length(&vec![b'a'; LARGEST], 0), Err(Problem::HeadTooLarge));
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_wherever_it_was_cut() {
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nrest";
+        for cut in 0..head.len() {
+            let found = length(&head[..cut], 0).unwrap();
+            assert_eq!(found, (cut >= head.len() - 4).then_some(head.len() - 4), "{cut}");
+            assert_eq!(length(head, cut.min(head.len() - 4)).unwrap(), Some(head.len() - 4), "{cut}");
+        }
+    }
+}
