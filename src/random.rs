@@ -40,6 +40,11 @@ pub fn id(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
     Ok(URL_SAFE_NO_PAD.encode(bytes::<16>(entropy)?))
 }
 
+/// What nobody guesses and who holds it may use: 256 random bits, base64url without padding, 43 characters.
+pub fn token(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
+    Ok(URL_SAFE_NO_PAD.encode(bytes::<32>(entropy)?))
+}
+
 /// `length` decimal digits, each value equally likely (no modulo bias: bytes over 249 are drawn again).
 pub fn digits(entropy: &dyn Entropy, length: usize) -> Result<String, NoEntropy> {
     let mut digits = String::with_capacity(length);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::revocation::{Observer, Source};
-use crate::signin::{Channel, Events};
+use crate::signin::{Channel, Events, Means};
 use crate::telemetry::{Counter, Metrics};
 
 /// Counts what it hears.
@@ -48,6 +48,10 @@ impl Observer for Heard {
 impl Events for Heard {
     fn otp_verified(&self, channel: Option<Channel>, outcome: &'static str) {
         self.metrics.otp_verified(channel, outcome);
+    }
+
+    fn second_factor_verified(&self, means: Means, outcome: &'static str) {
+        self.metrics.second_factor_verified(means, outcome);
     }
 
     fn refreshed(&self, outcome: &'static str) {

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::boot::core::Core;
 use crate::outage::Outage;
-use crate::signin::{AddressChanges, Challenges, Devices, Sessions};
+use crate::signin::{AddressChanges, Challenges, Devices, Pendings, Sessions};
 use crate::token::rotate::LOOK_AGAIN;
 use crate::token::{Keys, Ring};
 
@@ -89,8 +89,17 @@ async fn sweep_once(core: &Core) -> Result<(), Outage> {
     let changes = AddressChanges::sweep(&core.store, now).await?;
     let devices = Devices::sweep(&core.store, now.minus(DEVICES_KEPT)).await?;
     let sessions = Sessions::sweep(&core.store, now.minus(SESSIONS_KEPT)).await?;
+    let pendings = Pendings::sweep(&core.store, now).await?;
     let keys = Keys::sweep(&core.store, now).await?;
-    tracing::debug!(challenges, changes, devices, sessions, keys, "swept {challenges} challenges, {sessions} sessions and {keys} keys");
+    tracing::debug!(
+        challenges,
+        changes,
+        devices,
+        pendings,
+        sessions,
+        keys,
+        "swept {challenges} challenges, {sessions} sessions and {keys} keys"
+    );
     Ok(())
 }
 

@@ -35,6 +35,9 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
     Arc::new(SignIn {
         accounts: Arc::new(core.store.clone()),
         challenges: Arc::new(core.store.clone()),
+        pendings: Arc::new(core.store.clone()),
+        factors: Arc::new(core.store.clone()),
+        recovery_codes: Arc::new(core.store.clone()),
         sessions: Arc::new(core.store.clone()),
         address_changes: Arc::new(core.store.clone()),
         devices: Arc::new(core.store.clone()),
@@ -52,6 +55,7 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
         settings: Settings {
             audience: config.tokens.audience.clone().unwrap_or_else(|| issuer.clone()),
             issuer,
+            name: config.pages.name.clone(),
             otp: config.otp.clone(),
             session: config.session.clone(),
             limits: config.limits.clone(),

@@ -28,7 +28,7 @@ use url::Url;
 
 use crate::admission::{self, Refusal};
 use crate::cookie::Cookies;
-use crate::signin::SignIn;
+use crate::signin::{Means, SignIn};
 
 pub use admin::{Admin, Readiness, State, Status, Vitals};
 pub use call::Call;
@@ -127,6 +127,12 @@ impl Endpoints {
             Endpoint::Register => self.register(received).await,
             Endpoint::RequestOtp => self.request_otp(received).await,
             Endpoint::VerifyOtp => self.verify_otp(received).await,
+            Endpoint::VerifyTotp => self.verify_second(received, Means::Totp).await,
+            Endpoint::VerifyRecovery => self.verify_second(received, Means::RecoveryCode).await,
+            Endpoint::EnrollTotp => self.enroll_totp(received).await,
+            Endpoint::ConfirmTotp => self.confirm_totp(received).await,
+            Endpoint::DisableTotp => self.disable_totp(received).await,
+            Endpoint::RenewRecoveryCodes => self.renew_recovery_codes(received).await,
             Endpoint::Refresh => self.refresh(received).await,
             Endpoint::Logout => self.logout(received).await,
             Endpoint::Session => self.session(received).await,

@@ -32,6 +32,8 @@ pub enum Problem {
     NotFound,
     /// Unknown account, nothing pending, wrong, expired or spent: one answer.
     InvalidCode,
+    /// The account has an authenticator that counts.
+    AlreadyEnrolled,
     /// No attempt is left.
     TooManyAttempts,
     /// The address was asked for a moment ago.
@@ -72,7 +74,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -93,6 +95,7 @@ impl Problem {
         Self::Refused(Refusal::MethodNotAllowed),
         Self::RequestTimeout,
         Self::LastAddress,
+        Self::AlreadyEnrolled,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::Misdirected,
@@ -126,6 +129,7 @@ impl Problem {
             Self::BodyTooLarge => "body_too_large",
             Self::NotFound => "not_found",
             Self::InvalidCode => "invalid_code",
+            Self::AlreadyEnrolled => "already_enrolled",
             Self::TooManyAttempts => "too_many_attempts",
             Self::ResendTooSoon => "resend_too_soon",
             Self::LimitReached => "limit_reached",
@@ -153,6 +157,7 @@ impl Problem {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
+            Self::AlreadyEnrolled => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
@@ -179,6 +184,7 @@ impl Problem {
             Self::BodyTooLarge => "Body too large",
             Self::NotFound => "Not found",
             Self::InvalidCode => "Invalid code",
+            Self::AlreadyEnrolled => "Already enrolled",
             Self::TooManyAttempts => "Too many attempts",
             Self::ResendTooSoon => "Asked too soon",
             Self::LimitReached => "Limit reached",
@@ -208,6 +214,7 @@ impl Problem {
             Self::BodyTooLarge => "The body is larger than 16 KiB.",
             Self::NotFound => "There is nothing at this address.",
             Self::InvalidCode => "The code is wrong, has expired or has been used. Ask for a new one.",
+            Self::AlreadyEnrolled => "This account has an authenticator already. Take that one away first.",
             Self::TooManyAttempts => "Too many codes were tried. Wait as long as Retry-After says.",
             Self::ResendTooSoon => "A code was asked for a moment ago. Wait as long as Retry-After says.",
             Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",

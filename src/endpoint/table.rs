@@ -14,6 +14,12 @@ pub(super) enum Endpoint {
     Register,
     RequestOtp,
     VerifyOtp,
+    VerifyTotp,
+    VerifyRecovery,
+    EnrollTotp,
+    ConfirmTotp,
+    DisableTotp,
+    RenewRecoveryCodes,
     Refresh,
     Logout,
     Session,
@@ -32,10 +38,16 @@ pub(super) enum Endpoint {
 }
 
 /// Paths under the prefix, as `matchit` writes them, with their methods.
-const PATHS: [(&str, &[(Method, Endpoint)]); 13] = [
+const PATHS: [(&str, &[(Method, Endpoint)]); 19] = [
     ("/register", &[(Method::POST, Endpoint::Register)]),
     ("/request-otp", &[(Method::POST, Endpoint::RequestOtp)]),
     ("/verify-otp", &[(Method::POST, Endpoint::VerifyOtp)]),
+    ("/verify-totp", &[(Method::POST, Endpoint::VerifyTotp)]),
+    ("/verify-recovery", &[(Method::POST, Endpoint::VerifyRecovery)]),
+    ("/totp/enroll", &[(Method::POST, Endpoint::EnrollTotp)]),
+    ("/totp/confirm", &[(Method::POST, Endpoint::ConfirmTotp)]),
+    ("/totp", &[(Method::DELETE, Endpoint::DisableTotp)]),
+    ("/recovery-codes", &[(Method::POST, Endpoint::RenewRecoveryCodes)]),
     ("/refresh", &[(Method::POST, Endpoint::Refresh)]),
     ("/logout", &[(Method::GET, Endpoint::LogoutPage), (Method::POST, Endpoint::Logout)]),
     ("/session", &[(Method::GET, Endpoint::Session)]),

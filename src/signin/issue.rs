@@ -10,10 +10,12 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random;
+use crate::revocation::Act;
 use crate::secret::{self, MacKey, Secret};
 use crate::signin::SignIn;
 use crate::signin::account::Account;
 use crate::signin::deliver::Channel;
+use crate::signin::factor::Means;
 use crate::signin::session::{NewSession, Session};
 use crate::token::claims::ACCESS;
 use crate::token::{Acr, Amr, Claims, Issued};
@@ -35,16 +37,72 @@ impl FamilyKey {
     }
 }
 
+/// How a person has shown who they are, and until when their session may last on that.
+#[derive(Debug, Clone)]
+pub(super) struct Shown {
+    /// By which factors.
+    pub(super) amr: Vec<Amr>,
+    /// What that is worth.
+    pub(super) acr: Acr,
+    /// When, last.
+    pub(super) auth_time: Timestamp,
+    /// When the session ends, however often it is renewed.
+    pub(super) until: Timestamp,
+}
+
+impl Shown {
+    /// By the first factors of a session, and by nothing else: as if its second had never been.
+    pub(super) fn first(session: &Session) -> Self {
+        let amr = first(&session.amr).collect();
+        Self { amr, acr: Acr::OneFactor, auth_time: session.auth_time, until: session.expires_at }
+    }
+
+    /// By those first factors, and just now by a second.
+    pub(super) fn second(amr: &[Amr], means: Means, now: Timestamp, until: Timestamp) -> Self {
+        let second = match means {
+            Means::Totp => Amr::Otp,
+            Means::RecoveryCode => Amr::Recovery,
+        };
+        let amr = first(amr).chain([second, Amr::Mfa]).collect();
+        Self { amr, acr: Acr::TwoFactor, auth_time: now, until }
+    }
+}
+
+/// What of `amr` is a first factor.
+fn first(amr: &[Amr]) -> impl Iterator<Item = Amr> {
+    amr.iter().copied().filter(|factor| match factor {
+        Amr::Email | Amr::Sms | Amr::Whatsapp => true,
+        Amr::Otp | Amr::Recovery | Amr::Mfa => false,
+    })
+}
+
 impl SignIn {
+    /// End a session, and begin another in its place, with an id and tokens of its own. `None` when somebody else ended it
+    /// first, or the account may not sign in at this moment: it is over then all the same.
+    pub(super) async fn exchange(
+        self: &Arc<Self>,
+        old: &Session,
+        shown: Shown,
+        reason: &'static str,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Option<Issued>, Outage> {
+        let Some(account) = self.accounts.find(&old.account).await? else { return Ok(None) };
+        if !self.end_by(Act::SessionOf(old.account.clone(), old.id.clone()), reason, now).await? {
+            return Ok(None);
+        }
+        self.begin(&account, shown, seen, now).await
+    }
+
     /// Begin a session of `account`; `None` when the account may not sign in at this moment.
     pub(super) async fn begin(
         self: &Arc<Self>,
         account: &Account,
-        channel: Channel,
+        shown: Shown,
         seen: &Seen,
         now: Timestamp,
     ) -> Result<Option<Issued>, Outage> {
-        let session = self.session(account, channel, seen, now)?;
+        let session = self.session(account, shown, seen, now)?;
         let key = random::bytes::<32>(self.entropy.as_ref())?;
         let sealed = self.sealer.seal(self.entropy.as_ref(), session.id.as_str(), SEALED_FOR, &key)?;
         let refresh = FamilyKey(MacKey::new(&key)).token(&session.id, FIRST);
@@ -72,16 +130,16 @@ impl SignIn {
         Ok(FamilyKey(MacKey::new(key.expose())))
     }
 
-    fn session(&self, account: &Account, channel: Channel, seen: &Seen, now: Timestamp) -> Result<Session, Outage> {
+    fn session(&self, account: &Account, shown: Shown, seen: &Seen, now: Timestamp) -> Result<Session, Outage> {
         Ok(Session {
             id: SessionId::draw(self.entropy.as_ref())?,
             account: account.id.clone(),
             created_at: now,
             last_seen_at: now,
-            expires_at: now.plus(self.settings.tokens.refresh_lifetime),
-            auth_time: now,
-            amr: vec![amr(channel)],
-            acr: Acr::OneFactor,
+            expires_at: shown.until,
+            auth_time: shown.auth_time,
+            amr: shown.amr,
+            acr: shown.acr,
             address: seen.address,
             agent: seen.agent.clone(),
             ended_at: None,
@@ -114,7 +172,8 @@ impl SignIn {
     }
 }
 
-const fn amr(channel: Channel) -> Amr {
+/// The factor that a code by this channel is.
+pub(super) const fn amr(channel: Channel) -> Amr {
     match channel {
         Channel::Email => Amr::Email,
         Channel::Sms => Amr::Sms,

@@ -1,6 +1,7 @@
 //! A person signs in: request ─▶ deliver ─▶ verify ─▶ issue ─▶ refresh ─▶ revoke. Each step is a file.
 //!
-//! What the steps need of a store stands beside them as a port: [`Accounts`], [`Challenges`], [`Sessions`].
+//! What the steps need of a store stands beside them as a port: [`Accounts`], [`Challenges`], [`Sessions`], and for the second
+//! factor, which stands between verify and issue, [`Pendings`], [`Factors`], [`RecoveryCodes`].
 
 pub mod account;
 pub mod address;
@@ -11,15 +12,21 @@ mod cost;
 pub mod country;
 pub mod deliver;
 pub mod device;
+mod enrol;
 pub mod events;
+pub mod factor;
 mod issue;
 mod keyed;
 mod notice;
+pub mod pending;
+mod recovery;
 mod refresh;
 mod request;
 mod revoke;
 pub mod session;
 mod settings;
+mod step_up;
+mod totp;
 mod verify;
 
 use std::collections::HashSet;
@@ -34,14 +41,19 @@ pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, 
 pub use country::Country;
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};
 pub use device::{Device, Devices, Met};
+pub use enrol::{Confirmed, FRESH, FactorRefusal, FactorStatus};
 pub use events::Events;
+pub use factor::{Factor, Factors, Means, RecoveryCodes, Step};
 pub use keyed::Keyed;
+pub use pending::{Bounds, Counted, Pending, Pendings, Place};
 pub use refresh::RefreshRefusal;
 pub use request::{Ask, AskRefusal, Asked};
 pub use revoke::{Presented, Scope};
 pub use session::{Family, NewSession, Session, Sessions};
 pub use settings::{LimitSettings, OtpSettings, Registration, SessionSettings};
-pub use verify::{Guess, GuessRefusal};
+pub use step_up::{Proof, SecondGuess};
+pub use totp::Enrolment;
+pub use verify::{Entered, Guess, GuessRefusal};
 
 use crate::client::{self, Seen};
 use crate::clock::Timestamp;
@@ -58,6 +70,12 @@ pub struct SignIn {
     pub accounts: Arc<dyn Accounts>,
     /// Where challenges are kept.
     pub challenges: Arc<dyn Challenges>,
+    /// Where half-finished sign-ins are kept.
+    pub pendings: Arc<dyn Pendings>,
+    /// Where authenticators are kept.
+    pub factors: Arc<dyn Factors>,
+    /// Where recovery codes are kept.
+    pub recovery_codes: Arc<dyn RecoveryCodes>,
     /// Where sessions are kept.
     pub sessions: Arc<dyn Sessions>,
     /// Where changes of addresses are kept.
@@ -78,7 +96,7 @@ pub struct SignIn {
     pub verifier: Verifier,
     /// The keys of both.
     pub ring: Arc<Ring>,
-    /// What seals the keys of families.
+    /// What seals the keys of families and the secrets of authenticators.
     pub sealer: Sealer,
     /// Where codes and ids come from.
     pub entropy: Arc<dyn Entropy>,
@@ -95,6 +113,8 @@ pub struct SignIn {
 pub struct Settings {
     /// `public_url`, without a slash at its end: `iss`.
     pub issuer: String,
+    /// What an authenticator app calls this place.
+    pub name: String,
     /// `aud` of access tokens.
     pub audience: String,
     /// Codes.
@@ -110,6 +130,9 @@ pub struct Settings {
     /// Every code is zeros, and is told to who asks.
     pub development: bool,
 }
+
+/// How long a sign-in may stay half done, and the window of attempts in a session.
+const PENDING: Duration = Duration::from_secs(600);
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -111,7 +111,12 @@ impl SignIn {
     }
 
     async fn lives(&self, id: &SessionId, now: Timestamp) -> Result<bool, Outage> {
+        self.live(id, now).await.map(|session| session.is_some())
+    }
+
+    /// The session with this id, if it is live.
+    pub(super) async fn live(&self, id: &SessionId, now: Timestamp) -> Result<Option<Session>, Outage> {
         let session = self.sessions.find(id).await?;
-        Ok(session.is_some_and(|session| session.ended_at.is_none() && session.expires_at > now))
+        Ok(session.filter(|session| session.ended_at.is_none() && session.expires_at > now))
     }
 }

@@ -12,8 +12,10 @@ use crate::secret::{self, Secret};
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::challenge::{Attempt, Candidate, Pointer, Taken};
-use crate::signin::{HOUR, SignIn};
-use crate::token::Issued;
+use crate::signin::factor::Means;
+use crate::signin::issue::Shown;
+use crate::signin::{HOUR, SignIn, issue};
+use crate::token::{Acr, Issued};
 
 /// A code comes back.
 #[derive(Debug, Clone)]
@@ -52,9 +54,25 @@ pub enum GuessRefusal {
     Outage(#[from] Outage),
 }
 
+/// How far a person has come with the right code.
+#[derive(Debug, Clone)]
+pub enum Entered {
+    /// They are signed in: these are the tokens of their session.
+    SignedIn(Issued),
+    /// Their account has a second factor: nobody is signed in before it is shown.
+    SecondFactor {
+        /// The id of the half-finished sign-in, for who entered the code alone.
+        challenge_id: Secret<String>,
+        /// What the second factor may be shown with.
+        methods: Vec<Means>,
+        /// How long there is for it.
+        expires_in: Duration,
+    },
+}
+
 impl SignIn {
-    /// Try a code. Right: a session begins, and these are its tokens.
-    pub async fn verify(self: &Arc<Self>, guess: Guess, now: Timestamp) -> Result<Issued, GuessRefusal> {
+    /// Try a code. Right: a session begins, unless a second factor is still to be shown.
+    pub async fn verify(self: &Arc<Self>, guess: Guess, now: Timestamp) -> Result<Entered, GuessRefusal> {
         self.may_guess(&guess.seen, now).await?;
         let Some((pointer, taken)) = self.count(&guess, now).await? else { return Err(self.invalid("nothing")) };
         let (account, candidates) = match taken {
@@ -116,15 +134,23 @@ impl SignIn {
         secret::same(typed.as_bytes(), candidate.code.as_bytes())
     }
 
-    async fn let_in(self: &Arc<Self>, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Issued, GuessRefusal> {
-        let Some(mut account) = self.accounts.find(id).await? else { return Err(self.invalid("nothing")) };
+    async fn let_in(self: &Arc<Self>, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Entered, GuessRefusal> {
+        let account = self.accounts.find(id).await?.filter(|account| account.disabled_at.is_none());
+        let Some(mut account) = account else { return Err(self.invalid("nothing")) };
         if !self.mark_verified(&mut account, right).await? {
             return Err(self.invalid("nothing"));
         }
         self.converted(account.phone.as_deref(), right.channel, now).await;
-        let Some(issued) = self.begin(&account, right.channel, seen, now).await? else { return Err(self.invalid("nothing")) };
+        let amr = vec![issue::amr(right.channel)];
+        if let Some(half) = self.hold_for_second(&account, &amr, now).await? {
+            self.events.otp_verified(Some(right.channel), "verified");
+            return Ok(half);
+        }
+        let until = now.plus(self.settings.tokens.refresh_lifetime);
+        let shown = Shown { amr, acr: Acr::OneFactor, auth_time: now, until };
+        let Some(issued) = self.begin(&account, shown, seen, now).await? else { return Err(self.invalid("nothing")) };
         self.events.otp_verified(Some(right.channel), "verified");
-        Ok(issued)
+        Ok(Entered::SignedIn(issued))
     }
 
     /// The address that the code was sent to belongs to the person. False when it does not belong to the account any more: it

@@ -11,7 +11,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::signin::Channel;
+use crate::signin::{Channel, Means};
 
 /// Upper bounds of a decision's duration, in seconds: from memory, over Redis, to the database.
 const ADMISSION: [f64; 12] = [0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0];
@@ -153,6 +153,11 @@ impl Metrics {
     /// A code was tried.
     pub fn otp_verified(&self, channel: Option<Channel>, outcome: &str) {
         count(&self.otp_verified, &[channel.map_or("none", Channel::as_str), outcome]);
+    }
+
+    /// A second factor was shown.
+    pub fn second_factor_verified(&self, means: Means, outcome: &str) {
+        count(&self.otp_verified, &[means.channel(), outcome]);
     }
 
     /// A refresh token was presented.

@@ -181,6 +181,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("aws_lc_rs", &["endpoint::page", "random", "seal", "secret", "token"]),
     ("totp_rs", &["signin"]),
     ("phonenumber", &["signin::country"]),
+    ("qrcode", &["signin"]),
     ("askama*", &["endpoint::page"]),
     ("matchit", &["endpoint"]),
     ("clap", &["cli", "main"]),

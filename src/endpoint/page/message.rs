@@ -54,6 +54,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::CountryNotAllowed
         | Problem::UnsupportedMediaType
         | Problem::BodyTooLarge
+        | Problem::AlreadyEnrolled
         | Problem::TooManyAttempts
         | Problem::ResendTooSoon
         | Problem::LimitReached

@@ -11,7 +11,7 @@ use crate::endpoint::page::{Form, Frame};
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, Next, body};
 use crate::secret::Secret;
-use crate::signin::Guess;
+use crate::signin::{Entered, Guess};
 
 #[derive(Template)]
 #[template(path = "verify.html")]
@@ -44,7 +44,12 @@ impl Endpoints {
         let code = Secret::new(code.chars().filter(|c| !c.is_whitespace()).collect());
         let guess = Guess { handle: None, code, named: None, held, seen: received.seen() };
         match self.sign_in.verify(guess, received.call.now).await {
-            Ok(issued) => {
+            Ok(Entered::SecondFactor { challenge_id, expires_in, .. }) => {
+                let cookie = self.cookie(Kind::Challenge, &challenge_id, expires_in)?;
+                let location = format!("{}/second-factor?next={}", self.table.prefix(), next.encoded());
+                Ok(reply::with_cookies(reply::see_other(&location)?, [cookie]))
+            }
+            Ok(Entered::SignedIn(issued)) => {
                 let cookies = self.session_cookies(&issued)?;
                 let reply = reply::with_cookies(reply::see_other(next.location())?, cookies);
                 Ok(reply::with_cookies(reply, self.cookies.clear(Kind::Challenge)))

@@ -2,10 +2,12 @@
 
 mod addresses;
 mod ask;
+mod factor;
 mod guess;
 mod logout;
 mod refresh;
 mod sessions;
+mod totp;
 
 use std::time::Duration;
 
@@ -85,6 +87,18 @@ impl Endpoints {
             }
         }
         found.ok_or_else(|| Refusal::Unauthenticated.into())
+    }
+
+    /// Who is signed in, if anybody is.
+    ///
+    /// # Errors
+    /// As [`Self::signed_in`], but that nobody is.
+    async fn signed_in_or_not(&self, received: &Received<'_>) -> Result<Option<Claims>, No> {
+        match self.signed_in(received).await {
+            Ok(claims) => Ok(Some(claims)),
+            Err(no) if no.problem == Problem::Refused(Refusal::Unauthenticated) => Ok(None),
+            Err(no) => Err(no),
+        }
     }
 
     /// "You are signed in as …", for pages. They only greet: when it cannot be found out, they do not.

@@ -10,14 +10,15 @@
 //!        statements: sqlite  postgres  mysql       SQL as data
 //! ```
 //!
-//! Locks are taken in one order everywhere: account, sessions, ledger; a challenge (or a change of address, after its account)
-//! before its subject's budget.
+//! Locks are taken in one order everywhere: account, sessions, ledger; a challenge (or a change of address, after its account;
+//! or a half-finished sign-in) before its subject's budget.
 
 mod accounts;
 mod address_changes;
 mod breaker;
 mod challenges;
 mod devices;
+mod factors;
 mod fault;
 mod keys;
 mod ledger;
@@ -25,6 +26,7 @@ mod link;
 mod migrations;
 mod mysql;
 mod open;
+mod pendings;
 mod pool;
 mod postgres;
 mod sessions;
@@ -41,7 +43,9 @@ use open::Place;
 use pool::Pool;
 
 /// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`],
-/// [`crate::signin::Challenges`], [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`], [`crate::token::Keys`].
+/// [`crate::signin::Challenges`], [`crate::signin::Pendings`], [`crate::signin::Factors`], [`crate::signin::RecoveryCodes`],
+/// [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`],
+/// [`crate::token::Keys`].
 #[derive(Clone)]
 pub struct Store {
     /// Where acts that change nothing find a connection.

@@ -106,6 +106,25 @@ pub(super) const MYSQL: Statements = Statements {
     add_key: "INSERT INTO signing_keys (kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, \
         verifies_until) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     end_older_keys: "UPDATE signing_keys SET verifies_until = ? WHERE purpose = ? AND generation < ? AND verifies_until IS NULL",
+    factor: "SELECT sealed, enrolled_at, confirmed_at, last_used_at, (SELECT COUNT(*) FROM recovery_codes WHERE \
+        recovery_codes.account_id = factors.account_id) AS codes FROM factors WHERE account_id = ?",
+    renew_factor: "UPDATE factors SET sealed = ?, enrolled_at = ? WHERE account_id = ? AND confirmed_at IS NULL",
+    add_factor: "INSERT IGNORE INTO factors (account_id, sealed, enrolled_at, last_step) VALUES (?, ?, ?, -1)",
+    confirmed_factor: "SELECT account_id FROM factors WHERE account_id = ? AND confirmed_at IS NOT NULL",
+    confirm_factor: "UPDATE factors SET confirmed_at = ?, last_step = ?, last_used_at = ?, codes_made_at = ? WHERE account_id = ? AND \
+        sealed = ? AND confirmed_at IS NULL",
+    use_step: "UPDATE factors SET last_step = ?, last_used_at = ? WHERE account_id = ? AND sealed = ? AND confirmed_at IS NOT NULL \
+        AND last_step < ?",
+    remove_factor: "DELETE FROM factors WHERE account_id = ?",
+    remake_codes: "UPDATE factors SET codes_made_at = ? WHERE account_id = ? AND confirmed_at IS NOT NULL",
+    delete_codes: "DELETE FROM recovery_codes WHERE account_id = ?",
+    add_code: "INSERT INTO recovery_codes (account_id, code) VALUES (?, ?)",
+    use_code: "DELETE FROM recovery_codes WHERE account_id = ? AND code = ?",
+    codes_left: "SELECT COUNT(*) AS codes FROM recovery_codes WHERE account_id = ?",
+    add_pending: "INSERT INTO pending_sign_ins (id, account_id, amr, created_at, expires_at, attempts) VALUES (?, ?, ?, ?, ?, 0)",
+    pending_by_id: "SELECT account_id, amr, expires_at FROM pending_sign_ins WHERE id = ? AND expires_at > ?",
+    count_pending_attempt: "UPDATE pending_sign_ins SET attempts = attempts + 1 WHERE id = ? AND attempts < ? AND expires_at > ?",
+    spend_pending: "DELETE FROM pending_sign_ins WHERE id = ? AND expires_at > ?",
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
@@ -115,6 +134,7 @@ pub(super) const MYSQL: Statements = Statements {
     sweep_devices: "DELETE FROM devices WHERE seen_at < ? LIMIT 500",
     sweep_lines: "DELETE FROM revocations WHERE expires_at < ? LIMIT 500",
     sweep_keys: "DELETE FROM signing_keys WHERE verifies_until <= ? LIMIT 500",
+    sweep_pendings: "DELETE FROM pending_sign_ins WHERE expires_at < ? LIMIT 500",
 };
 
 const MIGRATIONS: &[Script] = &[
@@ -130,6 +150,9 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 10, noun: "devices", sql: include_str!("../../../migrations/mysql/0010_devices.sql") },
     Script { number: 11, noun: "address_changes", sql: include_str!("../../../migrations/mysql/0011_address_changes.sql") },
     Script { number: 12, noun: "usernames", sql: include_str!("../../../migrations/mysql/0012_usernames.sql") },
+    Script { number: 13, noun: "factors", sql: include_str!("../../../migrations/mysql/0013_factors.sql") },
+    Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/mysql/0014_recovery_codes.sql") },
+    Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/mysql/0015_pending_sign_ins.sql") },
 ];
 
 #[cfg(test)]
@@ -162,6 +185,9 @@ mod tests {
             (SQLITE.lines_since, MYSQL.lines_since),
             (SQLITE.revoked, MYSQL.revoked),
             (SQLITE.add_key, MYSQL.add_key),
+            (SQLITE.confirm_factor, MYSQL.confirm_factor),
+            (SQLITE.use_step, MYSQL.use_step),
+            (SQLITE.count_pending_attempt, MYSQL.count_pending_attempt),
         ];
         for (sqlite, mysql) in same {
             assert_eq!(unnumbered(sqlite), mysql);

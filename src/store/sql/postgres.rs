@@ -35,4 +35,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 10, noun: "devices", sql: include_str!("../../../migrations/postgres/0010_devices.sql") },
     Script { number: 11, noun: "address_changes", sql: include_str!("../../../migrations/postgres/0011_address_changes.sql") },
     Script { number: 12, noun: "usernames", sql: include_str!("../../../migrations/postgres/0012_usernames.sql") },
+    Script { number: 13, noun: "factors", sql: include_str!("../../../migrations/postgres/0013_factors.sql") },
+    Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/postgres/0014_recovery_codes.sql") },
+    Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/postgres/0015_pending_sign_ins.sql") },
 ];

@@ -104,6 +104,25 @@ pub(super) const SQLITE: Statements = Statements {
     add_key: "INSERT INTO signing_keys (kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, \
         verifies_until) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     end_older_keys: "UPDATE signing_keys SET verifies_until = $1 WHERE purpose = $2 AND generation < $3 AND verifies_until IS NULL",
+    factor: "SELECT sealed, enrolled_at, confirmed_at, last_used_at, (SELECT COUNT(*) FROM recovery_codes WHERE \
+        recovery_codes.account_id = factors.account_id) AS codes FROM factors WHERE account_id = $1",
+    renew_factor: "UPDATE factors SET sealed = $1, enrolled_at = $2 WHERE account_id = $3 AND confirmed_at IS NULL",
+    add_factor: "INSERT INTO factors (account_id, sealed, enrolled_at, last_step) VALUES ($1, $2, $3, -1) ON CONFLICT DO NOTHING",
+    confirmed_factor: "SELECT account_id FROM factors WHERE account_id = $1 AND confirmed_at IS NOT NULL",
+    confirm_factor: "UPDATE factors SET confirmed_at = $1, last_step = $2, last_used_at = $3, codes_made_at = $4 WHERE account_id = $5 AND \
+        sealed = $6 AND confirmed_at IS NULL",
+    use_step: "UPDATE factors SET last_step = $1, last_used_at = $2 WHERE account_id = $3 AND sealed = $4 AND confirmed_at IS NOT NULL \
+        AND last_step < $5",
+    remove_factor: "DELETE FROM factors WHERE account_id = $1",
+    remake_codes: "UPDATE factors SET codes_made_at = $1 WHERE account_id = $2 AND confirmed_at IS NOT NULL",
+    delete_codes: "DELETE FROM recovery_codes WHERE account_id = $1",
+    add_code: "INSERT INTO recovery_codes (account_id, code) VALUES ($1, $2)",
+    use_code: "DELETE FROM recovery_codes WHERE account_id = $1 AND code = $2",
+    codes_left: "SELECT COUNT(*) AS codes FROM recovery_codes WHERE account_id = $1",
+    add_pending: "INSERT INTO pending_sign_ins (id, account_id, amr, created_at, expires_at, attempts) VALUES ($1, $2, $3, $4, $5, 0)",
+    pending_by_id: "SELECT account_id, amr, expires_at FROM pending_sign_ins WHERE id = $1 AND expires_at > $2",
+    count_pending_attempt: "UPDATE pending_sign_ins SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND expires_at > $3",
+    spend_pending: "DELETE FROM pending_sign_ins WHERE id = $1 AND expires_at > $2",
     sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
     sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
     sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
@@ -114,6 +133,7 @@ pub(super) const SQLITE: Statements = Statements {
         500)",
     sweep_lines: "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE expires_at < $1 LIMIT 500)",
     sweep_keys: "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE verifies_until <= $1 LIMIT 500)",
+    sweep_pendings: "DELETE FROM pending_sign_ins WHERE id IN (SELECT id FROM pending_sign_ins WHERE expires_at < $1 LIMIT 500)",
 };
 
 const MIGRATIONS: &[Script] = &[
@@ -129,4 +149,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 10, noun: "devices", sql: include_str!("../../../migrations/sqlite/0010_devices.sql") },
     Script { number: 11, noun: "address_changes", sql: include_str!("../../../migrations/sqlite/0011_address_changes.sql") },
     Script { number: 12, noun: "usernames", sql: include_str!("../../../migrations/sqlite/0012_usernames.sql") },
+    Script { number: 13, noun: "factors", sql: include_str!("../../../migrations/sqlite/0013_factors.sql") },
+    Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/sqlite/0014_recovery_codes.sql") },
+    Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/sqlite/0015_pending_sign_ins.sql") },
 ];

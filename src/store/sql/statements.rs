@@ -168,6 +168,40 @@ pub(super) struct Statements {
     /// until, purpose, generation
     pub(super) end_older_keys: &'static str,
 
+    /// account: with the number of its recovery codes
+    pub(super) factor: &'static str,
+    /// sealed, now, account: nothing when it is confirmed
+    pub(super) renew_factor: &'static str,
+    /// account, sealed, now: nothing when there is one
+    pub(super) add_factor: &'static str,
+    /// account
+    pub(super) confirmed_factor: &'static str,
+    /// now, step, now, now, account, sealed
+    pub(super) confirm_factor: &'static str,
+    /// step, now, account, sealed, step
+    pub(super) use_step: &'static str,
+    /// account
+    pub(super) remove_factor: &'static str,
+    /// now, account: locks the confirmed one
+    pub(super) remake_codes: &'static str,
+    /// account
+    pub(super) delete_codes: &'static str,
+    /// account, code
+    pub(super) add_code: &'static str,
+    /// account, code
+    pub(super) use_code: &'static str,
+    /// account
+    pub(super) codes_left: &'static str,
+
+    /// id, account, amr, created, expires
+    pub(super) add_pending: &'static str,
+    /// id, now
+    pub(super) pending_by_id: &'static str,
+    /// id, most, now
+    pub(super) count_pending_attempt: &'static str,
+    /// id, now
+    pub(super) spend_pending: &'static str,
+
     /// A moment, for each: some of the rows that ended before it.
     pub(super) sweep_challenges: &'static str,
     pub(super) sweep_budgets: &'static str,
@@ -178,6 +212,7 @@ pub(super) struct Statements {
     pub(super) sweep_devices: &'static str,
     pub(super) sweep_lines: &'static str,
     pub(super) sweep_keys: &'static str,
+    pub(super) sweep_pendings: &'static str,
 }
 
 /// How many rows a sweep deletes at once, so that it locks little and ends in time; the same in every text.

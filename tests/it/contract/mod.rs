@@ -5,6 +5,7 @@ mod accounts;
 mod address_changes;
 mod challenges;
 mod devices;
+mod factors;
 mod keys;
 mod ledger;
 mod migrations;

@@ -117,7 +117,7 @@ pub struct Door {
     pub mailbox: Arc<Mailbox>,
     now: Cell<Timestamp>,
     _core: Core,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Door {
@@ -137,7 +137,7 @@ impl Door {
         let inbox = wish.inbox.then(|| -> Arc<dyn Inbox> { Arc::<Mailbox>::clone(&mailbox) });
         let sign_in = sign_in(&config, &core, &ring, &mailbox, wish.phones);
         let endpoints = endpoints(&config, Arc::clone(&sign_in), inbox);
-        Self { endpoints, sign_in, mailbox, now: Cell::new(now), _core: core, _folder: folder }
+        Self { endpoints, sign_in, mailbox, now: Cell::new(now), _core: core, folder }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -147,6 +147,12 @@ impl Door {
     /// Time passes.
     pub fn pass(&self, span: Duration) {
         self.now.set(self.now.get().plus(span));
+    }
+
+    /// All bytes of the SQLite database, its log included.
+    pub fn everything_written(&self) -> Vec<u8> {
+        let files = std::fs::read_dir(self.folder.path()).unwrap().flatten();
+        files.flat_map(|file| std::fs::read(file.path()).unwrap()).collect()
     }
 
     /// An account as an operator or a sign-in leaves it; not kept yet.
@@ -211,6 +217,9 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
     Arc::new(SignIn {
         accounts: Arc::new(core.store.clone()),
         challenges: Arc::new(core.store.clone()),
+        pendings: Arc::new(core.store.clone()),
+        factors: Arc::new(core.store.clone()),
+        recovery_codes: Arc::new(core.store.clone()),
         sessions: Arc::new(core.store.clone()),
         address_changes: Arc::new(core.store.clone()),
         devices: Arc::new(core.store.clone()),
@@ -228,6 +237,7 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
         settings: Settings {
             audience: issuer.clone(),
             issuer,
+            name: config.pages.name.clone(),
             otp: config.otp.clone(),
             session: config.session.clone(),
             limits: config.limits.clone(),

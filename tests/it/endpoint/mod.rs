@@ -3,6 +3,7 @@
 mod addresses;
 mod browser;
 mod door;
+mod factors;
 mod flow;
 mod nonsense;
 mod notices;
