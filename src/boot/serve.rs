@@ -126,7 +126,7 @@ fn queue(
     core: &Core,
     runtime: &Runtime,
 ) -> Result<(Arc<Queue>, HashSet<crate::signin::Channel>), NotServing> {
-    let mut providers = Providers::new(&config.delivery, &config.pages.name)?;
+    let mut providers = Providers::new(&config.delivery, &config.pages.name, config.public_url.host_str().unwrap_or_default())?;
     if let Some(inbox) = &extras.inbox {
         providers = providers.keeping(inbox);
     }

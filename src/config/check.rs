@@ -193,13 +193,11 @@ fn cookies(config: &Config, notes: &mut Notes) {
 }
 
 fn delivery(config: &Config, notes: &mut Notes) {
-    let providers = &config.delivery.email;
-    let enough = !providers.is_empty() || config.development.enabled;
-    notes.must(enough, "delivery.email", "is missing: without a provider nobody gets a code");
-    for (index, provider) in providers.iter().enumerate() {
-        for (field, problem) in deliver::mistakes(provider) {
-            notes.must(false, &format!("delivery.email[{index}].{field}"), problem);
-        }
+    let delivery = &config.delivery;
+    let some = !(delivery.email.is_empty() && delivery.sms.is_empty() && delivery.whatsapp.is_empty());
+    notes.must(some || config.development.enabled, "delivery.email", "is missing: without a provider nobody gets a code");
+    for (key, problem) in deliver::mistakes(delivery) {
+        notes.must(false, &format!("delivery.{key}"), &problem);
     }
 }
 

@@ -6,23 +6,37 @@
 mod breaker;
 mod console;
 mod inbox;
-mod letter;
+mod letters;
+mod mistakes;
 mod providers;
 mod queue;
+mod reach;
+mod resend;
 mod rounds;
+mod sentences;
 mod settings;
 mod smtp;
+mod templates;
+mod twilio;
+mod web;
+mod webhook;
 
 use async_trait::async_trait;
+use url::Url;
 
 pub use console::Console;
 pub use inbox::{Inbox, Kept};
-pub use providers::{Providers, mistakes};
+pub use mistakes::mistakes;
+pub use providers::Providers;
 pub use queue::{Queue, QueueParts};
-pub use settings::{DeliverySettings, EmailKind, EmailProvider};
+pub use settings::{DeliverySettings, EmailKind, EmailProvider, PhoneKind, PhoneProvider};
 
 use crate::clock::Timestamp;
+use crate::secret::Secret;
 use crate::signin::Message;
+
+/// A mistake in a provider's settings: the field, and a sentence without its value.
+type Wrong = (&'static str, &'static str);
 
 /// Why a provider did not send a message. The cause is for the log: it names no address and no code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,4 +70,22 @@ pub trait Provider: Send + Sync {
 
     /// Send a message.
     async fn send(&self, sending: &Sending<'_>) -> Result<(), NotSent>;
+}
+
+/// Where a provider's API begins: `url`, or `usual`. It ends with a slash, so that a path can be joined.
+///
+/// # Errors
+/// When it is no such URL.
+fn base(url: Option<&Secret<String>>, usual: &str) -> Result<Url, Wrong> {
+    let text = url.map_or(usual, |url| url.expose());
+    let url = Url::parse(text).ok().filter(|url| url.query().is_none() && url.fragment().is_none() && url.username().is_empty());
+    let mut url = url.ok_or(("url", "should be the beginning of an API, as \"https://api.example.com\""))?;
+    if url.scheme() != "https" && !(url.scheme() == "http" && reach::is_loopback(&url)) {
+        return Err(("url", "should be https://; without TLS only on this machine"));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
 }

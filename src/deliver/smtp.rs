@@ -1,6 +1,7 @@
 //! Mail by SMTP: over TLS that is verified, through a pool of connections, to the canonical address alone.
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -13,9 +14,9 @@ use lettre::{Address, AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::letter::Letter;
+use super::letters::Letters;
 use super::settings::EmailProvider;
-use super::{NotSent, Provider, Sending};
+use super::{NotSent, Provider, Sending, Wrong};
 use crate::secret::Secret;
 
 /// For a connection, and for each answer of the server.
@@ -48,8 +49,6 @@ enum Encryption {
     /// None: this machine, or a network of one's own.
     Plain,
 }
-
-type Wrong = (&'static str, &'static str);
 
 impl Server {
     /// The server that `settings` describe.
@@ -141,11 +140,12 @@ pub(super) struct Smtp {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     name: String,
+    letters: Arc<Letters>,
 }
 
 impl Smtp {
-    /// Through `server`; `name` is over the door. To be called inside the runtime of the queue.
-    pub(super) fn new(server: Server, name: &str) -> Result<Self, NotSent> {
+    /// Through `server`; `name` is for logs and metrics. To be called inside the runtime of the queue.
+    pub(super) fn new(server: Server, name: &str, letters: Arc<Letters>) -> Result<Self, NotSent> {
         let tls = server.tls()?;
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server.host)
             .port(server.port)
@@ -155,14 +155,14 @@ impl Smtp {
         if let Some((user, password)) = server.login {
             builder = builder.credentials(Credentials::new(user, password.expose().clone()));
         }
-        Ok(Self { transport: builder.build(), from: server.from, name: name.to_owned() })
+        Ok(Self { transport: builder.build(), from: server.from, name: name.to_owned(), letters })
     }
 
     fn mail(&self, sending: &Sending<'_>) -> Result<lettre::Message, NotSent> {
         let Sending { message, id, now } = sending;
         let refused = |what: &str| NotSent::Refused(what.to_owned());
         let to: Address = message.to.expose().parse().map_err(|_| refused("not an address that SMTP can carry"))?;
-        let letter = Letter::new(message, &self.name);
+        let letter = self.letters.letter(message);
         let written = UNIX_EPOCH + Duration::from_millis(u64::try_from(now.as_millis()).unwrap_or(0));
         lettre::Message::builder()
             .from(self.from.clone())
@@ -179,8 +179,8 @@ impl Smtp {
 
 #[async_trait]
 impl Provider for Smtp {
-    fn name(&self) -> &'static str {
-        "smtp"
+    fn name(&self) -> &str {
+        &self.name
     }
 
     async fn send(&self, sending: &Sending<'_>) -> Result<(), NotSent> {

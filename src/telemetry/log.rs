@@ -10,9 +10,11 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use super::settings::{LogFormat, TelemetrySettings};
 
 /// What is said of libraries unless the settings say otherwise: their `info` is our `debug`. The proxy's connectors report an
-/// error when two workers reach for one idle connection, and then make a new one; what fails we log ourselves.
+/// error when two workers reach for one idle connection, and then make a new one; what fails we log ourselves,
+/// a certificate that is refused too.
 const LIBRARIES: &str = "pingora=warn,pingora_core=warn,pingora_core::connectors=off,pingora_proxy=error,pingora_load_balancing=warn,\
-                         pingora_pool=warn,sqlx=warn,lettre=warn,redis=warn,h2=warn,rustls=warn,hyper=warn,tower=warn";
+                         pingora_pool=warn,sqlx=warn,lettre=warn,redis=warn,h2=warn,rustls=warn,hyper=warn,tower=warn,\
+                         rustls_platform_verifier=off";
 
 /// The log could not be begun.
 #[derive(Debug, thiserror::Error)]

@@ -222,3 +222,106 @@ fn routes_and_names_are_judged_too() {
         assert!(keys.contains(&key), "{key} is not among {found:#?}");
     }
 }
+
+#[test]
+fn every_mistake_of_a_provider_is_named_by_its_key() {
+    let text = r#"
+[[delivery.email]]
+kind = "resend"
+name = "None!"
+url = "http://api.example.com"
+api_key = "two words"
+from = "nobody"
+password = "hunter2"
+
+[[delivery.email]]
+kind = "webhook"
+url = "ftp://hooks.example.com"
+secret = "hunter2"
+
+[[delivery.sms]]
+kind = "twilio"
+account_sid = "AC12"
+auth_token = "hunter2"
+api_key_sid = "SK0123456789abcdef0123456789abcdef"
+from = "a name that is too long"
+content_sid = "HX0123456789abcdef0123456789abcdef"
+
+[[delivery.sms]]
+kind = "console"
+allow_private = true
+
+[[delivery.whatsapp]]
+kind = "twilio"
+account_sid = "AC0123456789abcdef0123456789abcdef"
+api_key_secret = "hunter2"
+from = "Wiki"
+messaging_service_sid = "MG0123456789abcdef0123456789abcdef"
+
+[[delivery.whatsapp]]
+kind = "console"
+"#;
+    let found = mistakes(&format!("{MINIMAL}{text}"), &[]);
+
+    let keys: Vec<&str> = found.iter().filter_map(|mistake| mistake.split(": ").next()).collect();
+    let expected = [
+        "delivery.email[1].url",
+        "delivery.email[1].api_key",
+        "delivery.email[1].from",
+        "delivery.email[1].password",
+        "delivery.email[1].name",
+        "delivery.email[2].url",
+        "delivery.email[2].secret",
+        "delivery.sms[0].account_sid",
+        "delivery.sms[0].from",
+        "delivery.sms[0].auth_token",
+        "delivery.sms[0].content_sid",
+        "delivery.sms[1].allow_private",
+        "delivery.whatsapp[0].messaging_service_sid",
+        "delivery.whatsapp[0].content_sid",
+        "delivery.whatsapp[0].api_key_sid",
+        "delivery.whatsapp[1].kind",
+    ];
+    assert_eq!(keys, expected, "{found:#?}");
+    assert!(!found.concat().contains("hunter2"));
+}
+
+#[test]
+fn what_a_provider_needs_is_said_to_be_missing() {
+    let kinds = [
+        ("email", "resend", vec!["api_key", "from"]),
+        ("email", "webhook", vec!["url", "secret"]),
+        ("sms", "twilio", vec!["account_sid", "from", "auth_token"]),
+        ("sms", "webhook", vec!["url", "secret"]),
+        ("whatsapp", "twilio", vec!["account_sid", "from", "content_sid", "auth_token"]),
+        ("whatsapp", "webhook", vec!["url", "secret"]),
+    ];
+    for (channel, kind, missing) in kinds {
+        let text = MINIMAL.replace("[[delivery.email]]\nkind = \"console\"", &format!("[[delivery.{channel}]]\nkind = \"{kind}\""));
+        let found = mistakes(&text, &[]);
+        let keys: Vec<&str> = found.iter().filter_map(|mistake| mistake.split_once(": is missing")).map(|(key, _)| key).collect();
+        let expected: Vec<String> = missing.iter().map(|field| format!("delivery.{channel}[0].{field}")).collect();
+        assert_eq!(keys, expected, "{found:#?}");
+    }
+}
+
+#[test]
+fn a_phone_is_enough_to_sign_in_with() {
+    let sms = MINIMAL.replace("[[delivery.email]]", "[[delivery.sms]]");
+    assert!(read(&sms, &[]).is_ok());
+}
+
+#[test]
+fn the_secrets_of_providers_come_from_files() {
+    let folder = crate::support::folder::new("secrets");
+    let file = folder.path().join("token");
+    std::fs::write(&file, "hunter2\n").unwrap();
+    let sms = format!(
+        "[[delivery.sms]]\nkind = \"twilio\"\naccount_sid = \"AC0123456789abcdef0123456789abcdef\"\nfrom = \"Wiki\"\nauth_token_file = \"{}\"\n",
+        file.display()
+    );
+    let config = read(&format!("{MINIMAL}{sms}"), &[]).unwrap();
+    assert_eq!(config.delivery.sms[0].auth_token.as_ref().unwrap().expose(), "hunter2");
+    let found = mistakes(&format!("{MINIMAL}{}", sms.replace("/token", "/nothing")), &[]);
+    assert!(found[0].starts_with("delivery.sms[0].auth_token_file: "), "{found:?}");
+}

@@ -1,7 +1,13 @@
 //! Mail leaves: through a real queue, to real mail servers, with the resend wait in a real database.
 
+mod flood;
+mod kinds;
+mod manners;
+mod place;
 mod queue;
 mod smtp;
+mod templates;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +25,7 @@ use doorward::telemetry::Metrics;
 use tempfile::TempDir;
 use tokio::runtime;
 
+use crate::support::gateway::Place;
 use crate::support::{folder, install_crypto_provider, wait};
 
 pub const START: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -40,7 +47,7 @@ impl Post {
     pub async fn with(delivery: &str) -> Self {
         install_crypto_provider();
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::default());
-        let providers = Providers::new(&settings(delivery), "Wiki & Co").unwrap();
+        let providers = Providers::new(&settings(delivery), "Wiki & Co", "wiki.example.com").unwrap();
         let folder = folder::new("deliver");
         let url = format!("sqlite:{}/doorward.db", folder.path().display());
         let store = Arc::new(Store::open(&url, &doorward::store::StoreSettings::default()).unwrap());
@@ -58,23 +65,29 @@ impl Post {
         Self { queue, clock, store, metrics, _folder: folder }
     }
 
-    /// A code for somebody.
+    /// A code for somebody, by mail and in English.
     pub fn send(&self, to: &str, code: &str) -> bool {
-        let to = Handle::email(to).unwrap();
-        let code = Secret::new(code.to_owned());
-        self.queue.enqueue(Message {
-            to,
-            channel: Channel::Email,
-            content: Content::Code { code, minutes: 10 },
-            language: Language::English,
-            handle: HANDLE.to_owned(),
-        })
+        self.send_by(Channel::Email, to, code, Language::English)
     }
 
-    /// So many messages had this outcome at this provider.
+    /// A code for somebody.
+    pub fn send_by(&self, channel: Channel, to: &str, code: &str, language: Language) -> bool {
+        let code = Secret::new(code.to_owned());
+        self.send_content(channel, to, Content::Code { code, minutes: 10 }, language)
+    }
+
+    /// Anything for somebody.
+    pub fn send_content(&self, channel: Channel, to: &str, content: Content, language: Language) -> bool {
+        let to = Handle::parse(to).unwrap();
+        self.queue.enqueue(Message { to, channel, content, language, handle: HANDLE.to_owned() })
+    }
+
+    /// So many messages had this outcome at this provider, on all channels.
     pub fn counted(&self, provider: &str, outcome: &str) -> u64 {
-        let name = format!("doorward_otp_sent_total{{channel=\"email\",outcome=\"{outcome}\",provider=\"{provider}\"}} ");
-        self.metrics.render().lines().find_map(|line| line.strip_prefix(&name)?.parse().ok()).unwrap_or_default()
+        let labels = format!("outcome=\"{outcome}\",provider=\"{provider}\"}} ");
+        let text = self.metrics.render();
+        let lines = text.lines().filter(|line| line.starts_with("doorward_otp_sent_total{"));
+        lines.filter_map(|line| line.split_once(&labels)?.1.parse::<u64>().ok()).sum()
     }
 
     pub async fn wait_for(&self, provider: &str, outcome: &str, count: u64) {
@@ -120,4 +133,17 @@ fn settings(delivery: &str) -> DeliverySettings {
 /// A provider that mails through this server.
 pub fn through(url: &str) -> String {
     format!("[[delivery.email]]\nkind = \"smtp\"\nurl = \"{url}\"\nfrom = \"Wiki <door@example.com>\"\n")
+}
+
+/// The configuration of a whole gateway with these providers.
+pub fn configuration(place: &Place, delivery: &str, more: &str) -> String {
+    let Place { public, admin, folder } = place;
+    let database = folder.join("doorward.db").display().to_string();
+    format!(
+        "public_url = \"http://{public}\"\n[listen]\npublic = [\"{public}\"]\nadmin = \"{admin}\"\n\
+         [store]\nurl = \"sqlite:{database}\"\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n\
+         [cookies]\nsecure = false\n[otp]\nresend_after = \"0s\"\n[limits]\nsms_countries = [\"DE\"]\n\
+         [telemetry]\nlog = \"doorward=trace,info\"\n{more}\n{delivery}\n\
+         [[route]]\nname = \"app\"\nupstream = [\"http://127.0.0.1:9\"]\n"
+    )
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use doorward::signin::{Channel, Deliver, Opened};
 
 use super::{Post, through};
+use crate::support::ports;
 use crate::support::smtp::{Mailbox, Manner};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,4 +139,23 @@ async fn errands_are_bounded() {
 
     assert_eq!(begun, 4000);
     assert_eq!(post.counted("none", "dropped"), 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_does_not_answer_is_left_alone_and_tried_again() {
+    let gone = through(&format!("smtp://127.0.0.1:{}", ports::free())).replace("kind", "name = \"gone\"\nkind");
+    let mailbox = Mailbox::start().await;
+    let post = Post::with(&format!("{gone}{}", through(&mailbox.url()))).await;
+
+    for nth in 1..=12 {
+        assert!(post.send("ada@example.com", "123456"));
+        mailbox.wait_for_nth("ada@example.com", nth).await;
+    }
+    post.wait_for("smtp", "sent", 12).await;
+    assert_eq!((post.counted("gone", "deferred"), post.counted("gone", "skipped")), (5, 7));
+
+    post.clock.advance(Duration::from_mins(1));
+    assert!(post.send("ada@example.com", "123456"));
+    post.wait_for("smtp", "sent", 13).await;
+    assert_eq!((post.counted("gone", "deferred"), post.counted("gone", "skipped")), (6, 7));
 }

@@ -16,6 +16,7 @@ pub mod paths;
 pub mod picture;
 pub mod ports;
 pub mod postgres;
+pub mod provider;
 pub mod python;
 pub mod redis;
 pub mod smtp;
