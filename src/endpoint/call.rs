@@ -1,6 +1,7 @@
 //! A call of one of our endpoints: what arrived, and what the edge has found out about it.
 
 use bytes::Bytes;
+use http::Method;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -48,6 +49,11 @@ impl Received<'_> {
         let text = first.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let token = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
         Ok(token.filter(|token| !token.is_empty()).map(|token| Secret::new(token.to_owned())))
+    }
+
+    /// Does the method promise to change nothing (RFC 9110 §9.2.1)?
+    pub(super) fn is_safe(&self) -> bool {
+        self.head.method == Method::GET || self.head.method == Method::HEAD
     }
 
     /// The query, without `?`.

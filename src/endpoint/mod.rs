@@ -23,7 +23,7 @@ mod table;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request};
+use http::Request;
 use url::Url;
 
 use crate::admission::{self, Refusal};
@@ -116,8 +116,7 @@ impl Endpoints {
     async fn dispatch(&self, received: &Received<'_>) -> Result<Reply, No> {
         let head = received.head;
         let found = self.table.find(&head.method, head.uri.path())?;
-        let safe = head.method == Method::GET || head.method == Method::HEAD;
-        if !safe && admission::is_cross_site(head, &received.call.client) {
+        if !received.is_safe() && admission::is_cross_site(head, &received.call.client) {
             return Err(Refusal::CrossSite.into());
         }
         if received.body.len() > body::LARGEST {
@@ -146,6 +145,7 @@ impl Endpoints {
             Endpoint::LoginForm => self.login_form(received).await,
             Endpoint::VerifyPage => self.verify_page(received),
             Endpoint::VerifyForm => self.verify_form(received).await,
+            Endpoint::Account(desk) => self.account(received, desk).await,
             Endpoint::LogoutPage => self.logout_page(received).await,
             Endpoint::Inbox => self.inbox_page(received),
         }

@@ -5,6 +5,7 @@ use http::header::ALLOW;
 use matchit::Router;
 
 use crate::admission::Refusal;
+use crate::endpoint::page::account::Desk;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::No;
 
@@ -34,11 +35,12 @@ pub(super) enum Endpoint {
     VerifyPage,
     VerifyForm,
     LogoutPage,
+    Account(Desk),
     Inbox,
 }
 
 /// Paths under the prefix, as `matchit` writes them, with their methods.
-const PATHS: [(&str, &[(Method, Endpoint)]); 19] = [
+const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/register", &[(Method::POST, Endpoint::Register)]),
     ("/request-otp", &[(Method::POST, Endpoint::RequestOtp)]),
     ("/verify-otp", &[(Method::POST, Endpoint::VerifyOtp)]),
@@ -58,6 +60,8 @@ const PATHS: [(&str, &[(Method, Endpoint)]); 19] = [
     ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
     ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
     ("/verify", &[(Method::GET, Endpoint::VerifyPage), (Method::POST, Endpoint::VerifyForm)]),
+    ("/account", &[(Method::GET, Endpoint::Account(Desk::Overview))]),
+    ("/account/sessions", &[(Method::POST, Endpoint::Account(Desk::EndSessions))]),
 ];
 
 /// The inbox of the demo.
@@ -82,7 +86,7 @@ impl Table {
     /// With all paths under `prefix`; the inbox only where there is one.
     pub(super) fn new(prefix: &str, inbox: bool) -> Result<Self, matchit::InsertError> {
         let mut router = Router::new();
-        for (path, methods) in PATHS.into_iter().chain(inbox.then_some(INBOX)) {
+        for (path, methods) in PATHS.iter().copied().chain(inbox.then_some(INBOX)) {
             router.insert(path, methods)?;
         }
         Ok(Self { prefix: prefix.trim_end_matches('/').to_owned(), router })

@@ -5,6 +5,7 @@
 //! (<https://github.com/w3c/webappsec-csp/issues/8>). So the pages whose form leads on to an app let it lead anywhere: an app
 //! that sends people on to a host of its own choice would else be a dead button. All others keep theirs here.
 
+pub(super) mod account;
 mod brand;
 mod complaint;
 pub(super) mod inbox;

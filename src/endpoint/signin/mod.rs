@@ -64,7 +64,7 @@ impl Endpoints {
     }
 
     /// Everything of ours that the request carries: the bearer token first, then the cookies.
-    fn presented(&self, received: &Received<'_>) -> Result<Presented, No> {
+    pub(super) fn presented(&self, received: &Received<'_>) -> Result<Presented, No> {
         let carried = self.cookies.read(&received.head.headers)?;
         let access = received.bearer()?.into_iter().chain(carried.access).collect();
         Ok(Presented { access, refresh: carried.refresh })
@@ -74,7 +74,7 @@ impl Endpoints {
     ///
     /// # Errors
     /// 401 when nobody is; 400 when the two are of different sessions.
-    async fn signed_in(&self, received: &Received<'_>) -> Result<Claims, No> {
+    pub(super) async fn signed_in(&self, received: &Received<'_>) -> Result<Claims, No> {
         let mut found: Option<Claims> = None;
         for token in self.presented(received)?.access {
             let presented = Presented { access: vec![token], refresh: None };

@@ -226,3 +226,81 @@ async fn the_inbox_is_there_only_when_it_is_given() {
     assert_eq!(super::door::json(&tool.get("/auth/dev/inbox").await)[0]["code"], code);
     assert_eq!(Door::open().await.visitor().get("/auth/dev/inbox").await.status(), 404);
 }
+
+#[tokio::test]
+async fn devices_are_told_in_words_and_ended_by_a_button() {
+    let door = Door::open().await;
+    let mine = door.signed_in("ada@example.com").await;
+    door.pass(Duration::from_secs(7200));
+    let other = door.visitor();
+    other.says("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0");
+    door.sign_in_with(&other, "ada@example.com").await;
+    mine.browses();
+
+    let page = text(&mine.get("/auth/account").await);
+    let end = page.split("name=\"end\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let ended = mine.submit("/auth/account/sessions", &format!("end={end}")).await;
+    let again = mine.submit("/auth/account/sessions", &format!("end={end}")).await;
+
+    assert!(page.contains("Firefox, Linux") && page.contains("Unknown device") && page.contains("2 hours ago"), "{page}");
+    assert_eq!(page.matches("This device").count(), 1);
+    assert_eq!((ended.status().as_u16(), &ended.headers()["location"]), (303, &"/auth/account?said=ended".parse().unwrap()));
+    assert_eq!(again.headers()["location"], "/auth/account?said=gone");
+    assert!(text(&mine.get("/auth/account?said=ended").await).contains("The device is signed out."));
+    assert_eq!(other.get("/auth/session").await.status(), 401);
+}
+
+#[tokio::test]
+async fn all_other_devices_are_ended_by_one_button() {
+    let door = Door::open().await;
+    let first = door.signed_in("ada@example.com").await;
+    door.pass(Duration::from_secs(61));
+    let stranger = door.signed_in("bob@example.com").await;
+    let mine = door.signed_in("ada@example.com").await;
+    mine.browses();
+
+    let done = mine.submit("/auth/account/sessions", "end=others").await;
+
+    assert_eq!(done.headers()["location"], "/auth/account?said=others-ended");
+    assert_eq!(first.get("/auth/session").await.status(), 401);
+    assert_eq!(mine.get("/auth/session").await.status(), 200);
+    assert_eq!(stranger.get("/auth/session").await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_account_is_for_who_is_signed_in_and_renews_in_passing() {
+    let door = Door::open().await;
+    let nobody = door.visitor();
+    nobody.browses();
+    let late = door.signed_in("ada@example.com").await;
+    late.browses();
+
+    let sent = nobody.get("/auth/account?said=ended").await;
+    let form = nobody.submit("/auth/account/sessions", "end=others").await;
+    door.pass(Duration::from_secs(3 * 3600));
+    let renewed = late.get("/auth/account").await;
+    door.pass(Duration::from_secs(8 * 86_400));
+    let over = late.get("/auth/account").await;
+
+    assert_eq!(
+        (sent.status().as_u16(), sent.headers()["location"].to_str().unwrap()),
+        (303, "/auth/login?next=%2Fauth%2Faccount%3Fsaid%3Dended")
+    );
+    assert_eq!(form.headers()["location"], "/auth/login?next=%2Fauth%2Faccount");
+    assert_eq!((renewed.status().as_u16(), cookies(renewed.headers()).len()), (200, 2));
+    assert_eq!(over.headers()["location"], "/auth/login?next=%2Fauth%2Faccount");
+}
+
+#[tokio::test]
+async fn a_device_ends_only_what_is_its_own() {
+    let door = Door::open().await;
+    let ada = door.signed_in("ada@example.com").await;
+    let bob = door.signed_in("bob@example.com").await;
+    let hers = super::door::json(&ada.get("/auth/sessions").await)["sessions"][0]["id"].as_str().unwrap().to_owned();
+    bob.browses();
+
+    let tried = bob.submit("/auth/account/sessions", &format!("end={hers}")).await;
+
+    assert_eq!(tried.headers()["location"], "/auth/account?said=gone");
+    assert_eq!(ada.get("/auth/session").await.status(), 200);
+}

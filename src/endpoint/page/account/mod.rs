@@ -1,0 +1,144 @@
+//! `/auth/account`: what a person sees and changes of their own: devices, authenticator, addresses. Plain forms: each is
+//! answered with a redirect to a page that says, by a fixed word in its query, what was done.
+
+mod devices;
+
+use askama::Template;
+use http::StatusCode;
+use http::header::SET_COOKIE;
+
+use crate::admission::Refusal;
+use crate::cookie::Kind;
+use crate::endpoint::call::Received;
+use crate::endpoint::page::{Form, Frame, Words};
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::{Endpoints, body};
+use crate::signin::{Account, Presented, RefreshRefusal};
+use crate::token::{Claims, Issued};
+use devices::Row;
+
+/// One page of the account, or one form of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::endpoint) enum Desk {
+    Overview,
+    EndSessions,
+}
+
+/// Who is there, and the tokens that were made in passing, because the access token had run out.
+pub(super) struct Entrant {
+    pub(super) claims: Claims,
+    issued: Option<Issued>,
+}
+
+/// What was done, as the query of the overview says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Ended,
+    OthersEnded,
+    Gone,
+}
+
+impl Done {
+    const ALL: [Self; 3] = [Self::Ended, Self::OthersEnded, Self::Gone];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::OthersEnded => "others-ended",
+            Self::Gone => "gone",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|done| done.as_str() == word)
+    }
+
+    const fn text(self, words: &Words) -> &'static str {
+        match self {
+            Self::Ended => words.account.ended,
+            Self::OthersEnded => words.account.others_ended,
+            Self::Gone => words.account.gone,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountPage<'a> {
+    frame: Frame<'a>,
+    who: String,
+    done: Option<&'static str>,
+    rows: &'a [Row],
+    account: &'a Account,
+}
+
+impl Endpoints {
+    /// A page of the account. Who is not signed in is sent to sign in, and comes back.
+    pub(in crate::endpoint) async fn account(&self, received: &Received<'_>, desk: Desk) -> Result<Reply, No> {
+        let Some(entrant) = self.entrant(received).await? else { return self.to_sign_in(received) };
+        let reply = match desk {
+            Desk::Overview => self.overview(received, &entrant.claims).await,
+            Desk::EndSessions => self.end_sessions(received, &entrant.claims).await,
+        };
+        self.with_renewed(reply, &entrant)
+    }
+
+    /// Who is signed in, by the cookies of this browser; their session is renewed where its access token has run out.
+    ///
+    /// # Errors
+    /// 503 when it cannot be found out.
+    pub(super) async fn entrant(&self, received: &Received<'_>) -> Result<Option<Entrant>, No> {
+        match self.signed_in(received).await {
+            Ok(claims) => return Ok(Some(Entrant { claims, issued: None })),
+            Err(no) if no.problem != Problem::Refused(Refusal::Unauthenticated) => return Err(no),
+            Err(_) => {}
+        }
+        let Some(token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(None) };
+        let issued = match self.sign_in.refresh(&token, &received.seen(), received.call.now).await {
+            Ok(issued) => issued,
+            Err(RefreshRefusal::Ended) => return Ok(None),
+            Err(RefreshRefusal::Outage(outage)) => return Err(outage.into()),
+        };
+        let presented = Presented { access: vec![issued.access.clone()], refresh: None };
+        let claims = self.sign_in.current(&presented, received.call.now).await?;
+        Ok(claims.map(|claims| Entrant { claims, issued: Some(issued) }))
+    }
+
+    /// The cookies of a session that was renewed in passing go with the reply, whatever it says, unless it begins another one.
+    pub(super) fn with_renewed(&self, reply: Result<Reply, No>, entrant: &Entrant) -> Result<Reply, No> {
+        let Some(issued) = &entrant.issued else { return reply };
+        let cookies = self.session_cookies(issued)?;
+        match reply {
+            Ok(reply) if reply.headers().contains_key(SET_COOKIE) => Ok(reply),
+            Ok(reply) => Ok(reply::with_cookies(reply, cookies)),
+            Err(no) => Err(cookies.into_iter().fold(no, |no, cookie| no.with(SET_COOKIE, cookie))),
+        }
+    }
+
+    /// To the sign-in page, and back to the page that was asked for; after a form, to the overview.
+    pub(super) fn to_sign_in(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let overview = format!("{}/account", self.table.prefix());
+        let next = match received.head.uri.path_and_query() {
+            Some(path) if received.is_safe() => self.places.next(path.as_str()),
+            Some(_) | None => self.places.next(&overview),
+        };
+        let reply = reply::see_other(&format!("{}/login?next={}", self.table.prefix(), next.encoded()))?;
+        Ok(reply::with_cookies(reply, self.cleared([Kind::Access, Kind::Refresh])))
+    }
+
+    async fn overview(&self, received: &Received<'_>, claims: &Claims) -> Result<Reply, No> {
+        let frame = self.pages.frame_for(received);
+        let done = Done::parse(&body::field(received.query(), "said").unwrap_or_default()).map(|done| done.text(frame.words));
+        let account = self.sign_in.accounts.find(&claims.sub).await?.ok_or(Refusal::SessionEnded)?;
+        let rows = self.rows(claims, frame.words, received.call.now).await?;
+        let who = frame.words.signed_in_as.replace("{who}", claims.user());
+        let page = AccountPage { frame, who, done, rows: &rows, account: &account };
+        self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
+    }
+
+    /// Back to the overview, which says what was done.
+    fn done(&self, done: Done) -> Result<Reply, No> {
+        reply::see_other(&format!("{}/account?said={}", self.table.prefix(), done.as_str()))
+    }
+}
