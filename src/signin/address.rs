@@ -29,7 +29,8 @@ const LONGEST: usize = 254;
 
 impl Handle {
     /// An e-mail address: NFKC, trimmed, lower case; one `@`, a local part of at most 64 bytes, a domain with a dot; ASCII
-    /// domain labels, no comma, quote, angle bracket, white space or control character.
+    /// domain labels, no comma, quote, angle bracket, white space or control character, and beyond ASCII only letters and
+    /// digits.
     pub fn email(text: &str) -> Result<Self, NotAnAddress> {
         let folded: String = text.trim().nfkc().collect::<String>().to_lowercase();
         // Lower case can undo the normal form ("İ"), so it is taken again.
@@ -81,14 +82,19 @@ fn is_local(local: &str) -> bool {
     !local.is_empty() && local.len() <= 64 && !dots && local.chars().all(is_plain)
 }
 
+/// Beyond ASCII only letters and digits: mail can carry nothing else, and a sign that is none of them is there to be taken
+/// for another, or not to be seen.
 fn is_plain(c: char) -> bool {
+    if !c.is_ascii() {
+        return c.is_alphanumeric() && !is_blank(c);
+    }
     let odd = matches!(c, ',' | '"' | '\'' | '<' | '>' | '(' | ')' | '[' | ']' | ':' | ';' | '\\' | '@' | '`');
-    !odd && !c.is_whitespace() && !c.is_control() && !is_invisible(c)
+    c.is_ascii_graphic() && !odd
 }
 
-/// Characters that a reader does not see, and that make two addresses look like one.
-fn is_invisible(c: char) -> bool {
-    matches!(u32::from(c), 0xAD | 0x61C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFE00..=0xFE0F | 0xFEFF | 0xFFF9..=0xFFFB | 0xE0000..=0xE0FFF)
+/// Letters that a reader does not see, so that two addresses look like one.
+fn is_blank(c: char) -> bool {
+    matches!(u32::from(c), 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x3164 | 0xFFA0)
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -141,6 +147,13 @@ mod tests {
             "ada.@example.com",
             "a..b@example.com",
             "a\u{200b}da@example.com",
+            "ada\u{1160}@example.com",
+            "ada\u{3164}@example.com",
+            "ada\u{fffd}@example.com",
+            "ada\u{3002}@example.com",
+            "ada\u{1f511}@example.com",
+            "ad\u{130}@example.com",
+            "ada\u{2019}@example.com",
             "ada@example.com.",
             "a@b,c@d.com",
             "ada@ex@mple.com＠",
