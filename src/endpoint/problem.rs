@@ -205,7 +205,9 @@ impl Problem {
             Self::Refused(refusal) => refused_detail(refusal),
             Self::InvalidJson => "The body is not well-formed JSON.",
             Self::InvalidBody => "The body must have exactly the members that this endpoint takes, each once and of the right type.",
-            Self::InvalidAddress => "This is neither an e-mail address nor a phone number in international form.",
+            Self::InvalidAddress => {
+                "This is neither an e-mail address (its domain in ASCII, as xn--...) nor a phone number in international form."
+            }
             Self::LastAddress => "This is the last address from which a code has come back. Add another one first.",
             Self::InvalidScope => "The scope must be local, others or global.",
             Self::ChannelUnavailable => "Codes cannot be sent this way here.",

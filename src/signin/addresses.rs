@@ -5,7 +5,6 @@
 //! on: they belong to the person, not to the address.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::client::Seen;
 use crate::clock::Timestamp;
@@ -20,14 +19,12 @@ use crate::signin::challenge::Opened;
 use crate::signin::cost::Paid;
 use crate::signin::deliver::{Changed, Content, Message, Notice};
 use crate::signin::request::LIVE;
-use crate::signin::{Ask, AskRefusal, Asked, GuessRefusal, HOUR, SignIn};
-use crate::token::Claims;
+use crate::signin::session::Session;
+use crate::signin::{Ask, AskRefusal, Asked, FRESH, GuessRefusal, HOUR, SignIn};
+use crate::token::{Acr, Claims};
 
 /// What an address is sealed for.
 const SEALED_FOR: &str = "address-change";
-
-/// How long ago a person may have shown who they are, in seconds, where an address is to be changed.
-pub const FRESH_SECS: u64 = 600;
 
 /// The code of a new address comes back.
 #[derive(Debug, Clone)]
@@ -45,9 +42,15 @@ pub struct AddressGuess {
 /// Why an address is not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressRefusal {
-    /// The person showed who they are longer ago than [`FRESH_SECS`].
+    /// The person showed who they are longer ago than [`FRESH`](crate::signin::FRESH).
     #[error("sign in again to change this")]
     NotFresh,
+    /// The account has a second factor, which was not shown in this session.
+    #[error("a second factor is needed")]
+    SecondFactorNeeded,
+    /// The session is over.
+    #[error("the session has ended")]
+    Ended,
     /// There would be no verified address left to sign in with.
     #[error("this is the last address")]
     Last,
@@ -78,7 +81,7 @@ impl SignIn {
     /// Ask for a code to an address that is to be the account's of who is signed in. One answer, whether somebody else has the
     /// address or not; they are sent nothing.
     pub async fn change_address(self: &Arc<Self>, claims: &Claims, ask: Ask, now: Timestamp) -> Result<Asked, AddressRefusal> {
-        self.may_change(claims, now)?;
+        self.may_change(claims, now).await?;
         if !self.settings.channels.contains(&ask.channel) {
             return Err(AskRefusal::ChannelUnavailable.into());
         }
@@ -109,6 +112,8 @@ impl SignIn {
     /// Try the code that came to the new address. Right: the address is the account's.
     pub async fn confirm_address(self: &Arc<Self>, claims: &Claims, guess: &AddressGuess, now: Timestamp) -> Result<(), AddressRefusal> {
         self.may_guess(&guess.seen, now).await?;
+        let session = self.live(&claims.sid, now).await?.ok_or(AddressRefusal::Ended)?;
+        self.with_all_factors(&session).await?;
         let candidates = match self.count_change(claims, guess, now).await? {
             ChangeTaken::Nothing => return Err(self.invalid("nothing").into()),
             ChangeTaken::Exhausted(wait) => {
@@ -140,7 +145,7 @@ impl SignIn {
         seen: &Seen,
         now: Timestamp,
     ) -> Result<(), AddressRefusal> {
-        self.may_change(claims, now)?;
+        self.may_change(claims, now).await?;
         match self.address_changes.remove(&claims.sub, which).await? {
             Removed::Gone(before) => {
                 self.tell_changed(&before, None, which, seen, now);
@@ -151,9 +156,20 @@ impl SignIn {
         }
     }
 
-    fn may_change(&self, claims: &Claims, now: Timestamp) -> Result<(), AddressRefusal> {
-        let shown = Timestamp::from_secs(claims.auth_time);
-        if now.since(shown) > Duration::from_secs(FRESH_SECS) { Err(AddressRefusal::NotFresh) } else { Ok(()) }
+    async fn may_change(&self, claims: &Claims, now: Timestamp) -> Result<(), AddressRefusal> {
+        let session = self.live(&claims.sid, now).await?.ok_or(AddressRefusal::Ended)?;
+        if now.since(session.auth_time) > FRESH {
+            return Err(AddressRefusal::NotFresh);
+        }
+        self.with_all_factors(&session).await
+    }
+
+    /// Where there is a second factor, a mailbox alone does not move the account to another.
+    async fn with_all_factors(&self, session: &Session) -> Result<(), AddressRefusal> {
+        if session.acr == Acr::OneFactor && self.factor_status(&session.account).await?.is_some() {
+            return Err(AddressRefusal::SecondFactorNeeded);
+        }
+        Ok(())
     }
 
     fn draw_change(&self, claims: &Claims, ask: &Ask, now: Timestamp) -> Result<Drawn, AskRefusal> {

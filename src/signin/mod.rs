@@ -36,7 +36,7 @@ use std::time::Duration;
 pub use account::{Account, Accounts};
 pub use address::Handle;
 pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
-pub use addresses::{AddressGuess, AddressRefusal, FRESH_SECS};
+pub use addresses::{AddressGuess, AddressRefusal};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
 pub use country::Country;
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};

@@ -11,7 +11,7 @@ use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, body, refuse};
 use crate::secret::Secret;
-use crate::signin::{AddressGuess, AddressRefusal, Ask, Changed, FRESH_SECS};
+use crate::signin::{AddressGuess, AddressRefusal, Ask, Changed, FRESH};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,7 +74,9 @@ impl Endpoints {
 impl From<AddressRefusal> for No {
     fn from(refusal: AddressRefusal) -> Self {
         match refusal {
-            AddressRefusal::NotFresh => refuse::with_bearer(Refusal::TooLongAgo(FRESH_SECS)),
+            AddressRefusal::NotFresh => refuse::with_bearer(Refusal::TooLongAgo(FRESH.as_secs())),
+            AddressRefusal::SecondFactorNeeded => refuse::with_bearer(Refusal::SecondFactorNeeded),
+            AddressRefusal::Ended => refuse::with_bearer(Refusal::SessionEnded),
             AddressRefusal::Last => Problem::LastAddress.into(),
             AddressRefusal::Nothing => Problem::NotFound.into(),
             AddressRefusal::Ask(refusal) => refusal.into(),

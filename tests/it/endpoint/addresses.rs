@@ -6,6 +6,7 @@ use doorward::endpoint::Reply;
 use doorward::signin::{Changed, Handle, Notice};
 
 use super::door::{Door, Visitor, Wish, cookies, json, problem, text};
+use super::factors;
 
 const ACCESS: &str = "__Host-doorward_access";
 const CHALLENGE: &str = "__Host-doorward_challenge";
@@ -161,6 +162,30 @@ async fn another_address_needs_a_fresh_sign_in() {
     assert_eq!(confirm(&visitor, &code).await.status(), 200);
     tokio::time::sleep(A_WHILE).await;
     assert_eq!(door.mailbox.count(), sent);
+}
+
+#[tokio::test]
+async fn where_there_is_a_second_factor_a_mailbox_alone_changes_nothing() {
+    let door = with_phones().await;
+    let early = door.signed_in(ADA).await;
+    door.pass(MINUTE);
+    let visitor = door.signed_in(ADA).await;
+    add(&door, &visitor, r#"{"phone":"+4915123456789"}"#, "+4915123456789").await;
+    factors::enrol(&door, &visitor).await;
+
+    // Signed in by a mailed code a moment ago, before there was a second factor.
+    let refused = [change(&early, r#"{"email":"eve@evil.example"}"#).await, remove(&early, r#"{"phone":true}"#).await];
+    let sent = door.mailbox.count();
+    assert_eq!(change(&visitor, r#"{"email":"ada@new.example"}"#).await.status(), 200);
+    let code = code_to(&door, "ada@new.example", sent).await;
+    let confirmed_early = confirm(&early, &code).await;
+
+    for reply in refused.iter().chain([&confirmed_early]) {
+        assert_eq!(problem(reply), (401, "insufficient_user_authentication".to_owned()));
+        assert!(reply.headers()["www-authenticate"].to_str().unwrap().contains("acr_values=\"two_factor\""));
+    }
+    assert_eq!(confirm(&visitor, &code).await.status(), 200);
+    assert_eq!(renewed(&visitor).await["email"], "ada@new.example");
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn with_id(id: &str, code: &str) -> String {
 }
 
 /// Somebody who has an authenticator, and the codes that were shown to them.
-struct Enrolled {
+pub(super) struct Enrolled {
     phone: Authenticator,
     codes: Vec<String>,
 }
@@ -51,7 +51,7 @@ fn codes(reply: &Value) -> Vec<String> {
     reply["recovery_codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect()
 }
 
-async fn enrol(door: &Door, visitor: &Visitor<'_>) -> Enrolled {
+pub(super) async fn enrol(door: &Door, visitor: &Visitor<'_>) -> Enrolled {
     let told = visitor.send("POST", "/auth/totp/enroll", None, b"").await;
     assert_eq!(told.status(), 200);
     let phone = Authenticator::scanned(json(&told)["otpauth_url"].as_str().unwrap());

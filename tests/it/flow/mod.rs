@@ -1,7 +1,9 @@
 //! The whole way, end to end: the real program, real databases, a real mail server, an app that remembers.
 
+mod addresses;
 mod identity;
 mod nonsense;
+mod notices;
 mod outages;
 mod paths;
 mod place;
