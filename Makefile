@@ -12,7 +12,7 @@ CARGO  ?= cargo
 WARNINGS := -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint fmt check bench doc screenshots setup setup-build setup-lint advisories clean-free
+.PHONY: help demo test test-quick lint fmt check bench doc screenshots setup setup-build setup-lint advisories alike clean-free
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -45,7 +45,11 @@ check: setup-build ## does it compile?
 	$(CARGO) check --locked --all-targets
 
 bench: setup ## compare with a bare proxy, interleaved, and print the ratios
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench path
+
+# The development profile: what differs in time differs more there.
+alike: setup ## can a known address be told from an unknown one? prints what it finds, fails when it can
+	$(CARGO) bench --locked --profile dev --bench alike
 
 doc: setup-build ## the documentation of the modules, in the browser's form
 	$(CARGO) doc --locked --no-deps

@@ -12,6 +12,7 @@ mod asker;
 mod body;
 mod call;
 mod next;
+mod pace;
 mod page;
 mod problem;
 mod refuse;
@@ -43,7 +44,7 @@ use call::Received;
 use next::{Next, Places};
 use page::Pages;
 use reply::No;
-use table::{Endpoint, Table};
+use table::{Endpoint, Found, Table};
 
 /// What the endpoints are made of.
 pub struct Setup {
@@ -122,6 +123,13 @@ impl Endpoints {
         if received.body.len() > body::LARGEST {
             return Err(Problem::BodyTooLarge.into());
         }
+        if found.endpoint.is_told_of_an_address() {
+            return pace::at_a_beat(self.carry_out(found, received)).await;
+        }
+        self.carry_out(found, received).await
+    }
+
+    async fn carry_out(&self, found: Found<'_>, received: &Received<'_>) -> Result<Reply, No> {
         match found.endpoint {
             Endpoint::Register => self.register(received).await,
             Endpoint::RequestOtp => self.request_otp(received).await,

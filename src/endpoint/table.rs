@@ -39,6 +39,40 @@ pub(super) enum Endpoint {
     Inbox,
 }
 
+impl Endpoint {
+    /// Is it given an address or a code by whoever comes, and must not tell by its time what it knows of them?
+    pub(super) const fn is_told_of_an_address(self) -> bool {
+        match self {
+            Self::Register
+            | Self::RequestOtp
+            | Self::VerifyOtp
+            | Self::ChangeAddress
+            | Self::ConfirmAddress
+            | Self::LoginForm
+            | Self::VerifyForm
+            // Some of its forms are given a new address, which may be somebody else's.
+            | Self::Account(_) => true,
+            Self::VerifyTotp
+            | Self::VerifyRecovery
+            | Self::EnrollTotp
+            | Self::ConfirmTotp
+            | Self::DisableTotp
+            | Self::RenewRecoveryCodes
+            | Self::Refresh
+            | Self::Logout
+            | Self::Session
+            | Self::Sessions
+            | Self::EndSession
+            | Self::RemoveAddress
+            | Self::Jwks
+            | Self::LoginPage
+            | Self::VerifyPage
+            | Self::LogoutPage
+            | Self::Inbox => false,
+        }
+    }
+}
+
 /// Paths under the prefix, as `matchit` writes them, with their methods.
 const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/register", &[(Method::POST, Endpoint::Register)]),

@@ -9,6 +9,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use serde_json::json;
 use sqlx::Row;
 
+use crate::support::alike::{kolmogorov_smirnov, refused_by_holm, tail};
 use crate::support::browser::{Browser, JavaScript};
 use crate::support::child::Signal;
 use crate::support::client::{CLOSE_FRAME, Person, Raw, TEXT_FRAME};
@@ -499,4 +500,62 @@ async fn a_gateway_says_what_is_wrong_with_its_configuration() {
 
     assert_eq!((right, wrong), (0, 1));
     assert!(complaint.contains("delivery.email"), "{complaint}");
+}
+
+/// Numbers between 0 and 1 that look random and are always the same (splitmix64).
+fn noise(seed: u64, count: usize) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x2545_F491_4F6C_DD1D);
+    let next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        f64::from(u32::try_from((z ^ (z >> 31)) >> 32).unwrap()) / f64::from(u32::MAX)
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+fn close(value: f64, expected: f64, by: f64) {
+    assert!((value - expected).abs() < by, "{value} is not {expected}");
+}
+
+#[test]
+fn the_distribution_of_distances_is_the_one_in_the_tables() {
+    // Critical values of Kolmogorov's distribution (Smirnov 1948).
+    for (lambda, probability) in [(1.224, 0.10), (1.358, 0.05), (1.628, 0.01), (1.949, 0.001)] {
+        close(tail(lambda), probability, probability / 50.0);
+    }
+    close(tail(0.1), 1.0, 1e-9);
+}
+
+#[test]
+fn the_distance_of_two_samples_is_the_one_by_hand() {
+    close(kolmogorov_smirnov(&[1.0, 2.0, 3.0, 4.0], &[3.0, 4.0, 5.0, 6.0]).0, 0.5, 1e-9);
+    close(kolmogorov_smirnov(&[1.0, 1.0, 2.0], &[1.0, 2.0, 2.0]).0, 1.0 / 3.0, 1e-9);
+    close(kolmogorov_smirnov(&[1.0, 2.0], &[1.0, 2.0]).0, 0.0, 1e-9);
+    close(kolmogorov_smirnov(&[1.0, 2.0], &[3.0, 4.0]).0, 1.0, 1e-9);
+}
+
+#[test]
+fn samples_of_one_distribution_are_told_apart_as_seldom_as_is_said() {
+    let below = (0..200).filter(|run| kolmogorov_smirnov(&noise(2 * run, 1000), &noise(2 * run + 1, 1000)).1 < 0.05).count();
+
+    assert!((2..=22).contains(&below), "{below} of 200 below 5 %");
+}
+
+#[test]
+fn a_twentieth_of_a_spread_more_is_seen_in_a_few_thousand() {
+    let other: Vec<f64> = noise(2, 4000).into_iter().map(|value| value + 0.05).collect();
+
+    let (_, probability) = kolmogorov_smirnov(&noise(1, 4000), &other);
+
+    assert!(probability < 0.001, "{probability}");
+}
+
+#[test]
+fn what_is_asked_often_is_refused_less_easily() {
+    assert_eq!(refused_by_holm(&[0.04], 0.05), [true]);
+    assert_eq!(refused_by_holm(&[0.04, 0.5], 0.05), [false, false]);
+    assert_eq!(refused_by_holm(&[0.5, 0.001, 0.02], 0.05), [false, true, true]);
+    assert_eq!(refused_by_holm(&[0.03, 0.03], 0.05), [false, false]);
 }

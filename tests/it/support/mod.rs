@@ -3,6 +3,7 @@
 //! Nothing here pretends. A server that a test may stop or pause belongs to that test; the others are started once,
 //! and each test takes a database of its own inside.
 
+pub mod alike;
 pub mod authenticator;
 pub mod axe;
 pub mod browser;
