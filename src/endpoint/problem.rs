@@ -152,12 +152,11 @@ impl Problem {
             Self::InvalidBody | Self::InvalidAddress | Self::InvalidScope | Self::ChannelUnavailable | Self::CountryNotAllowed => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::LastAddress => StatusCode::CONFLICT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::AlreadyEnrolled => StatusCode::CONFLICT,
+            Self::LastAddress | Self::AlreadyEnrolled => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,

@@ -111,11 +111,17 @@ fn username(text: &str) -> Result<String, Problem> {
     if first && rest && text.len() <= 64 { Ok(text.to_owned()) } else { Err(Problem::InvalidBody) }
 }
 
-/// A name to show: 1 to 128 characters, no control characters, something to see.
+/// A name to show: 1 to 128 characters, none of which does something else than show (controls, marks that turn the direction).
 fn name(text: &str) -> Result<String, Problem> {
     let trimmed = text.trim();
-    let fits = (1..=128).contains(&trimmed.chars().count()) && !trimmed.chars().any(char::is_control);
+    let fits = (1..=128).contains(&trimmed.chars().count()) && !trimmed.chars().any(|c| c.is_control() || is_unseen(c));
     if fits { Ok(trimmed.to_owned()) } else { Err(Problem::InvalidBody) }
+}
+
+/// What nobody sees, and what turns what stands beside it round.
+fn is_unseen(c: char) -> bool {
+    matches!(u32::from(c), 0xAD | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180E | 0x200B | 0x200E | 0x200F | 0x2028..=0x202E)
+        || matches!(u32::from(c), 0x2060..=0x206F | 0x2800 | 0x3164 | 0xFEFF | 0xFFA0 | 0xFFF9..=0xFFFD | 0xE0000..=0xE0FFF)
 }
 
 impl From<NotAnAddress> for Problem {
@@ -178,7 +184,9 @@ mod tests {
     #[test]
     fn a_name_can_be_seen() {
         assert_eq!(name("  Ada Lövelace ").as_deref(), Ok("Ada Lövelace"));
-        for bad in ["", " \t", "a\r\nb", "a\0", &"a".repeat(129)] {
+        // A joiner between letters or pictures belongs to some languages.
+        assert!(name("می\u{200c}خواهم").is_ok());
+        for bad in ["", " \t", "a\r\nb", "a\0", "Ada\u{202e}nimda", "\u{200b}", "\u{3164}", &"a".repeat(129)] {
             assert_eq!(name(bad), Err(Problem::InvalidBody), "{bad:?}");
         }
     }

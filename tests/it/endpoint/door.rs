@@ -1,7 +1,7 @@
 //! Endpoints on a database of their own, a mailbox that keeps what was sent, and visitors with a cookie jar.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -242,7 +242,7 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
             session: config.session.clone(),
             limits: config.limits.clone(),
             tokens: config.tokens.clone(),
-            channels: HashSet::from_iter(phones.into_iter().chain([Channel::Email])),
+            channels: phones.into_iter().chain([Channel::Email]).collect(),
             development: config.development.enabled,
         },
     })

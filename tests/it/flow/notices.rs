@@ -15,10 +15,10 @@ const ADA: &str = "ada@example.com";
 const A_WHILE: Duration = Duration::from_secs(1);
 
 /// Signs in on a device; `mail` is the number of the mail to Ada that carries the code.
-async fn sign_in_on(place: &Place, agent: &str, mail: usize) -> Person {
+async fn sign_in_on(place: &Place, agent: &str, language: &str, mail: usize) -> Person {
     let person = place.person();
     let send = async |path: &str, body: &serde_json::Value| {
-        let request = person.request(http::Method::POST, path).header("User-Agent", agent);
+        let request = person.request(http::Method::POST, path).header("User-Agent", agent).header("Accept-Language", language);
         request.json(body).send().await
     };
     assert_eq!(send("/auth/request-otp", &json!({ "email": ADA })).await.status, 200);
@@ -30,15 +30,16 @@ async fn sign_in_on(place: &Place, agent: &str, mail: usize) -> Person {
 async fn a_new_device_and_a_reused_token_are_told_once_each(database: Database) {
     let wants = Wants { store: database.url(), sections: vec![("session", "concurrent_refresh_window = \"0s\"")], ..Wants::default() };
     let place = Place::with(wants).await;
-    sign_in_on(&place, FIREFOX, 1).await;
-    let known = sign_in_on(&place, FIREFOX, 2).await;
+    sign_in_on(&place, FIREFOX, "en", 1).await;
+    let known = sign_in_on(&place, FIREFOX, "en", 2).await;
 
     // A new device, and another one within the hour.
-    sign_in_on(&place, IPHONE, 3).await;
+    sign_in_on(&place, IPHONE, "de-CH, en;q=0.5", 3).await;
     let told = place.mailbox.wait_for_nth(ADA, 4).await;
     assert!(told.text().contains("Safari, iPhone") && told.text().contains("127.0.0.1"), "{}", told.text());
+    assert!(told.text().contains("neuen Gerät"), "{}", told.text());
     assert!(told.html().unwrap().contains("Safari, iPhone"));
-    sign_in_on(&place, "curl/8.14.1", 5).await;
+    sign_in_on(&place, "curl/8.14.1", "en", 5).await;
 
     // A refresh token is used, and used again.
     let thief = known.copy();

@@ -29,6 +29,11 @@ async fn after_a_sign_in_nothing_is_in_the_clear(database: Database) {
     person.get("/page").await;
     person.post("/auth/refresh", &json!({})).await;
     secrets.extend([person.cookie(ACCESS).unwrap(), person.cookie(REFRESH).unwrap()]);
+    assert_eq!(person.post("/auth/addresses", &json!({ "email": "pending@new.example" })).await.status, 200);
+    let code = place.mailbox.wait_for("pending@new.example").await.code();
+    let guess = wrong(&code);
+    assert_eq!(person.post("/auth/addresses/confirm", &json!({ "code": guess })).await.status, 401);
+    secrets.extend([code, guess, person.cookie(CHALLENGE).unwrap(), "pending@new.example".to_owned()]);
     person.visit("/auth/login").await;
     person.copy().post("/auth/logout", &json!({})).await;
     person.get("/page").await;
