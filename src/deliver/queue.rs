@@ -72,18 +72,26 @@ impl Queue {
     pub async fn drain(&self, patience: Duration) {
         let Some(mut dispatcher) = take(&self.dispatcher) else { return };
         let all = async {
-            // Errands queue messages, so the queue is closed behind them.
-            if let Some(mut errands) = take(&self.errands) {
+            // Errands begin errands and queue messages, so both doors are closed behind them.
+            while let Some(mut errands) = self.begun() {
                 while errands.join_next().await.is_some() {}
             }
+            drop(take(&self.errands));
             drop(take(&self.sender));
             (&mut dispatcher).await
         };
         if tokio::time::timeout(patience, all).await.is_err() {
+            drop(take(&self.errands));
             drop(take(&self.sender));
             dispatcher.abort();
             tracing::warn!("Messages were still on their way at shutdown and are lost; people ask for another code");
         }
+    }
+
+    /// The errands that are under way, if there are any; more may be begun.
+    fn begun(&self) -> Option<JoinSet<()>> {
+        let mut errands = lock(&self.errands);
+        errands.as_mut().filter(|errands| !errands.is_empty()).map(std::mem::take)
     }
 
     fn dropped(&self, message: &Message, why: &str) -> bool {

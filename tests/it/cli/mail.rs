@@ -44,3 +44,25 @@ async fn a_code_that_was_asked_for_just_before_we_leave_still_leaves() {
     assert_eq!((asked.status, left.success()), (200, true));
     assert_eq!(mailbox.mails_to("ada@example.com").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_with_anothers_certificate_gets_nothing() {
+    for (tls, scheme) in [(Tls::Implicit, "smtps"), (Tls::Upgraded, "smtp")] {
+        let server = MailServer::start_as(tls, "other.example");
+        let authority = server.authority().display().to_string();
+        let query = if tls == Tls::Upgraded { "?tls=required" } else { "" };
+        let mail = format!("{scheme}://{}:{}@127.0.0.1:{}{query}", mailserver::USER, mailserver::PASSWORD, server.port());
+        let gateway = tokio::task::spawn_blocking(move || {
+            Gateway::start_with(&[("SSL_CERT_FILE", &authority)], |place| configuration(place, "http://127.0.0.1:9", &mail, ""))
+        });
+        let gateway = gateway.await.unwrap();
+
+        let asked = gateway.person().post("/auth/request-otp", &json!({ "email": "ada@example.com" })).await;
+
+        assert_eq!(asked.status, 200);
+        let told = || gateway.log().contains("certificate not valid for name");
+        wait::until_true("the certificate to be refused", std::time::Duration::from_secs(20), told);
+        assert_eq!(server.mails().len(), 0);
+        assert!(!gateway.log().contains("ada@example.com") && !gateway.log().contains(mailserver::PASSWORD), "{}", gateway.log());
+    }
+}

@@ -93,7 +93,8 @@ impl Post {
     pub async fn wait_for(&self, provider: &str, outcome: &str, count: u64) {
         let what = format!("{count} messages that are {outcome}");
         let look = || async { (self.counted(provider, outcome) >= count).then_some(()) };
-        wait::until_async(&what, Duration::from_secs(20), look).await;
+        // A mail server that dawdles is given up after 30 s.
+        wait::until_async(&what, Duration::from_secs(45), look).await;
     }
 
     /// Somebody asks for a code, which begins the resend wait.

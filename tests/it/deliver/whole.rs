@@ -177,3 +177,20 @@ async fn who_gets_nothing_from_anybody_may_ask_again() {
 
     logged(&gateway, "nobody", |log| log.contains("No provider of the channel sms took a message")).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_written_to_in_the_language_of_their_browser() {
+    let provider = Provider::start();
+    let gateway = started(Kind::MailHook.at(&provider.url(), "it") + &Kind::SmsHook.at(&provider.url(), "it"), None).await;
+
+    for (kind, accepted, tag) in [(Kind::MailHook, "de-CH, en;q=0.8", "de"), (Kind::SmsHook, "ar", "ar")] {
+        let person = gateway.person();
+        let asking = person.request(reqwest::Method::POST, "/auth/request-otp").header("Accept-Language", accepted);
+        assert_eq!(asking.json(&ask(kind)).send().await.status, 200);
+        let all = || async { provider.requests().into_iter().map(|one| one.json()).find(|body| body["language"] == tag) };
+        let body = wait::until_async("a message", Duration::from_secs(10), all).await;
+
+        let expected = if tag == "de" { "Ihr Code für" } else { "هو رمزك للدخول إلى" };
+        assert!(body["text"].as_str().unwrap().contains(expected), "{body}");
+    }
+}

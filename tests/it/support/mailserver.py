@@ -1,6 +1,6 @@
 """A mail server that is not ours: aiosmtpd, with TLS and passwords. Prints a line of JSON when it listens and for each mail.
 
-Arguments: the port, how TLS is spoken (none, starttls, tls), the folder for its certificate.
+Arguments: the port, how TLS is spoken (none, starttls, tls), the folder for its certificate, the host that it is for.
 """
 
 import datetime
@@ -40,8 +40,8 @@ def sign_in(server, session, envelope, mechanism, given):
     return AuthResult(success=(given.login, given.password) == (USER, PASSWORD), handled=False)
 
 
-def certify(folder):
-    """A certificate for 127.0.0.1 and localhost, signed by an authority of its own: authority.pem is what to trust."""
+def certify(folder, host):
+    """A certificate for a host and, where that is localhost, for 127.0.0.1, signed by an authority of its own: authority.pem is what to trust."""
     now = datetime.datetime.now(datetime.timezone.utc)
 
     def certificate(name, key, issuer, issuer_key):
@@ -51,7 +51,9 @@ def certify(folder):
         if name == issuer:
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         else:
-            names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            names = [x509.DNSName(host)]
+            if host == "localhost":
+                names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(issuer_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
@@ -77,8 +79,8 @@ def write(folder, name, content):
 
 
 def main():
-    port, tls, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    context = None if tls == "none" else certify(folder)
+    port, tls, folder, host = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+    context = None if tls == "none" else certify(folder, host)
     controller = Controller(
         Keep(),
         hostname="127.0.0.1",

@@ -33,10 +33,16 @@ pub struct MailServer {
 }
 
 impl MailServer {
+    /// With a certificate for this machine.
     pub fn start(tls: Tls) -> Self {
+        Self::start_as(tls, "localhost")
+    }
+
+    /// With a certificate for `host`.
+    pub fn start_as(tls: Tls, host: &str) -> Self {
         let folder = folder::new("mailserver");
         // It says when it listens, on its standard output; no client needs to knock.
-        let (port, process) = child::serve("aiosmtpd", |port| spawn(port, tls, &folder), |_| folder.path().exists());
+        let (port, process) = child::serve("aiosmtpd", |port| spawn(port, tls, &folder, host), |_| folder.path().exists());
         let server = Self { process, port, folder };
         wait::until_true("aiosmtpd to listen", Duration::from_secs(20), || !server.lines("listening").is_empty());
         server
@@ -68,14 +74,14 @@ impl MailServer {
     }
 }
 
-fn spawn(port: u16, tls: Tls, folder: &TempDir) -> Process {
+fn spawn(port: u16, tls: Tls, folder: &TempDir, host: &str) -> Process {
     let tls = match tls {
         Tls::None => "none",
         Tls::Upgraded => "starttls",
         Tls::Implicit => "tls",
     };
     let script = include_str!("mailserver.py");
-    let arguments = ["-c", script, &port.to_string(), tls, &folder.path().display().to_string()].map(str::to_owned);
+    let arguments = ["-c", script, &port.to_string(), tls, &folder.path().display().to_string(), host].map(str::to_owned);
     let program = python::interpreter().display().to_string();
     Process::start(Spawn { program: &program, arguments: &arguments, environment: &[], user: None }, Signal::Kill)
 }

@@ -23,6 +23,10 @@ pub enum Manner {
     Refuse(u16),
     /// Connections are taken, and nothing is ever said.
     Hang,
+    /// The mail is read, and the connection closed instead of an answer.
+    Cut,
+    /// Every answer takes so long.
+    Slow(Duration),
 }
 
 /// One message as it arrived.
@@ -262,7 +266,8 @@ impl Dialogue {
         while let Some(line) = self.line().await? {
             match self.manner() {
                 Manner::Hang => continue,
-                Manner::Accept | Manner::Refuse(_) => {}
+                Manner::Slow(time) => tokio::time::sleep(time).await,
+                Manner::Accept | Manner::Refuse(_) | Manner::Cut => {}
             }
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
@@ -332,6 +337,9 @@ impl Dialogue {
         while let Some(line) = self.line().await?.filter(|line| line != ".") {
             raw.push_str(line.strip_prefix('.').unwrap_or(&line));
             raw.push_str("\r\n");
+        }
+        if self.manner() == Manner::Cut {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
         let mail = Mail { from: self.from.clone(), recipients: self.recipients.clone(), signed_in: self.signed_in.clone(), raw };
         self.state.lock().expect("no holder panics").mails.push(mail);
