@@ -1,12 +1,11 @@
 //! Log lines: JSON or text, to standard error, with the libraries turned down.
 
-use std::io;
-
 use tracing_log::AsLog as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::line::Line;
 use super::settings::{LogFormat, TelemetrySettings};
 
 /// What is said of libraries unless the settings say otherwise: their `info` is our `debug`. The proxy's connectors report an
@@ -32,13 +31,14 @@ pub enum NotLogging {
 /// # Errors
 /// When the directives cannot be read, or it has begun already.
 pub fn init(settings: &TelemetrySettings) -> Result<(), NotLogging> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let format = settings.log_format;
+    let lines = tracing_subscriber::fmt::layer().with_writer(move || Line(format));
     let filter = filter(&settings.log)?;
     // Libraries that use `log` ask this level first: what nobody reads costs them one comparison.
     let loudest = filter.max_level_hint().unwrap_or(LevelFilter::TRACE).as_log();
     tracing_log::LogTracer::builder().with_max_level(loudest).init().map_err(|_| NotLogging::Twice)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let begun = match settings.log_format {
+    let begun = match format {
         LogFormat::Json => tracing::subscriber::set_global_default(registry.with(lines.json().flatten_event(true))),
         LogFormat::Text => tracing::subscriber::set_global_default(registry.with(lines)),
     };

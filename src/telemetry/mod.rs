@@ -1,5 +1,6 @@
 //! Logs and metrics.
 
+mod line;
 pub mod log;
 mod metrics;
 mod settings;
