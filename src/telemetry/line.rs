@@ -53,7 +53,8 @@ fn write_out(letter: char, format: LogFormat, text: &mut String) {
         LogFormat::Text => text.extend(letter.escape_debug()),
         LogFormat::Json => {
             for unit in letter.encode_utf16(&mut [0; 2]) {
-                text.push_str(&format!("\\u{unit:04x}"));
+                text.push_str("\\u");
+                text.extend([12, 8, 4, 0].into_iter().filter_map(|shift| char::from_digit(u32::from(*unit) >> shift & 0xf, 16)));
             }
         }
     }

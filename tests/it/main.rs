@@ -20,6 +20,7 @@ mod demo;
 mod endpoint;
 mod flow;
 mod gateway;
+mod immunity;
 mod person;
 mod revocation;
 mod smoke_support;

@@ -6,7 +6,7 @@ mod nonsense;
 mod notices;
 mod outages;
 mod paths;
-mod place;
+pub mod place;
 mod races;
 mod rules;
 mod secrets;

@@ -1,13 +1,16 @@
 //! A place to sign in at: a gateway, the app behind it, the mail server beside it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::support::client::{Person, Reply};
 use crate::support::gateway::{self, Gateway};
 use crate::support::mariadb::MariaDb;
 use crate::support::postgres::Postgres;
-use crate::support::smtp::Mailbox;
+use crate::support::smtp::{Mail, Mailbox};
 use crate::support::upstream::Upstream;
+use crate::support::wait;
 
 /// The key that every place seals with: 32 bytes, base64.
 pub const ENCRYPTION_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -89,10 +92,18 @@ impl Place {
 
     /// Asks for a code and takes it from the mailbox.
     pub async fn code_for(&self, person: &Person, email: &str) -> String {
-        let before = self.mailbox.mails_to(email).len();
+        let before = self.codes_to(email).len();
         let asked = ask(person, email).await;
         assert_eq!(asked.status, 200, "{}", asked.text());
-        self.mailbox.wait_for_nth(email, before + 1).await.code()
+        let look = || async { self.codes_to(email).into_iter().nth(before) };
+        wait::until_async(&format!("a code to {email}"), Duration::from_secs(10), look).await
+    }
+
+    /// The codes that were sent, oldest first: they stand in the subject. Notices have none.
+    fn codes_to(&self, email: &str) -> Vec<String> {
+        let has_code =
+            |mail: &Mail| mail.subject().split(' ').any(|word| word.len() >= 4 && word.bytes().all(|byte| byte.is_ascii_digit()));
+        self.mailbox.mails_to(email).iter().filter(|mail| has_code(mail)).map(Mail::code).collect()
     }
 
     /// The whole sign-in.

@@ -1,0 +1,15 @@
+//! What broke others must not break us: tests named after published advisories. Each takes an advisory's mechanism, not its
+//! letter, and tries it on the real program.
+//!
+//! `docs/immunity.md` is the table of them; `table` keeps it equal to what stands here.
+
+mod e_addresses;
+mod e_answers;
+mod e_codes;
+mod e_factors;
+mod endpoints;
+mod f_log;
+mod f_pages;
+mod f_redirects;
+mod factors;
+mod table;
