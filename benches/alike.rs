@@ -25,6 +25,7 @@ use doorward::clock::{Clock, SystemClock, Timestamp};
 use doorward::id::AccountId;
 use doorward::limits::Quota;
 use doorward::secret::RootKey;
+use doorward::signin::factor::{Factors, Step as Shown};
 use doorward::signin::{Account, Accounts, Attempt, Challenge, Challenges, Channel, Handle, Keyed, Pointer};
 use doorward::store::StoreSettings;
 use doorward::store::sql::Store;
@@ -59,17 +60,22 @@ enum Kind {
     Unknown,
     /// Of an account.
     Known,
+    /// Of an account with a second factor.
+    Enrolled,
     /// Of an account whose budget of failures is used up.
     Locked,
     /// Nobody's, and whoever guessed at it has used up the same budget.
     LockedUnknown,
 }
 
+const ALL: [Kind; 5] = [Kind::Unknown, Kind::Known, Kind::Enrolled, Kind::Locked, Kind::LockedUnknown];
+
 impl Kind {
     const fn name(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Known => "known",
+            Self::Enrolled => "enrolled",
             Self::Locked => "locked",
             Self::LockedUnknown => "locked unknown",
         }
@@ -117,8 +123,8 @@ impl Step {
         match self {
             Self::RequestOtp | Self::Register | Self::GuessAtNothing | Self::LoginPage => one == Kind::Unknown && other != one,
             Self::GuessByAddress | Self::GuessByChallenge | Self::VerifyPage => {
-                matches!(one, Kind::Unknown | Kind::LockedUnknown) && one < other && locked(one) == locked(other)
-                    || one == Kind::Locked && other == Kind::LockedUnknown
+                let free = one == Kind::Unknown && other != one && !locked(other);
+                free || (one == Kind::Locked && other == Kind::LockedUnknown)
             }
         }
     }
@@ -163,9 +169,9 @@ fn main() {
 fn kinds(registration: &str) -> &'static [Kind] {
     // Where registration is open, who is asked for has an account: there is no unknown address that could be locked.
     if registration == "closed" {
-        &[Kind::Unknown, Kind::Known, Kind::Locked, Kind::LockedUnknown]
+        &[Kind::Unknown, Kind::Known, Kind::Enrolled, Kind::Locked, Kind::LockedUnknown]
     } else {
-        &[Kind::Unknown, Kind::Known, Kind::Locked]
+        &[Kind::Unknown, Kind::Known, Kind::Enrolled, Kind::Locked]
     }
 }
 
@@ -262,8 +268,8 @@ fn report(seen: &Seen) -> bool {
     let mut rows = Vec::new();
     for step in VISITS.concat() {
         let at = |kind| seen.times.get(&(step, kind));
-        for one in [Kind::Unknown, Kind::Known, Kind::Locked, Kind::LockedUnknown] {
-            for other in [Kind::Unknown, Kind::Known, Kind::Locked, Kind::LockedUnknown] {
+        for one in ALL {
+            for other in ALL {
                 if let (Some(first), Some(second), true) = (at(one), at(other), step.compares(one, other)) {
                     let same = seen.answers[&(step, one)].keys().eq(seen.answers[&(step, other)].keys());
                     rows.push((step, one, other, same, median(first), median(second), kolmogorov_smirnov(first, second)));
@@ -316,12 +322,13 @@ fn seed(url: &str, kinds: &[Kind]) {
                 for kind in kinds {
                     let handle = Handle::email(&address(*kind, visit, round)).unwrap();
                     let id = AccountId::new(format!("{kind:?}-{visit}-{round}"));
-                    if matches!(kind, Kind::Known | Kind::Locked) {
+                    if matches!(kind, Kind::Known | Kind::Enrolled | Kind::Locked) {
                         assert!(store.add(&account(&id, &handle)).await.unwrap());
                     }
                     match kind {
                         Kind::Locked => lock(&store, &keyed.handle(&handle), Some(&id)).await,
                         Kind::LockedUnknown => lock(&store, &keyed.handle(&handle), None).await,
+                        Kind::Enrolled => enrol(&store, &id).await,
                         Kind::Unknown | Kind::Known => {}
                     }
                 }
@@ -344,6 +351,14 @@ fn account(id: &AccountId, handle: &Handle) -> Account {
         disabled_at: None,
         created_at: SystemClock.now(),
     }
+}
+
+/// An authenticator that counts; nobody here shows a code of it.
+async fn enrol(store: &Store, account: &AccountId) {
+    let (sealed, now) = ("sealed", SystemClock.now());
+    assert!(store.enrol(account, sealed, now).await.unwrap());
+    let codes: Vec<String> = (0..10).map(|number| format!("{account}-{number}")).collect();
+    assert!(store.confirm(&Shown { account, sealed, number: 1 }, &codes, now).await.unwrap());
 }
 
 /// Uses up the budget of failures, with a challenge that has expired when the visits begin.

@@ -212,6 +212,13 @@ fn limits(config: &Config, notes: &mut Notes) {
     for (key, count) in counts {
         notes.must(count > 0, key, "should be at least 1, or nobody can sign in");
     }
+    let costs = !(config.delivery.sms.is_empty() && config.delivery.whatsapp.is_empty());
+    let served = !costs || !limits.sms_countries.is_empty();
+    notes.must(
+        served,
+        "limits.sms_countries",
+        "is empty: SMS and WhatsApp go to no country, though there is a provider; write as [\"DE\"]",
+    );
     notes.must(limits.sms_breaker_digits <= 8, "limits.sms_breaker_digits", "should be at most 8: a prefix is not a number");
     let window = limits.sms_breaker_window >= MINUTE && limits.sms_breaker_window <= 24 * 60 * MINUTE;
     notes.must(window, "limits.sms_breaker_window", "should be between 1m and 24h");

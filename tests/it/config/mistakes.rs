@@ -281,6 +281,7 @@ kind = "console"
         "delivery.whatsapp[0].content_sid",
         "delivery.whatsapp[0].api_key_sid",
         "delivery.whatsapp[1].kind",
+        "limits.sms_countries",
     ];
     assert_eq!(keys, expected, "{found:#?}");
     assert!(!found.concat().contains("hunter2"));
@@ -307,8 +308,13 @@ fn what_a_provider_needs_is_said_to_be_missing() {
 
 #[test]
 fn a_phone_is_enough_to_sign_in_with() {
-    let sms = MINIMAL.replace("[[delivery.email]]", "[[delivery.sms]]");
+    let sms = MINIMAL.replace("[[delivery.email]]", "[limits]\nsms_countries = [\"DE\"]\n[[delivery.sms]]");
     assert!(read(&sms, &[]).is_ok());
+    let nowhere = mistakes(&MINIMAL.replace("[[delivery.email]]", "[[delivery.sms]]"), &[]);
+    assert_eq!(
+        nowhere,
+        ["limits.sms_countries: is empty: SMS and WhatsApp go to no country, though there is a provider; write as [\"DE\"]"]
+    );
 }
 
 #[test]
@@ -317,7 +323,7 @@ fn the_secrets_of_providers_come_from_files() {
     let file = folder.path().join("token");
     std::fs::write(&file, "hunter2\n").unwrap();
     let sms = format!(
-        "[[delivery.sms]]\nkind = \"twilio\"\naccount_sid = \"AC0123456789abcdef0123456789abcdef\"\nfrom = \"Wiki\"\nauth_token_file = \"{}\"\n",
+        "[limits]\nsms_countries = [\"DE\"]\n[[delivery.sms]]\nkind = \"twilio\"\naccount_sid = \"AC0123456789abcdef0123456789abcdef\"\nfrom = \"Wiki\"\nauth_token_file = \"{}\"\n",
         file.display()
     );
     let config = read(&format!("{MINIMAL}{sms}"), &[]).unwrap();

@@ -6,6 +6,7 @@ mod nonsense;
 mod notices;
 mod outages;
 mod paths;
+mod pumping;
 pub mod place;
 mod races;
 mod rules;
