@@ -7,7 +7,7 @@ use super::{ConfigFile, Failed, desk, print};
 use crate::boot::Core;
 use crate::id::AccountId;
 use crate::revocation::{Act, Subject};
-use crate::signin::{self, Accounts as _, Handle};
+use crate::signin::{self, Accounts as _, Factors as _, Handle};
 
 /// Accounts that are read at once.
 const PAGE: u32 = 500;
@@ -24,6 +24,8 @@ pub(super) enum Account {
     Disable(One),
     /// Let people sign in with it again
     Enable(One),
+    /// Take the authenticator and the recovery codes of an account away, for who has lost both, and end all its sessions
+    RemoveFactor(One),
 }
 
 #[derive(Debug, Args)]
@@ -88,6 +90,7 @@ pub(super) fn run(command: Account) -> Result<(), Failed> {
         Account::List(all) => desk::at(&all.file.config, async |core| list(core, all.json).await),
         Account::Disable(one) => desk::at(&one.file.config, async |core| disable(core, &one).await),
         Account::Enable(one) => desk::at(&one.file.config, async |core| enable(core, &one).await),
+        Account::RemoveFactor(one) => desk::at(&one.file.config, async |core| remove_factor(core, &one).await),
     }
 }
 
@@ -125,6 +128,17 @@ fn new_account(core: &Core, add: &Add) -> Result<signin::Account, Failed> {
         disabled_at: None,
         created_at: core.clock.now(),
     })
+}
+
+/// Sessions end too: some may be of two factors, and the phone may be in other hands.
+async fn remove_factor(core: &Core, one: &One) -> Result<(), Failed> {
+    let account = desk::account(core, &one.account).await?;
+    if !core.store.remove(&account.id).await? {
+        return Err(Failed::refused(format!("{} has no authenticator", one.account)));
+    }
+    let ended = desk::revoke(core, Act::Account(account.id.clone()), "authenticator removed by the operator").await?;
+    print::complain(&format!("authenticator removed; sessions ended: {}", ended.len()));
+    show(&account, one.json)
 }
 
 /// Groups travel in one header, separated by commas; a user name must not look like an address.

@@ -1,6 +1,7 @@
 //! The whole way, end to end: the real program, real databases, a real mail server, an app that remembers.
 
 mod addresses;
+mod factors;
 mod identity;
 mod nonsense;
 mod notices;
