@@ -33,7 +33,7 @@ impl Provider for Console {
         let message = sending.message;
         let to = message.to.expose();
         let line = match &message.content {
-            Content::Code { code, minutes } => format!("code for {to}: {} (good for {minutes} min)\n", code.expose()),
+            Content::Code { code, minutes, .. } => format!("code for {to}: {} (good for {minutes} min)\n", code.expose()),
             Content::Notice(notice) => format!("notice for {to}: {}\n", notice.kind()),
         };
         let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);

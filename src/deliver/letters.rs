@@ -5,7 +5,7 @@ use std::path::Path;
 use super::sentences::{self, Sentences};
 use super::templates::{Piece, Templates, fill};
 use crate::language::Language;
-use crate::signin::{Content, Message, Notice};
+use crate::signin::{Content, Message, Notice, Purpose};
 
 /// Writes letters.
 #[derive(Debug)]
@@ -68,9 +68,9 @@ impl Letters {
         let (language, sentences) = (message.language, sentences::of(message.language));
         let mut values = self.common(language);
         match &message.content {
-            Content::Code { code, minutes } => {
+            Content::Code { code, minutes, purpose } => {
                 values.extend([("code", code.expose().clone()), ("minutes", sentences::minutes(language, *minutes))]);
-                values.extend(of_a_code(sentences, &values));
+                values.extend(of_a_code(sentences, *purpose, &values));
                 // An operator's own subject is the page's title too.
                 let own = self.templates.of(Piece::CodeSubject, language);
                 let subject = subject_of(own, &values);
@@ -90,8 +90,9 @@ impl Letters {
     }
 }
 
-fn of_a_code(sentences: &Sentences, values: &[(&str, String)]) -> Values {
-    let all = [("subject", sentences.subject), ("lead", sentences.lead), ("hint", sentences.hint), ("warning", sentences.warning)];
+fn of_a_code(sentences: &Sentences, purpose: Purpose, values: &[(&str, String)]) -> Values {
+    let words = sentences.words(purpose);
+    let all = [("subject", words.subject), ("lead", words.lead), ("hint", sentences.hint), ("warning", words.warning)];
     all.map(|(name, sentence)| (name, fill(sentence, values))).to_vec()
 }
 
@@ -143,7 +144,11 @@ mod tests {
     }
 
     fn code(minutes: u64) -> Content {
-        Content::Code { code: Secret::new("123456".to_owned()), minutes }
+        code_for(Purpose::SignIn, minutes)
+    }
+
+    fn code_for(purpose: Purpose, minutes: u64) -> Content {
+        Content::Code { code: Secret::new("123456".to_owned()), minutes, purpose }
     }
 
     fn letters(name: &str) -> Letters {
@@ -176,7 +181,7 @@ mod tests {
                 Notice::AddressChanged(Changed::Phone),
                 Notice::RefreshTokenReused,
             ];
-            notices.map(Content::Notice).into_iter().chain([code(10)])
+            notices.map(Content::Notice).into_iter().chain([code(10), code_for(Purpose::NewAddress, 10)])
         };
         let mut said = std::collections::HashSet::new();
         for language in Language::ALL {
@@ -192,7 +197,7 @@ mod tests {
                 assert!(message.code().is_none() || letter.subject.starts_with("123456"), "{}", letter.subject);
             }
         }
-        assert_eq!(said.len(), 50);
+        assert_eq!(said.len(), 55);
     }
 
     #[test]

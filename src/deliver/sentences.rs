@@ -4,18 +4,14 @@
 //! doubles what an SMS costs.
 
 use crate::language::Language;
-use crate::signin::{Changed, Notice};
+use crate::signin::{Changed, Notice, Purpose};
 
 /// The sentences of a language.
 pub(super) struct Sentences {
-    /// The code and what it is for, in one line.
-    pub(super) subject: &'static str,
-    /// Before the code.
-    pub(super) lead: &'static str,
-    /// What to do with it.
+    sign_in: CodeWords,
+    new_address: CodeWords,
+    /// What to do with a code.
     pub(super) hint: &'static str,
-    /// And what never to do.
-    pub(super) warning: &'static str,
     /// What to do about a notice that tells of somebody else.
     pub(super) advice: &'static str,
     new_device: &'static str,
@@ -27,6 +23,16 @@ pub(super) struct Sentences {
     email_changed: &'static str,
     phone_changed: &'static str,
     token_reused: &'static str,
+}
+
+/// What is said of a code, by what it is for.
+pub(super) struct CodeWords {
+    /// The code and what it is for, in one line.
+    pub(super) subject: &'static str,
+    /// Before the code.
+    pub(super) lead: &'static str,
+    /// What never to do with it.
+    pub(super) warning: &'static str,
 }
 
 /// Those of `language`.
@@ -41,6 +47,14 @@ pub(super) const fn of(language: Language) -> &'static Sentences {
 }
 
 impl Sentences {
+    /// What is said of a code for `purpose`.
+    pub(super) const fn words(&self, purpose: Purpose) -> &CodeWords {
+        match purpose {
+            Purpose::SignIn => &self.sign_in,
+            Purpose::NewAddress => &self.new_address,
+        }
+    }
+
     /// What has happened, and the values in it.
     pub(super) fn what(&self, notice: &Notice) -> (&'static str, Vec<(&'static str, String)>) {
         match notice {
@@ -77,10 +91,17 @@ pub(super) fn minutes(language: Language, count: u64) -> String {
 }
 
 const ENGLISH: Sentences = Sentences {
-    subject: "{code} is your code for {name}",
-    lead: "Your code for {name}:",
+    sign_in: CodeWords {
+        subject: "{code} is your code for {name}",
+        lead: "Your code for {name}:",
+        warning: "If you did not ask for it, ignore this message: nobody can sign in without the code. Never pass it on.",
+    },
+    new_address: CodeWords {
+        subject: "{code} is the code to add this address to an account at {name}",
+        lead: "The code to add this address to an account at {name}:",
+        warning: "If you did not ask for it, ignore this message: without the code nobody can add your address to their account. Never pass it on.",
+    },
     hint: "Type it where you asked for it. It works once, for {minutes}.",
-    warning: "If you did not ask for it, ignore this message: nobody can sign in without the code. Never pass it on.",
     advice: "If this was not you, sign in to {name} and end all other sessions.",
     new_device: "Somebody signed in on a new device: {device}.",
     new_device_from: "Somebody signed in on a new device: {device}, from {address}.",
@@ -94,11 +115,18 @@ const ENGLISH: Sentences = Sentences {
 };
 
 const GERMAN: Sentences = Sentences {
-    subject: "{code} ist Ihr Code für {name}",
-    lead: "Ihr Code für {name}:",
-    hint: "Geben Sie ihn dort ein, wo Sie ihn angefordert haben. Er gilt einmal und {minutes} lang.",
-    warning: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code kann sich niemand anmelden. Geben Sie \
+    sign_in: CodeWords {
+        subject: "{code} ist Ihr Code für {name}",
+        lead: "Ihr Code für {name}:",
+        warning: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code kann sich niemand anmelden. Geben Sie \
               ihn nie weiter.",
+    },
+    new_address: CodeWords {
+        subject: "{code} ist der Code, um diese Adresse einem Konto bei {name} hinzuzufügen",
+        lead: "Der Code, um diese Adresse einem Konto bei {name} hinzuzufügen:",
+        warning: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code kann niemand Ihre Adresse seinem Konto hinzufügen. Geben Sie ihn nie weiter.",
+    },
+    hint: "Geben Sie ihn dort ein, wo Sie ihn angefordert haben. Er gilt einmal und {minutes} lang.",
     advice: "Wenn Sie das nicht waren, melden Sie sich bei {name} an und beenden Sie alle anderen Sitzungen.",
     new_device: "Anmeldung auf einem neuen Gerät: {device}.",
     new_device_from: "Anmeldung auf einem neuen Gerät: {device}, von {address}.",
@@ -112,10 +140,17 @@ const GERMAN: Sentences = Sentences {
 };
 
 const FRENCH: Sentences = Sentences {
-    subject: "{code} est votre code pour {name}",
-    lead: "Votre code pour {name} :",
+    sign_in: CodeWords {
+        subject: "{code} est votre code pour {name}",
+        lead: "Votre code pour {name} :",
+        warning: "Si vous ne l’avez pas demandé, ignorez ce message : personne ne peut se connecter sans le code. Ne le communiquez jamais.",
+    },
+    new_address: CodeWords {
+        subject: "{code} est le code pour ajouter cette adresse à un compte {name}",
+        lead: "Le code pour ajouter cette adresse à un compte {name} :",
+        warning: "Si vous ne l’avez pas demandé, ignorez ce message : sans le code, personne ne peut ajouter votre adresse à son compte. Ne le communiquez jamais.",
+    },
     hint: "Saisissez-le là où vous l’avez demandé. Il est utilisable une seule fois, pendant {minutes}.",
-    warning: "Si vous ne l’avez pas demandé, ignorez ce message : personne ne peut se connecter sans le code. Ne le communiquez jamais.",
     advice: "Si ce n’était pas vous, connectez-vous à {name} et mettez fin à toutes les autres sessions.",
     new_device: "Connexion depuis un nouvel appareil : {device}.",
     new_device_from: "Connexion depuis un nouvel appareil : {device}, depuis {address}.",
@@ -129,11 +164,18 @@ const FRENCH: Sentences = Sentences {
 };
 
 const SPANISH: Sentences = Sentences {
-    // "clave" and not "código": ó is no letter of GSM 03.38.
-    subject: "{code} es tu clave para {name}",
-    lead: "Tu clave para {name}:",
+    sign_in: CodeWords {
+        // "clave" and not "código": ó is no letter of GSM 03.38.
+        subject: "{code} es tu clave para {name}",
+        lead: "Tu clave para {name}:",
+        warning: "Si no la pediste, ignora este mensaje: nadie puede entrar sin la clave. No la compartas nunca.",
+    },
+    new_address: CodeWords {
+        subject: "{code} es la clave para vincular este contacto a una cuenta de {name}",
+        lead: "La clave para añadir esta dirección a una cuenta de {name}:",
+        warning: "Si no la pediste, ignora este mensaje: sin la clave nadie puede añadir tu dirección a su cuenta. No la compartas nunca.",
+    },
     hint: "Escríbela donde la pediste. Sirve una sola vez, durante {minutes}.",
-    warning: "Si no la pediste, ignora este mensaje: nadie puede entrar sin la clave. No la compartas nunca.",
     advice: "Si no fuiste tú, entra en {name} y cierra todas las demás sesiones.",
     new_device: "Inicio de sesión en un dispositivo nuevo: {device}.",
     new_device_from: "Inicio de sesión en un dispositivo nuevo: {device}, desde {address}.",
@@ -147,10 +189,17 @@ const SPANISH: Sentences = Sentences {
 };
 
 const ARABIC: Sentences = Sentences {
-    subject: "{code} هو رمزك للدخول إلى {name}",
-    lead: "رمزك للدخول إلى {name}:",
+    sign_in: CodeWords {
+        subject: "{code} هو رمزك للدخول إلى {name}",
+        lead: "رمزك للدخول إلى {name}:",
+        warning: "إذا لم تطلبه فتجاهل هذه الرسالة: لا يمكن لأحد الدخول دون الرمز. لا تعطه لأحد أبدا.",
+    },
+    new_address: CodeWords {
+        subject: "{code} هو رمز إضافة هذا العنوان إلى حساب في {name}",
+        lead: "رمز إضافة هذا العنوان إلى حساب في {name}:",
+        warning: "إذا لم تطلبه فتجاهل هذه الرسالة: لا يمكن لأحد إضافة عنوانك إلى حسابه دون الرمز. لا تعطه لأحد أبدا.",
+    },
     hint: "اكتبه حيث طلبته. يصلح لمرة واحدة ولمدة {minutes}.",
-    warning: "إذا لم تطلبه فتجاهل هذه الرسالة: لا يمكن لأحد الدخول دون الرمز. لا تعطه لأحد أبدا.",
     advice: "إذا لم تكن أنت من فعل ذلك، فسجّل الدخول إلى {name} وأنهِ كل الجلسات الأخرى.",
     new_device: "تم تسجيل الدخول من جهاز جديد: {device}.",
     new_device_from: "تم تسجيل الدخول من جهاز جديد: {device}، من العنوان {address}.",
@@ -179,8 +228,10 @@ mod tests {
     #[test]
     fn the_line_of_an_sms_costs_one_message_where_the_language_allows() {
         let gsm = "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà\n{}";
-        for language in [Language::English, Language::German, Language::French, Language::Spanish] {
-            let odd: String = of(language).subject.chars().filter(|c| !c.is_ascii_alphanumeric() && !gsm.contains(*c)).collect();
+        let languages = [Language::English, Language::German, Language::French, Language::Spanish];
+        for (language, purpose) in languages.into_iter().flat_map(|it| [(it, Purpose::SignIn), (it, Purpose::NewAddress)]) {
+            let odd: String =
+                of(language).words(purpose).subject.chars().filter(|c| !c.is_ascii_alphanumeric() && !gsm.contains(*c)).collect();
             assert_eq!(odd, "", "{}", language.tag());
         }
     }

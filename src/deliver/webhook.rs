@@ -90,8 +90,9 @@ impl WebhookSender {
             "language": message.language.tag(),
         });
         let what = match &message.content {
-            Content::Code { code, minutes } => {
-                json!({ "kind": "code", "code": code.expose(), "expires_in": minutes.saturating_mul(60) })
+            Content::Code { code, minutes, purpose } => {
+                let expires_in = minutes.saturating_mul(60);
+                json!({ "kind": "code", "code": code.expose(), "purpose": purpose.as_str(), "expires_in": expires_in })
             }
             Content::Notice(notice) => json!({ "kind": notice.kind() }),
         };

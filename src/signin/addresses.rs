@@ -17,7 +17,7 @@ use crate::signin::address::Handle;
 use crate::signin::address_change::{AddressChange, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
 use crate::signin::challenge::Opened;
 use crate::signin::cost::Paid;
-use crate::signin::deliver::{Changed, Content, Message, Notice};
+use crate::signin::deliver::{Changed, Content, Message, Notice, Purpose};
 use crate::signin::request::LIVE;
 use crate::signin::session::Session;
 use crate::signin::{Ask, AskRefusal, Asked, FRESH, GuessRefusal, HOUR, SignIn};
@@ -202,7 +202,7 @@ impl SignIn {
     async fn send_change(&self, ask: Ask, drawn: Drawn, paid: &Paid) {
         let now = drawn.change.created_at;
         let handle = drawn.change.handle;
-        let content = Content::Code { code: drawn.code, minutes: self.minutes() };
+        let content = Content::Code { code: drawn.code, minutes: self.minutes(), purpose: Purpose::NewAddress };
         let message = Message { to: ask.handle, channel: ask.channel, content, language: ask.seen.language, handle: handle.clone() };
         if !self.deliver.enqueue(message) {
             self.release(&handle).await;

@@ -72,9 +72,30 @@ pub enum Content {
         code: Secret<String>,
         /// How long it is good, in whole minutes, rounded up.
         minutes: u64,
+        /// What it is for: whoever is talked into passing it on should have read what it does.
+        purpose: Purpose,
     },
     /// Something has happened to the account that its owner should know of.
     Notice(Notice),
+}
+
+/// What a code is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To sign in.
+    SignIn,
+    /// To become an address of somebody's account.
+    NewAddress,
+}
+
+impl Purpose {
+    /// Its word, for a webhook.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::NewAddress => "new_address",
+        }
+    }
 }
 
 /// What the owner of an account is told of. Codes, tokens and addresses are in none of them.

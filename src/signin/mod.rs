@@ -39,7 +39,7 @@ pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCan
 pub use addresses::{AddressGuess, AddressRefusal};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
 pub use country::Country;
-pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice};
+pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice, Purpose};
 pub use device::{Device, Devices, Met};
 pub use enrol::{Confirmed, FRESH, FactorRefusal, FactorStatus};
 pub use events::Events;

@@ -17,7 +17,7 @@ use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::challenge::{Challenge, Opened};
 use crate::signin::cost::{CostRefusal, Paid, Priced};
-use crate::signin::deliver::{Channel, Content, Message};
+use crate::signin::deliver::{Channel, Content, Message, Purpose};
 use crate::signin::settings::Registration;
 use crate::signin::{SignIn, account};
 
@@ -268,7 +268,7 @@ impl SignIn {
             return;
         }
         let handle = drawn.challenge.handle.clone();
-        let content = Content::Code { code: drawn.code, minutes: self.minutes() };
+        let content = Content::Code { code: drawn.code, minutes: self.minutes(), purpose: Purpose::SignIn };
         let message = Message { to: ask.handle, channel: ask.channel, content, language: ask.seen.language, handle: handle.clone() };
         if !self.deliver.enqueue(message) {
             self.release(&handle).await;

@@ -19,7 +19,7 @@ use doorward::id::AccountId;
 use doorward::language::Language;
 use doorward::random::{Entropy, SystemEntropy};
 use doorward::secret::Secret;
-use doorward::signin::{Challenge, Challenges, Channel, Content, Deliver, Handle, Message, Opened};
+use doorward::signin::{Challenge, Challenges, Channel, Content, Deliver, Handle, Message, Opened, Purpose};
 use doorward::store::sql::Store;
 use doorward::telemetry::Metrics;
 use tempfile::TempDir;
@@ -73,7 +73,7 @@ impl Post {
     /// A code for somebody.
     pub fn send_by(&self, channel: Channel, to: &str, code: &str, language: Language) -> bool {
         let code = Secret::new(code.to_owned());
-        self.send_content(channel, to, Content::Code { code, minutes: 10 }, language)
+        self.send_content(channel, to, Content::Code { code, minutes: 10, purpose: Purpose::SignIn }, language)
     }
 
     /// Anything for somebody.

@@ -85,7 +85,9 @@ async fn an_address_changes_and_the_old_one_is_told(database: Database) {
 
     let asked = person.post("/auth/addresses", &json!({ "email": "ada@new.example" })).await;
     assert_eq!(asked.status, 200, "{}", asked.text());
-    let code = place.mailbox.wait_for("ada@new.example").await.code();
+    let mail = place.mailbox.wait_for("ada@new.example").await;
+    assert!(mail.text().contains("to add this address to an account"), "{}", mail.text());
+    let code = mail.code();
     assert_eq!(place.mailbox.mails_to("ada@example.com").len(), 1, "the old address is sent no code");
     let confirmed = person.post("/auth/addresses/confirm", &json!({ "code": code })).await;
     assert_eq!(confirmed.status, 200, "{}", confirmed.text());
