@@ -19,7 +19,7 @@ const COMPARE_INSIDE: [&str; 6] =
     ["POST /addresses/confirm", "POST /verify-totp", "POST /verify-recovery", "POST /totp/confirm", "DELETE /totp", "POST /recovery-codes"];
 
 /// Those that compare none. A new endpoint has to be put into one of the three; what is only looked at compares nothing.
-const COMPARE_NOTHING: [&str; 10] = [
+const COMPARE_NOTHING: [&str; 15] = [
     "POST /register",
     "POST /request-otp",
     "POST /login",
@@ -30,6 +30,11 @@ const COMPARE_NOTHING: [&str; 10] = [
     "DELETE /addresses",
     "DELETE /sessions/{id}",
     "POST /account/sessions",
+    "POST /account/authenticator",
+    "POST /account/email",
+    "POST /account/phone",
+    "POST /account/addresses/remove",
+    "POST /step-up",
 ];
 
 /// Says a code at an endpoint, as who asked for it.
@@ -93,53 +98,71 @@ async fn cve_2024_32868_wrong_codes_lock_on_every_verify_endpoint() {
 
 /// Says a code at an endpoint for those who are signed in, or half.
 async fn say_inside(endpoint: &str, person: &Person, code: &str) -> Reply {
-    let body = json!({ "code": code });
-    match endpoint {
-        "POST /addresses/confirm" => person.post("/auth/addresses/confirm", &body).await,
-        "POST /verify-totp" => person.post("/auth/verify-totp", &body).await,
-        "POST /verify-recovery" => person.post("/auth/verify-recovery", &body).await,
-        "POST /totp/confirm" => person.post("/auth/totp/confirm", &body).await,
-        "DELETE /totp" => person.request(http::Method::DELETE, "/auth/totp").json(&body).send().await,
-        "POST /recovery-codes" => person.post("/auth/recovery-codes", &body).await,
-        other => panic!("{other} compares codes, and nobody says how to send it one"),
+    let (method, path) = endpoint.split_once(' ').unwrap();
+    let is_form = ["/second-factor", "/recovery"].contains(&path) || path.starts_with("/account/");
+    let path = format!("/auth{path}");
+    if is_form {
+        return person.post_form(&path, &[("code", code)]).await;
     }
+    person.request(method.parse().unwrap(), &path).json(&json!({ "code": code })).send().await
 }
 
+/// The endpoints at which a sign-in that is half done is finished.
+const SECOND: [&str; 4] = ["POST /verify-totp", "POST /verify-recovery", "POST /second-factor", "POST /recovery"];
+
+/// The endpoints at which a session shows its second factor, to step up or to change it.
+const PROOF: [&str; 8] = [
+    "POST /verify-totp",
+    "POST /verify-recovery",
+    "POST /second-factor",
+    "POST /recovery",
+    "DELETE /totp",
+    "POST /recovery-codes",
+    "POST /account/authenticator/remove",
+    "POST /account/recovery-codes",
+];
+
 /// Somebody who is asked for a code at an endpoint, the right one, and the endpoints at which it is the same question.
-async fn asked_inside(place: &Place, endpoint: &str, email: &str) -> (Person, String, Vec<&'static str>) {
+async fn asked_inside(place: &Place, endpoint: &str, email: &str) -> (Person, String, &'static [&'static str]) {
     match endpoint {
-        "POST /addresses/confirm" => {
+        "POST /addresses/confirm" | "POST /account/confirm" => {
             let person = place.sign_in(email).await;
             let new = format!("new.{email}");
             assert_eq!(person.post("/auth/addresses", &json!({ "email": new })).await.status, 200);
-            (person, place.mailbox.wait_for(&new).await.code(), vec!["POST /addresses/confirm"])
+            (person, place.mailbox.wait_for(&new).await.code(), &["POST /addresses/confirm", "POST /account/confirm"])
         }
-        "POST /totp/confirm" => {
+        "POST /totp/confirm" | "POST /account/authenticator/confirm" => {
             let person = place.sign_in(email).await;
             let told = person.post("/auth/totp/enroll", &json!({})).await.json();
             let phone = Authenticator::scanned(told["otpauth_url"].as_str().unwrap());
-            (person, phone.code(factors::soon_after_a_step().await), vec!["POST /totp/confirm"])
+            let right = phone.code(factors::soon_after_a_step().await);
+            (person, right, &["POST /totp/confirm", "POST /account/authenticator/confirm"])
         }
-        "POST /verify-totp" | "POST /verify-recovery" => {
+        half if SECOND.contains(&half) => {
             let enrolled = Enrolled::at(place, email).await;
             let (person, _) = enrolled.half_way(place).await;
-            let right = if endpoint == "POST /verify-totp" { enrolled.code() } else { enrolled.recovery_codes[0].clone() };
-            (person, right, vec!["POST /verify-totp", "POST /verify-recovery"])
+            let right = if half.contains("recovery") { enrolled.recovery_codes[0].clone() } else { enrolled.code() };
+            (person, right, &SECOND)
         }
-        "DELETE /totp" | "POST /recovery-codes" => {
+        proof if PROOF.contains(&proof) => {
             let enrolled = Enrolled::at(place, email).await;
-            let right = if email.contains('2') { enrolled.recovery_codes[0].clone() } else { enrolled.code() };
-            (enrolled.person, right, vec!["DELETE /totp", "POST /recovery-codes", "POST /verify-totp", "POST /verify-recovery"])
+            let right = if proof.contains("recovery") { enrolled.recovery_codes[0].clone() } else { enrolled.code() };
+            (enrolled.person, right, &PROOF)
         }
         other => panic!("{other} compares codes, and nobody says how to be asked for one"),
     }
+}
+
+/// A page says it in words; both say when to come back.
+fn status_and_code(reply: &Reply) -> (u16, bool) {
+    (reply.status, reply.header("retry-after").is_some())
 }
 
 /// The same where somebody is signed in already, or half: a session that was left open is no reason to guess on.
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2025_64102_wrong_codes_lock_on_every_endpoint_inside_too() {
     let place = Place::on(Database::Sqlite).await;
-    for (number, endpoint) in COMPARE_INSIDE.into_iter().enumerate() {
+    for (number, endpoint) in endpoints::there(&COMPARE_INSIDE).into_iter().enumerate() {
         let email = format!("bob{number}@example.com");
         let (person, right, siblings) = asked_inside(&place, endpoint, &email).await;
         let tokens = (person.cookie(ACCESS), person.cookie(REFRESH));
@@ -147,11 +170,10 @@ async fn cve_2025_64102_wrong_codes_lock_on_every_endpoint_inside_too() {
             let reply = say_inside(endpoint, &person, &wrong(&right)).await;
             assert_eq!(reply.status, 401, "{endpoint}, guess {guess}: {}", reply.text());
         }
-        for sibling in siblings {
+        for sibling in endpoints::there(siblings) {
             for code in [&wrong(&right), &right] {
                 let reply = say_inside(sibling, &person, code).await;
-                let said = (reply.status, code_of(&reply));
-                assert_eq!(said, (429, "too_many_attempts".to_owned()), "locked at {endpoint}, open at {sibling}: {}", reply.text());
+                assert_eq!(status_and_code(&reply), (429, true), "locked at {endpoint}, open at {sibling}: {}", reply.text());
             }
         }
         assert_eq!((person.cookie(ACCESS), person.cookie(REFRESH)), tokens, "{endpoint}");
@@ -190,6 +212,24 @@ async fn includesec_m1_of_five_hundred_guesses_at_once_five_are_evaluated() {
 
     assert_eq!(evaluated(&outcomes), 5);
     assert_eq!(verify(&person, ADA, &right).await.status, 429, "the right code too");
+}
+
+/// The same of second factors, at every endpoint where a half-finished sign-in is finished.
+#[tokio::test(flavor = "multi_thread")]
+async fn keycloak_31726_of_second_factors_guessed_at_once_five_are_evaluated() {
+    let place = Place::on(Database::Sqlite).await;
+    let enrolled = Enrolled::at(&place, ADA).await;
+    let (person, _) = enrolled.half_way(&place).await;
+    let (ways, mut all) = (endpoints::there(&SECOND), JoinSet::new());
+    for number in 0..200 {
+        let (person, code, way) = (person.copy(), enrolled.wrong(), ways[number % ways.len()]);
+        all.spawn(async move {
+            let reply = say_inside(way, &person, &code).await;
+            (is_in(&person), reply)
+        });
+    }
+    assert_eq!(evaluated(&all.join_all().await), 5);
+    assert_eq!(say_inside("POST /verify-totp", &person, &enrolled.code()).await.status, 429, "the right code too");
 }
 
 /// The same, spread over two nodes with one database.
@@ -297,6 +337,33 @@ async fn nist_63b_asking_again_by_any_way_does_not_reset_the_budget() {
     assert!(!is_in(&person));
 }
 
+/// The same of second factors: showing the first again brings no new guesses at the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn nist_63b_signing_in_again_does_not_reset_the_second_factors_budget() {
+    let place = Place::on(Database::Sqlite).await;
+    let enrolled = Enrolled::at(&place, ADA).await;
+    for _ in 0..2 {
+        let (person, _) = enrolled.half_way(&place).await;
+        for _ in 0..5 {
+            assert_eq!(say_inside("POST /verify-totp", &person, &enrolled.wrong()).await.status, 401);
+        }
+    }
+    // Ten in an hour are all there are: the account's first factor is shut too, or its second.
+    let person = place.person();
+    ask(&person, ADA).await;
+    let code = place.code_for(&place.person(), ADA).await;
+    let first = verify(&person, ADA, &code).await;
+    if first.status == 200 {
+        assert_eq!(first.json()["second_factor_required"], true);
+        for endpoint in endpoints::there(&SECOND) {
+            assert_eq!(say_inside(endpoint, &person, &enrolled.code()).await.status, 429, "{endpoint}");
+        }
+    } else {
+        assert_eq!(first.status, 429, "{}", first.text());
+    }
+    assert!(!is_in(&person));
+}
+
 /// Keycloak asked whether the account was locked when the code was asked for, and not when it came back.
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2026_9798_who_is_locked_after_asking_does_not_get_in_with_the_right_code() {
@@ -331,6 +398,66 @@ async fn cve_2026_16103_who_is_disabled_after_asking_does_not_get_in_with_the_ri
         assert_eq!(person.get("/page").await.status, 401);
     }
     assert_eq!(place.upstream.count(), 0);
+}
+
+/// The same of who has shown the first factor by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_9798_who_is_disabled_half_way_does_not_get_in_with_the_right_second_factor() {
+    let place = Place::on(Database::Sqlite).await;
+    let enrolled = Enrolled::at(&place, ADA).await;
+    let (person, _) = enrolled.half_way(&place).await;
+    assert_eq!(place.gateway.command(&["account", "disable", ADA]).0, 0);
+    assert_eq!(say_inside("POST /verify-totp", &person, &enrolled.code()).await.status, 401);
+    assert_eq!(say_inside("POST /verify-recovery", &person, &enrolled.recovery_codes[0]).await.status, 401);
+    assert!(!is_in(&person));
+}
+
+/// The same of every endpoint for those who are signed in, or half.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_54730_what_is_no_code_is_refused_inside_too() {
+    let place = Place::with(Wants { sections: vec![("otp", "resend_after = \"0s\"\nattempts = 100"), LOOSE], ..Wants::default() }).await;
+    for (number, endpoint) in endpoints::there(&COMPARE_INSIDE).into_iter().enumerate() {
+        let email = format!("cy{number}@example.com");
+        let (person, right, _) = asked_inside(&place, endpoint, &email).await;
+        let before = (person.cookie(ACCESS), person.cookie(REFRESH));
+        let cut = &right[..right.len() - 1];
+        for text in [
+            "",
+            " ",
+            "000000",
+            "null",
+            "-1",
+            "%",
+            "_____",
+            "' OR 1=1 --",
+            "\u{ff10}\u{ff11}\u{ff12}",
+            cut,
+            &format!("{right}0"),
+            &format!("{right},{right}"),
+        ] {
+            let reply = say_inside(endpoint, &person, text).await;
+            assert_eq!(reply.status, 401, "{endpoint} {text:?}: {}", reply.text());
+        }
+        let (method, path) = endpoint.split_once(' ').unwrap();
+        let bodies = [
+            "",
+            "{}",
+            "[]",
+            "null",
+            r#"{"code":null}"#,
+            r#"{"code":0}"#,
+            r#"{"code":[]}"#,
+            r#"{"code":true}"#,
+            r#"{"code":{}}"#,
+            r#"{"code":"1","code":"1"}"#,
+        ];
+        for body in bodies {
+            let request = person.request(method.parse().unwrap(), &format!("/auth{path}")).header("Content-Type", "application/json");
+            let reply = request.body(body).send().await;
+            assert!([400, 415, 422].contains(&reply.status), "{endpoint} {body}: {} {}", reply.status, reply.text());
+        }
+        assert_eq!((person.cookie(ACCESS), person.cookie(REFRESH)), before, "{endpoint}");
+    }
 }
 
 /// An empty form completed a stage of authentik.

@@ -17,7 +17,11 @@ const ROUTES: &str = "[[route]]\nname = \"vault\"\npath = \"/vault\"\nupstream =
 
 /// The endpoints that are for everybody: they ask for their own proof, or show nothing of anybody. All others are for those
 /// who are signed in: a new endpoint is one of them until it is put here.
-const FOR_ALL: [&str; 14] = [
+const FOR_ALL: [&str; 18] = [
+    "GET /second-factor",
+    "POST /second-factor",
+    "GET /recovery",
+    "POST /recovery",
     "POST /register",
     "POST /request-otp",
     "POST /verify-otp",
@@ -174,6 +178,39 @@ async fn cve_2024_45042_codes_by_mail_are_one_factor_however_many() {
     assert_eq!(place.upstream.count(), before);
     let claims = claims_of(&again.cookie(ACCESS).unwrap());
     assert_eq!((&claims["acr"], &claims["amr"]), (&json!("one_factor"), &json!(["email"])));
+}
+
+/// Mail and SMS are two ways to send a code, and one factor.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2024_21500_a_code_by_mail_and_one_by_sms_are_one_factor() {
+    let routes: &'static str = "[[delivery.sms]]\nkind = \"webhook\"\nurl = \"UPSTREAM/sms\"\nallow_private = true\n\
+        secret = \"a secret that is long enough for a webhook\"\n\
+        [[route]]\nname = \"vault\"\npath = \"/vault\"\nupstream = [\"UPSTREAM\"]\nrequire = \"second_factor\"\n";
+    let sections = vec![("otp", "resend_after = \"0s\""), ("limits", "sms_countries = [\"DE\"]")];
+    let place = Place::with(Wants { routes, sections, ..Wants::default() }).await;
+    let number = "+4915112345678";
+    let sent = |nth: usize| {
+        let upstream = &place.upstream;
+        let look = move || async move {
+            let sent = upstream.received().into_iter().filter(|request| request.target() == "/sms").nth(nth)?;
+            serde_json::from_slice::<Value>(&sent.body).unwrap()["code"].as_str().map(str::to_owned)
+        };
+        wait::until_async("an SMS", std::time::Duration::from_secs(10), look)
+    };
+    let person = place.sign_in(ADA).await;
+    assert_eq!(person.post("/auth/addresses", &json!({ "phone": number, "channel": "sms" })).await.status, 200);
+    let code = sent(0).await;
+    assert_eq!(person.post("/auth/addresses/confirm", &json!({ "code": code })).await.status, 200);
+    lacks_a_factor(&person.get("/vault").await);
+
+    // By SMS, in the browser that is signed in by mail.
+    assert_eq!(person.post("/auth/request-otp", &json!({ "phone": number, "channel": "sms" })).await.status, 200);
+    let code = sent(1).await;
+    assert_eq!(person.post("/auth/verify-otp", &json!({ "phone": number, "code": code })).await.status, 200);
+    lacks_a_factor(&person.get("/vault").await);
+    let claims = claims_of(&person.cookie(ACCESS).unwrap());
+    assert_eq!((&claims["acr"], claims["amr"].as_array().unwrap().contains(&json!("mfa"))), (&json!("one_factor"), false), "{claims}");
+    assert!(place.upstream.received().iter().all(|request| request.target() == "/sms"));
 }
 
 /// An authenticator that is taken away takes what it was worth with it.

@@ -49,6 +49,12 @@ pub fn all() -> Vec<Listed> {
     .collect()
 }
 
+/// Those of these keys that lead somewhere.
+pub fn there<'a>(keys: &[&'a str]) -> Vec<&'a str> {
+    let all: Vec<String> = all().iter().map(Listed::key).collect();
+    keys.iter().copied().filter(|key| all.iter().any(|known| known == key)).collect()
+}
+
 #[test]
 fn the_table_is_read_whole() {
     let all = all();
