@@ -46,8 +46,8 @@
   // The address that a code was asked for stays in this tab, so that another can be asked for.
   for (const form of all("form[data-asks]")) {
     form.addEventListener("submit", () => {
-      const by = form.elements.by;
-      keep({ address: form.elements.address.value, by: by ? by.value : "", at: Date.now() });
+      const { address, by } = form.elements;
+      keep({ address: address ? address.value : form.dataset.asks, by: by ? by.value : "", at: Date.now() });
     });
   }
   const again = one("form[data-wait]");

@@ -18,11 +18,12 @@ use crate::outage::Outage;
 impl Endpoints {
     /// The reply to a proxied request that is not let in; `challenge` is the route's way of asking for credentials.
     ///
-    /// A person who is not signed in is sent to sign in and then on to where they were going. The cookies of a session that
+    /// A person who is not signed in is sent to sign in, one whose sign-in is not enough to show what is missing, and then on
+    /// to where they were going. The cookies of a session that
     /// has ended are cleared, unless a bearer token beside them was what ended.
     pub fn refused(&self, refusal: Refusal, challenge: Challenge, head: &Parts, request_id: &str) -> Reply {
-        let mut reply = match (Asker::of(&head.headers), signs_in(refusal)) {
-            (Asker::Navigation, true) => self.to_login(head),
+        let mut reply = match (Asker::of(&head.headers), page_for(refusal)) {
+            (Asker::Navigation, Some(page)) => self.to_page(page, head),
             (asker, _) => self.said(&with_challenges(refusal, challenge), asker, head, request_id),
         };
         if refusal == Refusal::SessionEnded && !head.headers.contains_key(http::header::AUTHORIZATION) {
@@ -66,10 +67,10 @@ impl Endpoints {
         reply::problem(problem, request_id, login_url)
     }
 
-    /// 302 to the sign-in page of this host.
-    fn to_login(&self, head: &Parts) -> Reply {
+    /// 302 to a page of ours on this host, which leads back.
+    fn to_page(&self, page: &str, head: &Parts) -> Reply {
         let mut reply = reply::empty(StatusCode::FOUND);
-        let location = format!("{}/login?next={}", self.table.prefix(), self.going(head).encoded());
+        let location = format!("{}/{page}next={}", self.table.prefix(), self.going(head).encoded());
         if let Ok(location) = HeaderValue::try_from(location) {
             reply.headers_mut().insert(LOCATION, location);
         }
@@ -103,21 +104,21 @@ fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
     no
 }
 
-/// Does signing in help?
-const fn signs_in(refusal: Refusal) -> bool {
+/// The page on which a person can do something about it, up to `next` in its query.
+const fn page_for(refusal: Refusal) -> Option<&'static str> {
     match refusal {
-        Refusal::Unauthenticated | Refusal::InvalidToken | Refusal::SessionEnded => true,
+        Refusal::Unauthenticated | Refusal::InvalidToken | Refusal::SessionEnded => Some("login?"),
+        Refusal::SecondFactorNeeded => Some("step-up?need=factor&"),
+        Refusal::TooLongAgo(_) => Some("step-up?need=fresh&"),
         Refusal::NoRoute
         | Refusal::AmbiguousPath
         | Refusal::Malformed
         | Refusal::RepeatedCookie
         | Refusal::ConflictingCredentials
-        | Refusal::SecondFactorNeeded
-        | Refusal::TooLongAgo(_)
         | Refusal::Forbidden
         | Refusal::CrossSite
         | Refusal::MethodNotAllowed
-        | Refusal::PreflightRefused => false,
+        | Refusal::PreflightRefused => None,
     }
 }
 

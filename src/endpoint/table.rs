@@ -5,9 +5,10 @@ use http::header::ALLOW;
 use matchit::Router;
 
 use crate::admission::Refusal;
-use crate::endpoint::page::account::Desk;
+use crate::endpoint::page::account::{Change, Desk};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::No;
+use crate::signin::{Changed, Means};
 
 /// One endpoint with one method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,10 @@ pub(super) enum Endpoint {
     VerifyPage,
     VerifyForm,
     LogoutPage,
+    SecondPage(Means),
+    SecondForm(Means),
+    StepUpPage,
+    StepUpForm,
     Account(Desk),
     Inbox,
 }
@@ -68,6 +73,11 @@ impl Endpoint {
             | Self::LoginPage
             | Self::VerifyPage
             | Self::LogoutPage
+            // Whose second factor it is, and whose address, is known by then.
+            | Self::SecondPage(_)
+            | Self::SecondForm(_)
+            | Self::StepUpPage
+            | Self::StepUpForm
             | Self::Inbox => false,
         }
     }
@@ -94,7 +104,39 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
     ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
     ("/verify", &[(Method::GET, Endpoint::VerifyPage), (Method::POST, Endpoint::VerifyForm)]),
+    ("/second-factor", &[(Method::GET, Endpoint::SecondPage(Means::Totp)), (Method::POST, Endpoint::SecondForm(Means::Totp))]),
+    ("/recovery", &[(Method::GET, Endpoint::SecondPage(Means::RecoveryCode)), (Method::POST, Endpoint::SecondForm(Means::RecoveryCode))]),
+    ("/step-up", &[(Method::GET, Endpoint::StepUpPage), (Method::POST, Endpoint::StepUpForm)]),
     ("/account", &[(Method::GET, Endpoint::Account(Desk::Overview))]),
+    ("/account/authenticator", &[(Method::GET, Endpoint::Account(Desk::Authenticator)), (Method::POST, Endpoint::Account(Desk::Begin))]),
+    ("/account/authenticator/confirm", &[(Method::POST, Endpoint::Account(Desk::Confirm))]),
+    ("/account/authenticator/remove", &[(Method::POST, Endpoint::Account(Desk::ChangeForm(Change::Remove)))]),
+    (
+        "/account/recovery-codes",
+        &[
+            (Method::GET, Endpoint::Account(Desk::ChangePage(Change::Renew))),
+            (Method::POST, Endpoint::Account(Desk::ChangeForm(Change::Renew))),
+        ],
+    ),
+    (
+        "/account/email",
+        &[
+            (Method::GET, Endpoint::Account(Desk::AddressPage(Changed::Email))),
+            (Method::POST, Endpoint::Account(Desk::AddressForm(Changed::Email))),
+        ],
+    ),
+    (
+        "/account/phone",
+        &[
+            (Method::GET, Endpoint::Account(Desk::AddressPage(Changed::Phone))),
+            (Method::POST, Endpoint::Account(Desk::AddressForm(Changed::Phone))),
+        ],
+    ),
+    (
+        "/account/confirm",
+        &[(Method::GET, Endpoint::Account(Desk::AddressCodePage)), (Method::POST, Endpoint::Account(Desk::AddressCodeForm))],
+    ),
+    ("/account/addresses/remove", &[(Method::POST, Endpoint::Account(Desk::RemoveAddress))]),
     ("/account/sessions", &[(Method::POST, Endpoint::Account(Desk::EndSessions))]),
 ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::endpoint::page::Words;
 use crate::endpoint::problem::Problem;
 use crate::outage::Outage;
-use crate::signin::{AskRefusal, GuessRefusal};
+use crate::signin::{AskRefusal, GuessRefusal, Means};
 
 /// What is wrong, with the wait where there is one.
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,7 @@ pub(super) enum Complaint {
     InvalidAddress,
     /// Neither an e-mail address nor a phone number.
     NoAddress,
+    InvalidPhone,
     ChannelUnavailable,
     CountryNotAllowed,
     TooSoon(Duration),
@@ -20,6 +21,11 @@ pub(super) enum Complaint {
     /// No challenge is held by this browser.
     NoCode,
     InvalidCode,
+    /// A code of the authenticator app.
+    InvalidTotp,
+    InvalidRecovery,
+    /// No sign-in is half done in this browser.
+    Expired,
     TooManyAttempts(Duration),
 }
 
@@ -51,15 +57,23 @@ impl Complaint {
         }
     }
 
+    /// A wrong code, as it is said where such a code is typed.
+    pub(super) const fn wrong(means: Means) -> Self {
+        match means {
+            Means::Totp => Self::InvalidTotp,
+            Means::RecoveryCode => Self::InvalidRecovery,
+        }
+    }
+
     /// The same as a program is told it: its status is the page's.
     pub(super) const fn problem(self) -> Problem {
         match self {
-            Self::InvalidAddress | Self::NoAddress => Problem::InvalidAddress,
+            Self::InvalidAddress | Self::NoAddress | Self::InvalidPhone => Problem::InvalidAddress,
             Self::ChannelUnavailable => Problem::ChannelUnavailable,
             Self::CountryNotAllowed => Problem::CountryNotAllowed,
             Self::TooSoon(_) => Problem::ResendTooSoon,
             Self::LimitReached(_) => Problem::LimitReached,
-            Self::NoCode | Self::InvalidCode => Problem::InvalidCode,
+            Self::NoCode | Self::InvalidCode | Self::InvalidTotp | Self::InvalidRecovery | Self::Expired => Problem::InvalidCode,
             Self::TooManyAttempts(_) => Problem::TooManyAttempts,
         }
     }
@@ -70,10 +84,14 @@ impl Complaint {
             Self::TooSoon(wait) | Self::LimitReached(wait) | Self::TooManyAttempts(wait) => Some(wait),
             Self::InvalidAddress
             | Self::NoAddress
+            | Self::InvalidPhone
             | Self::ChannelUnavailable
             | Self::CountryNotAllowed
             | Self::NoCode
-            | Self::InvalidCode => None,
+            | Self::InvalidCode
+            | Self::InvalidTotp
+            | Self::InvalidRecovery
+            | Self::Expired => None,
         }
     }
 
@@ -81,6 +99,7 @@ impl Complaint {
     pub(super) fn text(self, words: &Words) -> String {
         let text = match self {
             Self::InvalidAddress => words.invalid_address,
+            Self::InvalidPhone => words.invalid_phone,
             Self::NoAddress => words.invalid_address_or_phone,
             Self::ChannelUnavailable => words.channel_unavailable,
             Self::CountryNotAllowed => words.country_not_allowed,
@@ -88,6 +107,9 @@ impl Complaint {
             Self::LimitReached(_) => words.limit_reached,
             Self::NoCode => words.no_code,
             Self::InvalidCode => words.invalid_code,
+            Self::InvalidTotp => words.factor.invalid,
+            Self::InvalidRecovery => words.factor.invalid_recovery,
+            Self::Expired => words.factor.expired,
             Self::TooManyAttempts(_) => words.too_many_attempts,
         };
         self.wait().map_or_else(|| text.to_owned(), |wait| text.replace("{wait}", &words.wait(wait)))

@@ -26,7 +26,7 @@ struct LoginPage<'a> {
 }
 
 /// How codes can be sent to phones here.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Phones {
     sms: bool,
     whatsapp: bool,

@@ -12,6 +12,8 @@ pub(super) mod inbox;
 mod login;
 mod logout;
 mod message;
+mod second;
+mod step_up;
 mod verify;
 mod words;
 

@@ -49,11 +49,7 @@ impl Endpoints {
                 let location = format!("{}/second-factor?next={}", self.table.prefix(), next.encoded());
                 Ok(reply::with_cookies(reply::see_other(&location)?, [cookie]))
             }
-            Ok(Entered::SignedIn(issued)) => {
-                let cookies = self.session_cookies(&issued)?;
-                let reply = reply::with_cookies(reply::see_other(next.location())?, cookies);
-                Ok(reply::with_cookies(reply, self.cookies.clear(Kind::Challenge)))
-            }
+            Ok(Entered::SignedIn(issued)) => self.lead_on(received, &issued, &next).await,
             Err(refusal) => self.show_verify(received, &next, Some(Complaint::of_guess(refusal, wrong)?)),
         }
     }

@@ -3,6 +3,7 @@
 mod addresses;
 mod browser;
 mod door;
+mod factor_pages;
 mod factors;
 mod flow;
 mod nonsense;

@@ -80,8 +80,6 @@ async fn people_read_a_page_where_signing_in_does_not_help() {
     let head = browser(&door).head("GET", "/wiki", None);
     for (refusal, words) in [
         (Refusal::Forbidden, "You may not go here"),
-        (Refusal::SecondFactorNeeded, "A second factor is needed"),
-        (Refusal::TooLongAgo(60), "Please sign in again"),
         (Refusal::NoRoute, "There is nothing here"),
         (Refusal::CrossSite, "Stopped for your safety"),
     ] {

@@ -1,6 +1,8 @@
 //! `/auth/account`: what a person sees and changes of their own: devices, authenticator, addresses. Plain forms: each is
 //! answered with a redirect to a page that says, by a fixed word in its query, what was done.
 
+mod addresses;
+mod authenticator;
 mod devices;
 
 use askama::Template;
@@ -10,19 +12,32 @@ use http::header::SET_COOKIE;
 use crate::admission::Refusal;
 use crate::cookie::Kind;
 use crate::endpoint::call::Received;
+use crate::endpoint::page::login::Phones;
 use crate::endpoint::page::{Form, Frame, Words};
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, body};
-use crate::signin::{Account, Presented, RefreshRefusal};
+use crate::signin::{Account, Changed, FactorStatus, Presented, RefreshRefusal};
 use crate::token::{Claims, Issued};
 use devices::Row;
+
+pub(in crate::endpoint) use authenticator::Change;
 
 /// One page of the account, or one form of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::endpoint) enum Desk {
     Overview,
     EndSessions,
+    Authenticator,
+    Begin,
+    Confirm,
+    ChangePage(Change),
+    ChangeForm(Change),
+    AddressPage(Changed),
+    AddressForm(Changed),
+    AddressCodePage,
+    AddressCodeForm,
+    RemoveAddress,
 }
 
 /// Who is there, and the tokens that were made in passing, because the access token had run out.
@@ -37,16 +52,25 @@ enum Done {
     Ended,
     OthersEnded,
     Gone,
+    TurnedOff,
+    AddressSet,
+    AddressRemoved,
+    LastAddress,
 }
 
 impl Done {
-    const ALL: [Self; 3] = [Self::Ended, Self::OthersEnded, Self::Gone];
+    const ALL: [Self; 7] =
+        [Self::Ended, Self::OthersEnded, Self::Gone, Self::TurnedOff, Self::AddressSet, Self::AddressRemoved, Self::LastAddress];
 
     const fn as_str(self) -> &'static str {
         match self {
             Self::Ended => "ended",
             Self::OthersEnded => "others-ended",
             Self::Gone => "gone",
+            Self::TurnedOff => "turned-off",
+            Self::AddressSet => "address-set",
+            Self::AddressRemoved => "address-removed",
+            Self::LastAddress => "last-address",
         }
     }
 
@@ -59,6 +83,10 @@ impl Done {
             Self::Ended => words.account.ended,
             Self::OthersEnded => words.account.others_ended,
             Self::Gone => words.account.gone,
+            Self::TurnedOff => words.account.turned_off,
+            Self::AddressSet => words.account.address_set,
+            Self::AddressRemoved => words.account.address_removed,
+            Self::LastAddress => words.account.last_address,
         }
     }
 }
@@ -71,15 +99,28 @@ struct AccountPage<'a> {
     done: Option<&'static str>,
     rows: &'a [Row],
     account: &'a Account,
+    factor: Option<FactorStatus>,
+    phones: Phones,
 }
 
 impl Endpoints {
     /// A page of the account. Who is not signed in is sent to sign in, and comes back.
     pub(in crate::endpoint) async fn account(&self, received: &Received<'_>, desk: Desk) -> Result<Reply, No> {
         let Some(entrant) = self.entrant(received).await? else { return self.to_sign_in(received) };
+        let claims = &entrant.claims;
         let reply = match desk {
-            Desk::Overview => self.overview(received, &entrant.claims).await,
-            Desk::EndSessions => self.end_sessions(received, &entrant.claims).await,
+            Desk::Overview => self.overview(received, claims).await,
+            Desk::EndSessions => self.end_sessions(received, claims).await,
+            Desk::Authenticator => self.authenticator(received, claims).await,
+            Desk::Begin => self.begin_authenticator(received, claims).await,
+            Desk::Confirm => self.confirm_authenticator(received, claims).await,
+            Desk::ChangePage(change) => self.change_page(received, claims, change).await,
+            Desk::ChangeForm(change) => self.change_form(received, claims, change).await,
+            Desk::AddressPage(which) => self.address_page(received, claims, which),
+            Desk::AddressForm(which) => self.address_form(received, claims, which).await,
+            Desk::AddressCodePage => self.address_code_page(received),
+            Desk::AddressCodeForm => self.address_code_form(received, claims).await,
+            Desk::RemoveAddress => self.remove_own_address(received, claims).await,
         };
         self.with_renewed(reply, &entrant)
     }
@@ -131,9 +172,10 @@ impl Endpoints {
         let frame = self.pages.frame_for(received);
         let done = Done::parse(&body::field(received.query(), "said").unwrap_or_default()).map(|done| done.text(frame.words));
         let account = self.sign_in.accounts.find(&claims.sub).await?.ok_or(Refusal::SessionEnded)?;
+        let factor = self.sign_in.factor_status(&claims.sub).await?;
         let rows = self.rows(claims, frame.words, received.call.now).await?;
         let who = frame.words.signed_in_as.replace("{who}", claims.user());
-        let page = AccountPage { frame, who, done, rows: &rows, account: &account };
+        let page = AccountPage { frame, who, done, rows: &rows, account: &account, factor, phones: self.phones() };
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 

@@ -80,7 +80,6 @@ pub(super) static WORDS: Words = Words {
     development: "Entwicklung: jeder Code besteht aus Nullen.",
     address_or_phone: "E-Mail-Adresse oder Telefonnummer",
     by: "An ein Telefon den Code senden per",
-    slow: "Codes können zurzeit länger brauchen als sonst.",
     sent_to: "An",
     new_code_in: "Neuen Code senden ({time})",
     invalid_address_or_phone: "Das ist weder eine E-Mail-Adresse noch eine Telefonnummer. Schreiben Sie sie wie name@example.com oder +44 7700 900123.",
@@ -105,7 +104,6 @@ pub(super) static WORDS: Words = Words {
         invalid: "Dieser Code ist falsch oder schon benutzt. Warten Sie auf den nächsten.",
         invalid_recovery: "Dieser Wiederherstellungscode ist falsch oder schon benutzt.",
         expired: "Diese Anmeldung ist abgelaufen. Beginnen Sie von vorn.",
-        step_up: "Was Sie öffnen möchten, verlangt einen Code Ihrer Authenticator-App.",
         fresh: Text {
             heading: "Bestätigen Sie, dass Sie es sind",
             sentence: "Für das, was Sie öffnen möchten, liegt Ihre letzte Anmeldung zu lange zurück.",
@@ -132,7 +130,6 @@ pub(super) static WORDS: Words = Words {
         app_on: "Zum Anmelden gehört ein Code der App.",
         app_off: "Mit ihr kommt niemand hinein, der nur Ihre Nachrichten liest.",
         set_up: "Einrichten",
-        manage: "Ändern",
         codes: "Wiederherstellungscodes",
         codes_left: "{count} übrig",
         addresses: Text { heading: "Adressen", sentence: "Hierhin können Codes gesendet werden." },
@@ -150,6 +147,7 @@ pub(super) static WORDS: Words = Words {
             sentence: "Eine Authenticator-App auf Ihrem Telefon zeigt alle 30 Sekunden einen neuen Code. Danach gehört dieser Code zum Anmelden dazu.",
         },
         begin: "Beginnen",
+        begin_again: "Neu beginnen",
         scan: Text {
             heading: "Bild scannen",
             sentence: "Fügen Sie in der Authenticator-App ein Konto hinzu, und richten Sie die Kamera auf dieses Bild.",

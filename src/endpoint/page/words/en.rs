@@ -74,7 +74,6 @@ pub(super) static WORDS: Words = Words {
     development: "Development: every code is zeros.",
     address_or_phone: "E-mail address or phone number",
     by: "To a phone, send the code by",
-    slow: "Codes may take longer than usual at the moment.",
     sent_to: "To",
     new_code_in: "Send a new code ({time})",
     invalid_address_or_phone: "This is neither an e-mail address nor a phone number. Write it like name@example.com or +44 7700 900123.",
@@ -96,7 +95,6 @@ pub(super) static WORDS: Words = Words {
         invalid: "This code is wrong or has been used. Wait for the next one.",
         invalid_recovery: "This recovery code is wrong or has been used.",
         expired: "This sign-in has expired. Start again.",
-        step_up: "What you want to open needs a code of your authenticator app.",
         fresh: Text { heading: "Confirm that it is you", sentence: "Your last sign-in is too long ago for what you want to open." },
         send_to: "Send a code to {who}",
         enrol_first: Text {
@@ -120,7 +118,6 @@ pub(super) static WORDS: Words = Words {
         app_on: "Signing in takes a code of the app.",
         app_off: "With it, nobody gets in who only reads your messages.",
         set_up: "Set up",
-        manage: "Change",
         codes: "Recovery codes",
         codes_left: "{count} left",
         addresses: Text { heading: "Addresses", sentence: "Codes can be sent here." },
@@ -138,6 +135,7 @@ pub(super) static WORDS: Words = Words {
             sentence: "An authenticator app on your phone shows a new code every 30 seconds. From then on, signing in takes that code too.",
         },
         begin: "Begin",
+        begin_again: "Begin again",
         scan: Text {
             heading: "Scan the picture",
             sentence: "In the authenticator app, add an account and point the camera at this picture.",

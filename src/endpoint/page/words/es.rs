@@ -77,7 +77,6 @@ pub(super) static WORDS: Words = Words {
     development: "Desarrollo: todos los códigos son ceros.",
     address_or_phone: "Correo electrónico o número de teléfono",
     by: "A un teléfono, enviar el código por",
-    slow: "En este momento los códigos pueden tardar más de lo habitual.",
     sent_to: "A",
     new_code_in: "Enviar un código nuevo ({time})",
     invalid_address_or_phone: "Esto no es ni un correo ni un número de teléfono. Escríbalo como nombre@example.com o +44 7700 900123.",
@@ -102,7 +101,6 @@ pub(super) static WORDS: Words = Words {
         invalid: "Este código es incorrecto o ya se ha usado. Espere al siguiente.",
         invalid_recovery: "Este código de recuperación es incorrecto o ya se ha usado.",
         expired: "Este inicio de sesión ha caducado. Empiece de nuevo.",
-        step_up: "Lo que quiere abrir necesita un código de su aplicación de autenticación.",
         fresh: Text {
             heading: "Confirme que es usted",
             sentence: "Su último inicio de sesión es demasiado antiguo para lo que quiere abrir.",
@@ -129,7 +127,6 @@ pub(super) static WORDS: Words = Words {
         app_on: "Para iniciar sesión hace falta un código de la aplicación.",
         app_off: "Con ella, no basta con leer sus mensajes para entrar.",
         set_up: "Configurar",
-        manage: "Cambiar",
         codes: "Códigos de recuperación",
         codes_left: "Quedan {count}",
         addresses: Text { heading: "Direcciones", sentence: "Aquí se pueden enviar códigos." },
@@ -147,6 +144,7 @@ pub(super) static WORDS: Words = Words {
             sentence: "Una aplicación de autenticación en su teléfono muestra un código nuevo cada 30 segundos. Desde entonces, iniciar sesión requiere también ese código.",
         },
         begin: "Empezar",
+        begin_again: "Empezar de nuevo",
         scan: Text {
             heading: "Escanee la imagen",
             sentence: "En la aplicación de autenticación, añada una cuenta y apunte la cámara a esta imagen.",

@@ -79,7 +79,6 @@ pub(super) static WORDS: Words = Words {
     development: "Développement : chaque code est fait de zéros.",
     address_or_phone: "Adresse e-mail ou numéro de téléphone",
     by: "À un téléphone, envoyer le code par",
-    slow: "Les codes peuvent mettre plus de temps que d’habitude en ce moment.",
     sent_to: "À",
     new_code_in: "Envoyer un nouveau code ({time})",
     invalid_address_or_phone: "Ce n’est ni une adresse e-mail ni un numéro de téléphone. Écrivez-le comme nom@example.com ou +44 7700 900123.",
@@ -104,7 +103,6 @@ pub(super) static WORDS: Words = Words {
         invalid: "Ce code est faux ou a déjà servi. Attendez le suivant.",
         invalid_recovery: "Ce code de secours est faux ou a déjà servi.",
         expired: "Cette connexion a expiré. Recommencez.",
-        step_up: "Ce que vous voulez ouvrir demande un code de votre application d’authentification.",
         fresh: Text {
             heading: "Confirmez que c’est vous",
             sentence: "Votre dernière connexion est trop ancienne pour ce que vous voulez ouvrir.",
@@ -131,7 +129,6 @@ pub(super) static WORDS: Words = Words {
         app_on: "La connexion demande un code de l’application.",
         app_off: "Avec elle, lire vos messages ne suffit plus pour entrer.",
         set_up: "Configurer",
-        manage: "Modifier",
         codes: "Codes de secours",
         codes_left: "{count} restants",
         addresses: Text { heading: "Adresses", sentence: "Les codes peuvent être envoyés ici." },
@@ -149,6 +146,7 @@ pub(super) static WORDS: Words = Words {
             sentence: "Une application d’authentification sur votre téléphone affiche un nouveau code toutes les 30 secondes. La connexion demandera alors ce code aussi.",
         },
         begin: "Commencer",
+        begin_again: "Recommencer",
         scan: Text {
             heading: "Scannez l’image",
             sentence: "Dans l’application d’authentification, ajoutez un compte et visez cette image avec l’appareil photo.",
