@@ -65,7 +65,7 @@ impl Providers {
 fn email(provider: &EmailProvider, letters: &Arc<Letters>) -> Made {
     let label = provider.label();
     Ok(match provider.kind {
-        EmailKind::Console => Arc::new(Console::stdout()),
+        EmailKind::Console => Arc::new(Console::stdout(label)),
         EmailKind::Smtp => Arc::new(Smtp::new(Server::read(provider).map_err(|mistakes| wrong(&mistakes))?, label, Arc::clone(letters))?),
         EmailKind::Resend => Arc::new(Resend::read(provider).map_err(|mistakes| wrong(&mistakes))?.sender(label, Arc::clone(letters))?),
         EmailKind::Webhook => {
@@ -79,7 +79,7 @@ fn email(provider: &EmailProvider, letters: &Arc<Letters>) -> Made {
 fn phone(provider: &PhoneProvider, channel: Channel, letters: &Arc<Letters>) -> Made {
     let label = provider.label();
     Ok(match provider.kind {
-        PhoneKind::Console => Arc::new(Console::stdout()),
+        PhoneKind::Console => Arc::new(Console::stdout(label)),
         PhoneKind::Twilio => {
             Arc::new(Twilio::read(provider, channel).map_err(|mistakes| wrong(&mistakes))?.sender(label, Arc::clone(letters))?)
         }

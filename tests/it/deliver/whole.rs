@@ -11,7 +11,7 @@ use super::kinds::{Kind, PHONE, SECRET};
 use super::{Post, configuration};
 use crate::support::gateway::Gateway;
 use crate::support::provider::{Manner, Provider, Request};
-use crate::support::{folder, wait};
+use crate::support::{folder, ports, wait};
 
 async fn started(delivery: String, trusted: Option<PathBuf>) -> Gateway {
     let trusted = trusted.map(|file| file.display().to_string());
@@ -193,4 +193,40 @@ async fn a_person_is_written_to_in_the_language_of_their_browser() {
         let expected = if tag == "de" { "Ihr Code für" } else { "هو رمزك للدخول إلى" };
         assert!(body["text"].as_str().unwrap().contains(expected), "{body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_a_message_is_in_the_log_however_much_is_logged() {
+    let (gone, spares) = (ports::free(), Provider::start());
+    let url = format!("http://door:hunter2@127.0.0.1:{gone}/hunter2?key=hunter2");
+    let mut delivery = String::new();
+    for kind in [Kind::MailHook, Kind::SmsHook, Kind::WhatsappHook] {
+        delivery += &(kind.at(&url, "gone") + &kind.at(&spares.url(), "spare"));
+    }
+    let loud = move || Gateway::start(|place| configuration(place, &delivery, "").replace("doorward=trace,info", "trace"));
+    let gateway = tokio::task::spawn_blocking(loud).await.unwrap();
+
+    let mut codes = Vec::new();
+    for (nth, kind) in [Kind::MailHook, Kind::SmsHook, Kind::WhatsappHook].into_iter().enumerate() {
+        assert_eq!(gateway.person().post("/auth/request-otp", &ask(kind)).await.status, 200);
+        codes.push(code(&spares.wait_for(nth + 1)[nth]));
+    }
+
+    logged(&gateway, "a refused connection", |log| log.matches("Provider gone did not take a message").count() == 3).await;
+    assert_discreet(&gateway, &codes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_names_the_configured_host_whatever_the_request_says() {
+    let provider = Provider::start();
+    let gateway = started(Kind::TwilioSms.at(&provider.url(), "it"), None).await;
+
+    let person = gateway.person_at("evil.example");
+    let asking = person.request(reqwest::Method::POST, "/auth/request-otp").json(&ask(Kind::TwilioSms));
+    let asking = asking.header("X-Forwarded-Host", "evil.example").header("Forwarded", "host=evil.example");
+    assert_eq!(asking.send().await.status, 200);
+
+    let request = &provider.wait_for(1)[0];
+    let body = request.form().pop().unwrap().1;
+    assert!(body.ends_with(&format!("\n\n@127.0.0.1 #{}", code(request))) && !body.contains("evil"), "{body}");
 }
