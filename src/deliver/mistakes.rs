@@ -68,6 +68,7 @@ fn phone(provider: &PhoneProvider, channel: Channel) -> Vec<Wrong> {
         ("from", provider.from.is_some()),
         ("messaging_service_sid", provider.messaging_service_sid.is_some()),
         ("content_sid", provider.content_sid.is_some()),
+        ("content_sids", !provider.content_sids.is_empty()),
         ("secret", provider.secret.is_some()),
         ("allow_private", provider.allow_private),
     ];
@@ -76,9 +77,17 @@ fn phone(provider: &PhoneProvider, channel: Channel) -> Vec<Wrong> {
 
 const fn twilio_fields(channel: Channel) -> &'static [&'static str] {
     match channel {
-        Channel::Whatsapp => {
-            &["url", "account_sid", "auth_token", "api_key_sid", "api_key_secret", "from", "messaging_service_sid", "content_sid"]
-        }
+        Channel::Whatsapp => &[
+            "url",
+            "account_sid",
+            "auth_token",
+            "api_key_sid",
+            "api_key_secret",
+            "from",
+            "messaging_service_sid",
+            "content_sid",
+            "content_sids",
+        ],
         Channel::Sms | Channel::Email => {
             &["url", "account_sid", "auth_token", "api_key_sid", "api_key_secret", "from", "messaging_service_sid"]
         }

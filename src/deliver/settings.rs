@@ -1,5 +1,6 @@
 //! The sections `[[delivery.*]]`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -113,6 +114,9 @@ pub struct PhoneProvider {
     /// `twilio`, WhatsApp: the approved template, `HX…`, whose variable 1 is the code.
     #[serde(default)]
     pub content_sid: Option<String>,
+    /// `twilio`, WhatsApp: the same template in other languages, by their tags: `de`, `fr`, …
+    #[serde(default)]
+    pub content_sids: BTreeMap<String, String>,
     /// `webhook`: what messages are signed with.
     #[serde(default)]
     pub secret: Option<Secret<String>>,

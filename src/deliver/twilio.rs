@@ -2,6 +2,7 @@
 //! <https://www.twilio.com/docs/messaging/api/message-resource>; for WhatsApp with an approved template,
 //! <https://www.twilio.com/docs/content/send-templates-created-with-the-content-template-builder>.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use super::letters::Letters;
 use super::settings::PhoneProvider;
 use super::web::{self, Answer, Reach, Web};
 use super::{NotSent, Provider, Sending, Wrong, base};
+use crate::language::Language;
 use crate::secret::Secret;
 use crate::signin::{Channel, Message};
 
@@ -26,7 +28,14 @@ pub(super) struct Twilio {
     password: Secret<String>,
     sender: Sender,
     /// The approved template, for WhatsApp.
-    content: Option<String>,
+    content: Option<Content>,
+}
+
+/// An approved template, in one language or several.
+#[derive(Debug)]
+struct Content {
+    usual: String,
+    others: HashMap<Language, String>,
 }
 
 /// Who a message comes from: the field of the form, and its value.
@@ -72,7 +81,8 @@ impl Twilio {
             (None, _) => (to.to_owned(), vec![("Body", letters.short(message))]),
             (Some(template), Some(code)) => {
                 let variables = json!({ "1": code.expose() }).to_string();
-                (format!("whatsapp:{to}"), vec![("ContentSid", template.clone()), ("ContentVariables", variables)])
+                let template = template.others.get(&message.language).unwrap_or(&template.usual).clone();
+                (format!("whatsapp:{to}"), vec![("ContentSid", template), ("ContentVariables", variables)])
             }
             (Some(_), None) => return Err(NotSent::Refused("WhatsApp has a template for codes alone".to_owned())),
         };
@@ -128,13 +138,22 @@ fn read_from(from: &str, channel: Channel) -> Result<String, Wrong> {
     }
 }
 
-fn read_content(settings: &PhoneProvider, channel: Channel) -> Result<Option<String>, Wrong> {
+fn read_content(settings: &PhoneProvider, channel: Channel) -> Result<Option<Content>, Wrong> {
     match channel {
         Channel::Whatsapp => {
-            sid(settings.content_sid.as_deref(), "HX", ("content_sid", "should be \"HX\" and 32 hexadecimal digits")).map(Some)
+            let wrong = ("content_sid", "should be \"HX\" and 32 hexadecimal digits");
+            let usual = sid(settings.content_sid.as_deref(), "HX", wrong)?;
+            let others = settings.content_sids.iter().map(|(tag, given)| in_language(tag, given)).collect::<Result<_, _>>()?;
+            Ok(Some(Content { usual, others }))
         }
         Channel::Sms | Channel::Email => Ok(None),
     }
+}
+
+fn in_language(tag: &str, given: &str) -> Result<(Language, String), Wrong> {
+    let language = Language::ALL.into_iter().find(|language| language.tag() == tag);
+    let language = language.ok_or(("content_sids", "should be by language: en, de, fr, es, ar"))?;
+    Ok((language, sid(Some(given), "HX", ("content_sids", "should each be \"HX\" and 32 hexadecimal digits"))?))
 }
 
 /// Sends through Twilio.

@@ -260,6 +260,14 @@ messaging_service_sid = "MG0123456789abcdef0123456789abcdef"
 
 [[delivery.whatsapp]]
 kind = "console"
+
+[[delivery.whatsapp]]
+kind = "twilio"
+account_sid = "AC0123456789abcdef0123456789abcdef"
+auth_token = "hunter2"
+from = "+15005550006"
+content_sid = "HX0123456789abcdef0123456789abcdef"
+content_sids = { it = "HX0123456789abcdef0123456789abcdef" }
 "#;
     let found = mistakes(&format!("{MINIMAL}{text}"), &[]);
 
@@ -281,6 +289,7 @@ kind = "console"
         "delivery.whatsapp[0].content_sid",
         "delivery.whatsapp[0].api_key_sid",
         "delivery.whatsapp[1].kind",
+        "delivery.whatsapp[2].content_sids",
         "limits.sms_countries",
     ];
     assert_eq!(keys, expected, "{found:#?}");

@@ -172,6 +172,16 @@ async fn twilio_is_sent_whatsapp_as_an_approved_template() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_may_be_in_several_languages() {
+    const GERMAN: &str = "HX00000000000000000000000000000001";
+    for (language, template) in [(Language::German, GERMAN), (Language::French, TEMPLATE)] {
+        let settings = |url: &str| format!("{}content_sids = {{ de = \"{GERMAN}\" }}\n", Kind::TwilioWhatsapp.at(url, "it"));
+        let request = arrives(settings, code(Kind::TwilioWhatsapp, language)).await;
+        assert!(request.form().contains(&("ContentSid".to_owned(), template.to_owned())), "{}", request.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_sent_signed_json() {
     for kind in [Kind::MailHook, Kind::SmsHook, Kind::WhatsappHook] {
         let request = arrives(|url| kind.at(&format!("{url}/hook?from=door"), "it"), code(kind, Language::Spanish)).await;
