@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::door::{Door, Visitor, Wish, cookies, json, problem};
 use crate::support::authenticator::Authenticator;
+use crate::support::postgres::Postgres;
 
 const ACCESS: &str = "__Host-doorward_access";
 const REFRESH: &str = "__Host-doorward_refresh";
@@ -678,4 +679,31 @@ async fn nothing_is_written_that_gives_the_secret_or_a_code_away() {
     }
     let raw = phone.bytes();
     assert!(!written.windows(raw.len()).any(|part| part == raw), "the secret stands in the database");
+}
+
+#[tokio::test]
+async fn without_a_database_nobody_passes_and_no_factor_changes() {
+    let server = Postgres::start();
+    let door = Door::wished(Wish { database: Some(server.database()), ..Wish::default() }).await;
+    let visitor = door.signed_in(ADA).await;
+    let enrolled = enrol(&door, &visitor).await;
+    let (half, _) = half_way(&door, ADA).await;
+    let (code, json) = (body(&enrolled.code(&door)), Some("application/json"));
+
+    drop(server);
+
+    let calls = [
+        (&half, "POST", "/auth/verify-totp"),
+        (&half, "POST", "/auth/verify-recovery"),
+        (&visitor, "POST", "/auth/verify-totp"),
+        (&visitor, "POST", "/auth/totp/confirm"),
+        (&visitor, "DELETE", "/auth/totp"),
+        (&visitor, "POST", "/auth/recovery-codes"),
+    ];
+    for (person, method, path) in calls {
+        let reply = person.send(method, path, json, code.as_bytes()).await;
+        assert_eq!(problem(&reply), (503, "unavailable".to_owned()), "{path}");
+        assert!(reply.headers().contains_key("retry-after") && cookies(reply.headers()).is_empty(), "{path}");
+    }
+    assert_eq!(problem(&visitor.send("POST", "/auth/totp/enroll", None, b"").await), (503, "unavailable".to_owned()));
 }

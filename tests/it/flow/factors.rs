@@ -296,6 +296,32 @@ async fn the_operator_takes_a_lost_authenticator_away(database: Database) {
     assert_eq!(fresh.get("/strong").await.status, 401);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_a_second_factor_stands_in_the_log() {
+    let place = Place::with(Wants { sections: vec![("telemetry", "log = \"debug\"")], ..Wants::default() }).await;
+    let person = place.sign_in(ADA).await;
+    let told = person.request(Method::POST, "/auth/totp/enroll").send().await.json();
+    let secret = told["secret"].as_str().unwrap().to_owned();
+    let phone = Phone::new(&secret);
+    let confirmed = post(&person, "/auth/totp/confirm", &phone.code().await).await.json();
+    let codes: Vec<String> = confirmed["recovery_codes"].as_array().unwrap().iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    let (half, half_way) = half_way(&place).await;
+    assert_eq!(post(&half, "/auth/verify-recovery", "AAAAA-AAAAB").await.status, 401);
+    assert_eq!(post(&half, "/auth/verify-recovery", &codes[0]).await.status, 200);
+    assert_eq!(send(&half, Method::DELETE, "/auth/totp", &codes[1]).await.status, 200);
+
+    let log = place.gateway.log();
+
+    for act in ["factor_added", "recovery_code_used", "factor_removed"] {
+        assert!(log.contains(act), "{act} is told to the operator");
+    }
+    let mut secrets = vec![secret, half_way["challenge_id"].as_str().unwrap().to_owned(), "AAAAA-AAAAB".to_owned()];
+    secrets.extend(codes.iter().flat_map(|code| [code.clone(), code.replace('-', "")]));
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{secret} is in the log");
+    }
+}
+
 macro_rules! on_each_database {
     ($($test:ident => $body:ident;)*) => {
         $(mod $test {
