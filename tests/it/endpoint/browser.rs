@@ -138,5 +138,5 @@ return {
   headings: all('h1').length,
   mains: all('main').length,
   unlabelled: all('input:not([type=hidden])').filter((field) => field.labels.length !== 1).length,
-  small: all('button, .button, .way a, input:not([type=hidden])').filter((target) => target.getBoundingClientRect().height < 24).length,
+  small: all('button, .button, .way a, input:not([type=hidden])').filter((target) => target.checkVisibility() && target.getBoundingClientRect().height < 24).length,
 };";

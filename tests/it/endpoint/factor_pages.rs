@@ -203,7 +203,12 @@ async fn an_address_is_changed_by_a_code_that_comes_back() {
     );
     assert_eq!((location(&asked), location(&set)), ("/auth/account/confirm".to_owned(), "/auth/account?said=address-set".to_owned()));
     let account = text(&person.get("/auth/account?said=address-set").await);
-    assert!(account.contains("<bdi>new@example.com</bdi>") && account.contains("The address is confirmed."), "{account}");
+    assert!(
+        account.contains("You are signed in as new@example.com.")
+            && account.contains("<bdi>new@example.com</bdi>")
+            && account.contains("The address is confirmed."),
+        "{account}"
+    );
     let last = person.submit("/auth/account/addresses/remove", "which=email").await;
     assert_eq!(location(&last), "/auth/account?said=last-address");
     assert_eq!(person.submit("/auth/account/addresses/remove", "which=all").await.status(), 422);

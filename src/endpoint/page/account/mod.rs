@@ -174,7 +174,7 @@ impl Endpoints {
         let account = self.sign_in.accounts.find(&claims.sub).await?.ok_or(Refusal::SessionEnded)?;
         let factor = self.sign_in.factor_status(&claims.sub).await?;
         let rows = self.rows(claims, frame.words, received.call.now).await?;
-        let who = frame.words.signed_in_as.replace("{who}", claims.user());
+        let who = frame.words.signed_in_as.replace("{who}", called(&account, claims));
         let page = AccountPage { frame, who, done, rows: &rows, account: &account, factor, phones: self.phones() };
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
@@ -183,4 +183,10 @@ impl Endpoints {
     fn done(&self, done: Done) -> Result<Reply, No> {
         reply::see_other(&format!("{}/account?said={}", self.table.prefix(), done.as_str()))
     }
+}
+
+/// What the person is called now: the token may be older than their address.
+fn called<'a>(account: &'a Account, claims: &'a Claims) -> &'a str {
+    let handle = account.email.as_deref().or(account.phone.as_deref());
+    account.username.as_deref().or(handle).unwrap_or(claims.user())
 }
