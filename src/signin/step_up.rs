@@ -114,6 +114,7 @@ impl SignIn {
             Counted::At { account, amr } => Ok(Some((account, amr))),
             Counted::Exhausted(wait) => {
                 self.events.second_factor_verified(means, "exhausted");
+                self.events.limited("attempts");
                 Err(GuessRefusal::TooMany(wait))
             }
         }
