@@ -126,7 +126,8 @@ impl Post {
 
 fn settings(delivery: &str) -> DeliverySettings {
     let text = format!(
-        "public_url = \"http://127.0.0.1:8080\"\n[store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n{delivery}"
+        "public_url = \"http://127.0.0.1:8080\"\n[store]\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n\
+         [limits]\nsms_countries = [\"DE\"]\n{delivery}"
     );
     Config::read("delivery", &text, std::iter::empty()).unwrap().delivery
 }
