@@ -32,6 +32,7 @@ dd, td { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid #8886; }
 th[scope=row] { white-space: nowrap; font-weight: 600; }
+@media (max-width: 36rem) { th, td { display: block; } th { padding-bottom: 0; border: 0; } thead { display: none; } }
 </style>
 </head>
 <body>

@@ -35,7 +35,7 @@ async fn another_code_is_asked_for_where_the_first_is_entered_once_the_wait_is_o
     browser.press(again).await;
 
     assert_eq!(waits, true);
-    let code = house.mailbox.wait_for_nth(ADA, 2).await.code();
+    let code = house.code(ADA, 2).await;
     super::house::enter(&browser, &code).await;
     assert_eq!(browser.url().await.path(), "/books");
     browser.close().await;
@@ -48,7 +48,7 @@ async fn without_a_script_nothing_is_shown_that_needs_one() {
     house.visit(&browser, "/books").await;
     house.ask_for_code(&browser, ADA).await;
 
-    let shown = "return Array.from(document.querySelectorAll('[data-script], form[data-wait]')).filter((part) => !part.hidden).length";
+    let shown = "return Array.from(document.querySelectorAll('[data-script], form[data-wait]')).filter((part) => part.getClientRects().length).length";
 
     assert_eq!(browser.ask(shown).await, 0);
     browser.close().await;

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::house::{ADA, House};
+use super::phone::Phone;
 use crate::support::browser::{Browser, JavaScript};
 
 const TAB: &str = "\u{E004}";
@@ -55,7 +56,7 @@ impl Typist<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_in_and_out_with_a_keyboard_alone() {
+async fn a_person_goes_the_whole_way_with_a_keyboard_alone() {
     let house = House::open().await;
     let browser = Browser::open(JavaScript::On).await;
     let typist = Typist(&browser);
@@ -66,15 +67,36 @@ async fn a_person_signs_in_and_out_with_a_keyboard_alone() {
     typist.press(TAB).await;
     typist.tab_to("form button").await;
     typist.leave_by(SPACE).await;
-    let code = house.mailbox.wait_for(ADA).await.code();
+    let code = house.code(ADA, 1).await;
     typist.tab_to("[name=code]").await;
     typist.leave_by(&format!("{code}{ENTER}")).await;
     assert_eq!(browser.url().await.path(), "/books");
 
-    house.visit(&browser, "/auth/logout").await;
+    house.visit(&browser, "/auth/account").await;
+    typist.tab_to("a[href$='/account/authenticator']").await;
+    typist.leave_by(ENTER).await;
+    typist.tab_to("form[action$='/account/authenticator'] button").await;
+    typist.leave_by(SPACE).await;
+    let phone = Phone::scan(&browser).await;
+    typist.tab_to("[name=code]").await;
+    typist.leave_by(&format!("{}{ENTER}", phone.code().await)).await;
+    typist.tab_to("main a.button").await;
+    typist.leave_by(ENTER).await;
+    typist.tab_to("a[href$='/logout']").await;
+    typist.leave_by(ENTER).await;
     typist.tab_to("form button").await;
     typist.leave_by(ENTER).await;
+
+    typist.tab_to("a[href$='/login']").await;
+    typist.leave_by(ENTER).await;
+    typist.tab_to("[name=address]").await;
+    typist.leave_by(&format!("{ADA}{ENTER}")).await;
+    let code = house.code(ADA, 2).await;
+    typist.tab_to("[name=code]").await;
+    typist.leave_by(&format!("{code}{ENTER}")).await;
+    typist.tab_to("[name=code]").await;
+    typist.leave_by(&format!("{}{ENTER}", phone.code().await)).await;
     house.visit(&browser, "/books").await;
-    assert_eq!(browser.url().await.path(), "/auth/login");
+    assert_eq!(browser.url().await.path(), "/books");
     browser.close().await;
 }

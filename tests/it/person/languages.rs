@@ -24,10 +24,10 @@ return {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_fits_a_window_of_320_pixels_in_every_language() {
-    let house = House::open().await;
+    let browser = Browser::open(JavaScript::On).await;
+    browser.resize(Window::Narrow).await;
     for (language, direction) in LANGUAGES {
-        let browser = Browser::open(JavaScript::On).await;
-        browser.resize(Window::Narrow).await;
+        let house = House::open().await;
         browser.speak(language).await;
 
         tour::walk(&house, &browser, async |page| {
@@ -36,6 +36,6 @@ async fn every_page_fits_a_window_of_320_pixels_in_every_language() {
             assert_eq!(seen, wanted, "{page} in {language}");
         })
         .await;
-        browser.close().await;
     }
+    browser.close().await;
 }

@@ -27,6 +27,13 @@ impl Picture {
         Self { width: size(info.width), height: size(info.height), pixels }
     }
 
+    /// The upper part, of at most so many rows.
+    pub fn top(mut self, rows: usize) -> Self {
+        self.height = self.height.min(rows);
+        self.pixels.truncate(self.width * self.height);
+        self
+    }
+
     /// What the QR codes in it say.
     pub fn codes(&self) -> Vec<String> {
         let grey = |x: usize, y: usize| {
