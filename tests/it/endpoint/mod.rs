@@ -11,3 +11,4 @@ mod notices;
 mod outage;
 mod pages;
 mod refused;
+mod renewed;

@@ -151,10 +151,16 @@ impl Endpoints {
         let Some(issued) = &entrant.issued else { return reply };
         let cookies = self.session_cookies(issued)?;
         match reply {
-            Ok(reply) if reply.headers().contains_key(SET_COOKIE) => Ok(reply),
+            Ok(reply) if self.sets_session(&reply) => Ok(reply),
             Ok(reply) => Ok(reply::with_cookies(reply, cookies)),
             Err(no) => Err(cookies.into_iter().fold(no, |no, cookie| no.with(SET_COOKIE, cookie))),
         }
+    }
+
+    /// Does a reply set or clear a session's cookies already? That of a challenge is another one.
+    fn sets_session(&self, reply: &Reply) -> bool {
+        let name = format!("{}=", self.cookies.name(Kind::Refresh));
+        reply.headers().get_all(SET_COOKIE).iter().any(|cookie| cookie.as_bytes().starts_with(name.as_bytes()))
     }
 
     /// To the sign-in page, and back to the page that was asked for; after a form, to the overview.
