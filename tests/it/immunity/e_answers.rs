@@ -4,12 +4,13 @@ use http::Method;
 use serde_json::json;
 
 use super::endpoints;
+use super::factors::Enrolled;
 use crate::flow::place::{CHALLENGE, Database, Place, Wants, ask, verify, wrong};
 use crate::support::client::{Person, Reply};
 use crate::support::postgres::Postgres;
 
 /// All of a reply but what is new each time: ids, and the date.
-fn look(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
+fn look(reply: &Reply) -> Look {
     let mut headers = reply.headers.clone();
     let mut body = reply.text();
     for (name, value) in &mut headers {
@@ -54,31 +55,60 @@ async fn questions(place: &Place, email: &str) -> Vec<Reply> {
     replies
 }
 
+/// Of one length, so that what an answer repeats of a question is as long.
+const KNOWN: [&str; 3] = ["known1@example.com", "locked@example.com", "secure@example.com"];
+const UNKNOWN: &str = "nobody@example.com";
+
+/// A place where one address is known, one is of a disabled account, and one of an account with a second factor.
+async fn place_of_all_sorts(section: &'static str) -> Place {
+    let place = Place::with(Wants { sections: vec![("otp", section)], ..Wants::default() }).await;
+    for email in KNOWN {
+        assert_eq!(place.gateway.command(&["account", "add", "--email", email]).0, 0);
+    }
+    assert_eq!(place.gateway.command(&["account", "disable", KNOWN[1]]).0, 0);
+    place
+}
+
 /// Zitadel, Supabase and Traefik told by a word, a status or a header who has an account.
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2024_41952_known_unknown_and_disabled_addresses_are_answered_alike() {
-    for registration in ["closed", "open"] {
-        let section: &str =
-            if registration == "closed" { "registration = \"closed\"\nresend_after = \"5m\"" } else { "resend_after = \"5m\"" };
-        // The wait is released for the pages: they are asked last, and told of it alike.
-        let place = Place::with(Wants { sections: vec![("otp", section)], ..Wants::default() }).await;
-        for email in ["known1@example.com", "locked@example.com"] {
-            assert_eq!(place.gateway.command(&["account", "add", "--email", email]).0, 0);
-        }
-        assert_eq!(place.gateway.command(&["account", "disable", "locked@example.com"]).0, 0);
-        let mut seen = Vec::new();
-        // Of one length, so that what an answer repeats of a question is as long.
-        for email in ["known1@example.com", "locked@example.com", "nobody@example.com"] {
-            let looks = questions(&place, email).await.iter().map(look).collect::<Vec<_>>();
-            let looks: Vec<_> = looks.into_iter().map(|(status, headers, body)| (status, headers, body.replace(email, "…"))).collect();
-            seen.push(looks);
-        }
+    for section in ["registration = \"closed\"\nresend_after = \"5m\"", "registration = \"open\"\nresend_after = \"5m\""] {
+        let place = place_of_all_sorts(section).await;
+        let seen = all_answers(&place, &[KNOWN[0], KNOWN[1], UNKNOWN]).await;
         let statuses: Vec<u16> = seen[0].iter().map(|(status, ..)| *status).collect();
-        assert_eq!(statuses[..4], [401, 200, 429, 429], "{registration}");
+        assert_eq!(statuses[..4], [401, 200, 429, 429], "{section}");
         assert!(statuses.contains(&401) && statuses.iter().filter(|status| **status == 429).count() > 10, "{statuses:?}");
-        for (number, known) in seen[0].iter().enumerate() {
-            assert_eq!(*known, seen[1][number], "{registration}: disabled, question {number}");
-            assert_eq!(*known, seen[2][number], "{registration}: unknown, question {number}");
+        are_alike(section, &seen);
+    }
+}
+
+/// Nor does an account with a second factor look different, before the first is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_23511_who_has_a_second_factor_is_not_told_either() {
+    let section = "registration = \"closed\"\nresend_after = \"0s\"";
+    let place = place_of_all_sorts(section).await;
+    Enrolled::at(&place, KNOWN[2]).await;
+    let seen = all_answers(&place, &[KNOWN[2], KNOWN[0], KNOWN[1], UNKNOWN]).await;
+    let statuses: Vec<u16> = seen[0].iter().map(|(status, ..)| *status).collect();
+    assert_eq!(statuses[..4], [401, 200, 200, 200]);
+    are_alike(section, &seen);
+}
+
+type Look = (u16, Vec<(String, String)>, String);
+
+async fn all_answers(place: &Place, emails: &[&str]) -> Vec<Vec<Look>> {
+    let mut seen = Vec::new();
+    for email in emails {
+        let looks = questions(place, email).await.iter().map(look).collect::<Vec<_>>();
+        seen.push(looks.into_iter().map(|(status, headers, body)| (status, headers, body.replace(email, "…"))).collect());
+    }
+    seen
+}
+
+fn are_alike(section: &str, seen: &[Vec<Look>]) {
+    for other in &seen[1..] {
+        for (number, answer) in seen[0].iter().enumerate() {
+            assert_eq!(*answer, other[number], "{section}: question {number}");
         }
     }
 }

@@ -15,8 +15,20 @@ const ADA: &str = "ada@example.com";
 const COMPARE: [&str; 2] = ["POST /verify-otp", "POST /verify"];
 
 /// Those that compare a code which somebody says who is signed in, or half.
-const COMPARE_INSIDE: [&str; 6] =
-    ["POST /addresses/confirm", "POST /verify-totp", "POST /verify-recovery", "POST /totp/confirm", "DELETE /totp", "POST /recovery-codes"];
+const COMPARE_INSIDE: [&str; 12] = [
+    "POST /addresses/confirm",
+    "POST /verify-totp",
+    "POST /verify-recovery",
+    "POST /totp/confirm",
+    "DELETE /totp",
+    "POST /recovery-codes",
+    "POST /second-factor",
+    "POST /recovery",
+    "POST /account/confirm",
+    "POST /account/authenticator/confirm",
+    "POST /account/authenticator/remove",
+    "POST /account/recovery-codes",
+];
 
 /// Those that compare none. A new endpoint has to be put into one of the three; what is only looked at compares nothing.
 const COMPARE_NOTHING: [&str; 15] = [

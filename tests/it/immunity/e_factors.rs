@@ -96,8 +96,12 @@ async fn cve_2026_32246_a_half_finished_sign_in_is_worth_nothing_anywhere() {
         assert!(page.status == 401 || page.header("location").is_some_and(|to| to.starts_with("/auth/")), "{page:?}");
         websocket_is_refused(&place, &person).await;
         for listed in endpoints::all() {
-            let body = (listed.method != "GET").then(|| body(&listed.key()));
-            let reply = send(&person, bearer.as_deref(), &listed.method, &listed.at(), body.as_ref()).await;
+            let reply = if listed.is_form() {
+                person.post_form(&listed.at(), &[("next", "/")]).await
+            } else {
+                let body = (listed.method != "GET").then(|| body(&listed.key()));
+                send(&person, bearer.as_deref(), &listed.method, &listed.at(), body.as_ref()).await
+            };
             if !FOR_ALL.contains(&listed.key().as_str()) {
                 let to_sign_in = reply.header("location").is_some_and(|to| to.starts_with("/auth/login"));
                 assert!(reply.status == 401 || (to_sign_in && [302, 303].contains(&reply.status)), "{listed:?}: {}", reply.text());

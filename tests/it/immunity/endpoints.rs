@@ -18,6 +18,11 @@ impl Listed {
         format!("{} {}", self.method, self.path)
     }
 
+    /// Is it what a page's form is sent to, and nothing else?
+    pub fn is_form(&self) -> bool {
+        self.method == "POST" && (self.path.starts_with("/account") || self.path == "/step-up")
+    }
+
     /// Is it there to be looked at by people?
     pub fn is_page(&self) -> bool {
         self.method == "GET" && !["/session", "/sessions", "/.well-known/jwks.json"].contains(&self.path.as_str())
