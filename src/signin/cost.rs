@@ -43,7 +43,7 @@ impl SignIn {
     /// Does `channel` reach `handle` from here at all? Decided by the number alone, before anybody is looked up.
     ///
     /// # Errors
-    /// [`CostRefusal::Country`].
+    /// `CostRefusal::Country`.
     pub fn priced(&self, handle: &Handle, channel: Channel) -> Result<Priced, CostRefusal> {
         match (channel, handle) {
             (Channel::Email, _) => Ok(Priced(None)),

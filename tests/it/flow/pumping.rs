@@ -30,12 +30,13 @@ async fn place(store: Database, redis: Option<&Redis>, per_day: &'static str) ->
         redis: redis.map(Redis::url),
         sections: vec![
             ("listen", "trusted_proxies = [\"127.0.0.0/8\"]"),
+            // A Redis that is thought to be out lets each node count alone: exact numbers need one that may take its time.
+            ("redis", "timeout = \"5s\""),
             ("otp", "resend_after = \"60s\""),
             ("limits", LIMITS),
             ("limits", per_day),
         ],
         routes: PROVIDER,
-        ..Wants::default()
     })
     .await
 }
@@ -72,11 +73,11 @@ async fn wait_for_sent(place: &Place, prefix: &str, count: usize) {
 }
 
 /// A metric, added up over nodes.
-async fn metric(nodes: &[&Gateway], line: &str) -> f64 {
-    let mut sum = 0.0;
+async fn metric(nodes: &[&Gateway], line: &str) -> u64 {
+    let mut sum = 0;
     for node in nodes {
         let text = node.operator().get("/metrics").await.text();
-        let value = text.lines().find_map(|printed| printed.strip_prefix(line)).map_or(0.0, |value| value.trim().parse().unwrap());
+        let value = text.lines().find_map(|printed| printed.strip_prefix(line)).map_or(0, |value| value.trim().parse::<u64>().unwrap());
         sum += value;
     }
     sum
@@ -123,8 +124,8 @@ async fn sms_pumping_is_stopped(place: &Place, nodes: &[&Gateway]) {
         assert!((1..=3600).contains(&wait), "{wait}");
     }
     wait_for_sent(place, "+491511", 20).await;
-    assert_eq!(metric(nodes, "doorward_limit_refusals_total{limit=\"sms_prefix\"}").await, 980.0);
-    assert_eq!(metric(nodes, "doorward_alarms_total{alarm=\"sms_breaker_opened\"}").await, 1.0);
+    assert_eq!(metric(nodes, "doorward_limit_refusals_total{limit=\"sms_prefix\"}").await, 980);
+    assert_eq!(metric(nodes, "doorward_alarms_total{alarm=\"sms_breaker_opened\"}").await, 1);
     let log: String = nodes.iter().map(|node| node.log()).collect();
     assert!(log.contains("Of 20 codes sent to +49151 (DE) 0 came back"), "{log}");
     assert!(!log.contains("491511000"), "the log has a number");
@@ -166,9 +167,9 @@ async fn the_cap_holds(place: &Place, nodes: &[&Gateway]) {
     }
     wait_for_sent(place, "+", 60).await;
     assert_eq!(sent_to(place, "+"), 60);
-    assert_eq!(metric(nodes, "doorward_limit_refusals_total{limit=\"sms_per_day\"}").await, 63.0);
+    assert_eq!(metric(nodes, "doorward_limit_refusals_total{limit=\"sms_per_day\"}").await, 63);
     for alarm in ["sms_cap_near", "sms_cap_reached"] {
-        assert_eq!(metric(nodes, &format!("doorward_alarms_total{{alarm=\"{alarm}\"}}")).await, 1.0, "{alarm}");
+        assert_eq!(metric(nodes, &format!("doorward_alarms_total{{alarm=\"{alarm}\"}}")).await, 1, "{alarm}");
     }
     // Mail costs nothing, and goes on.
     place.sign_in("ada@example.com").await;
@@ -209,7 +210,7 @@ async fn codes_that_come_back_keep_a_prefix_open() {
             assert_eq!(person.post("/auth/verify-otp", &json!({ "phone": number, "code": code })).await.status, 200);
         }
     }
-    assert_eq!(metric(&[&place.gateway], "doorward_limit_refusals_total{limit=\"sms_prefix\"}").await, 0.0);
+    assert_eq!(metric(&[&place.gateway], "doorward_limit_refusals_total{limit=\"sms_prefix\"}").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -218,7 +219,7 @@ async fn asking_again_too_soon_costs_nothing() {
     for index in 0..40_usize {
         let reply = ask_from(&place.gateway, index, "+4915112345678").await;
         assert_eq!(reply.status, if index == 0 { 200 } else { 429 });
-        assert_eq!(index == 0 || code_of(&reply) == "resend_too_soon", true, "{}", reply.text());
+        assert!(index == 0 || code_of(&reply) == "resend_too_soon", "{}", reply.text());
     }
     for index in 0..19_usize {
         assert_eq!(ask_from(&place.gateway, index, &format!("+491511{index:07}")).await.status, 200);
@@ -246,7 +247,7 @@ async fn a_number_of_another_country_is_refused_before_anybody_is_looked_up() {
     }
     bodies.dedup();
     assert_eq!(bodies.len(), 1);
-    assert_eq!(metric(&[&place.gateway], "doorward_limit_refusals_total{limit=\"sms_countries\"}").await, 18.0);
+    assert_eq!(metric(&[&place.gateway], "doorward_limit_refusals_total{limit=\"sms_countries\"}").await, 18);
     assert_eq!(sent_to(&place, "+"), 0);
 }
 

@@ -54,7 +54,9 @@ fn body(key: &str) -> Value {
 fn holding(place: &Place, id: &str) -> Vec<(Person, Option<String>)> {
     let with = |names: &[&str]| {
         let person = place.person();
-        names.iter().for_each(|name| person.set_cookie(name, id));
+        for name in names {
+            person.set_cookie(name, id);
+        }
         person
     };
     vec![
@@ -191,7 +193,7 @@ async fn cve_2024_21500_a_code_by_mail_and_one_by_sms_are_one_factor() {
         secret = \"a secret that is long enough for a webhook\"\n\
         [[route]]\nname = \"vault\"\npath = \"/vault\"\nupstream = [\"UPSTREAM\"]\nrequire = \"second_factor\"\n";
     let sections = vec![("otp", "resend_after = \"0s\""), ("limits", "sms_countries = [\"DE\"]")];
-    let place = Place::with(Wants { routes, sections, ..Wants::default() }).await;
+    let place = Place::with(Wants { sections, routes, ..Wants::default() }).await;
     let number = "+4915112345678";
     let sent = |nth: usize| {
         let upstream = &place.upstream;

@@ -187,7 +187,7 @@ async fn ghsa_qqxw_no_spelling_of_a_place_leads_to_a_stranger() {
     let member = gateway.person();
     assert_eq!(member.post("/auth/request-otp", &json!({ "email": "member@example.com" })).await.status, 200);
     assert_eq!(member.post("/auth/verify-otp", &json!({ "email": "member@example.com", "code": "000000" })).await.status, 200);
-    let pages = endpoints::all().into_iter().filter(|listed| listed.is_page());
+    let pages = endpoints::all().into_iter().filter(endpoints::Listed::is_page);
     let pages = Arc::new(pages.map(|listed| listed.at()).chain(["/auth/no-such-page".to_owned()]).collect());
     let addresses = Addresses { public: gateway.public(), access: member.cookie(ACCESS).unwrap(), pages };
     let corpus = corpus();

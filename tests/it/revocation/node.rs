@@ -139,9 +139,10 @@ pub fn settings(url: &str) -> RedisSettings {
     }
 }
 
-/// A Redis that was found whole, and its prober in the runtime of the test.
+/// A Redis that was found whole, and its prober in the runtime of the test. It may take its time: what is asked of it here is
+/// what it does, and not how fast.
 pub async fn whole(url: &str) -> (Arc<Redis>, Prober) {
-    let redis = Redis::new(&settings(url)).unwrap();
+    let redis = Redis::new(&RedisSettings { timeout: Duration::from_secs(10), ..settings(url) }).unwrap();
     let prober = Prober::start(&redis, &tokio::runtime::Handle::current());
     wait::until_async("Redis to be whole", SOON, async || redis.is_whole().then_some(())).await;
     (redis, prober)

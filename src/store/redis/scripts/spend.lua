@@ -17,7 +17,7 @@ end
 
 local function write(key, it)
   local value = string.format('%.0f:%d:%d:%d', it.ends, it.one, it.two, it.told)
-  redis.call('SET', key, value, 'PX', math.max(1, it.ends - now))
+  redis.call('SET', key, value, 'PX', math.max(60000, it.ends - now))
 end
 
 local function refuse(verdict, key, it)

@@ -1,4 +1,5 @@
--- Take one of a quota. Times are milliseconds and compared with the `now` that is given; the expiry only sweeps.
+-- Take one of a quota. Times are milliseconds and compared with the `now` that is given; the expiry, a
+-- window after the last use, only sweeps.
 -- KEYS: what is counted. ARGV: now, count, window.
 -- Returns {1, how many are left} or {0, how long to wait}.
 local now, count, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -15,5 +16,5 @@ end
 if used >= count then
   return {0, ends - now}
 end
-redis.call('SET', KEYS[1], string.format('%.0f:%d', ends, used + 1), 'PX', math.max(1, ends - now))
+redis.call('SET', KEYS[1], string.format('%.0f:%d', ends, used + 1), 'PX', math.max(1, window))
 return {1, count - used - 1}
