@@ -81,7 +81,7 @@ impl Renew for RenewThrough {
         let done = self.slow.spawn(async move { signin.refresh(&refresh, &seen, now).await }).await;
         match done {
             Ok(Ok(issued)) => Ok(issued),
-            Ok(Err(RefreshRefusal::Ended)) => Err(NotRenewed::Ended),
+            Ok(Err(RefreshRefusal::Ended | RefreshRefusal::Replaced)) => Err(NotRenewed::Ended),
             Ok(Err(RefreshRefusal::Outage(outage))) => Err(NotRenewed::Outage(outage)),
             Err(cause) => Err(NotRenewed::Outage(Outage::new(Dependency::Store, cause))),
         }

@@ -35,6 +35,11 @@ impl Breaker {
         true
     }
 
+    /// Is it left alone?
+    pub(super) fn is_resting(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).silent >= PATIENCE
+    }
+
     /// It was tried; this came of it `now`. True when it is to be left alone from now on.
     pub(super) fn note(&self, came: &Result<(), NotSent>, now: Timestamp) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,14 +72,17 @@ mod tests {
         let breaker = Breaker::default();
         for nth in 1..=PATIENCE {
             assert!(breaker.lets_through(START), "{nth}");
+            assert!(!breaker.is_resting());
             assert_eq!(breaker.note(&silent(), START), nth == PATIENCE);
         }
+        assert!(breaker.is_resting());
         let end = START.plus(REST);
         assert!(!breaker.lets_through(START));
         assert!(!breaker.lets_through(end.minus(Duration::from_millis(1))));
         assert!(breaker.lets_through(end), "one tries");
         assert!(!breaker.lets_through(end), "and only one");
         breaker.note(&Ok(()), end);
+        assert!(!breaker.is_resting());
         assert!(breaker.lets_through(end) && breaker.lets_through(end));
     }
 

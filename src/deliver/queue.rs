@@ -29,6 +29,7 @@ pub struct Queue {
     sender: Mutex<Option<mpsc::Sender<Waiting>>>,
     dispatcher: Mutex<Option<JoinHandle<()>>>,
     errands: Mutex<Option<JoinSet<()>>>,
+    carriers: Arc<Carriers>,
     runtime: Handle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -54,12 +55,13 @@ impl Queue {
     pub fn start(parts: QueueParts, runtime: &Handle) -> Self {
         let QueueParts { providers, challenges, clock, entropy, metrics } = parts;
         let (sender, receiver) = mpsc::channel(ROOM);
-        let carriers = Carriers::new(&providers, challenges, Arc::clone(&clock), Arc::clone(&metrics));
-        let dispatcher = runtime.spawn(dispatch(receiver, Arc::new(carriers)));
+        let carriers = Arc::new(Carriers::new(&providers, challenges, Arc::clone(&clock), Arc::clone(&metrics)));
+        let dispatcher = runtime.spawn(dispatch(receiver, Arc::clone(&carriers)));
         Self {
             sender: Mutex::new(Some(sender)),
             dispatcher: Mutex::new(Some(dispatcher)),
             errands: Mutex::new(Some(JoinSet::new())),
+            carriers,
             runtime: runtime.clone(),
             clock,
             entropy,
@@ -116,6 +118,10 @@ impl Deliver for Queue {
             Err(TrySendError::Full(waiting)) => self.dropped(&waiting.message, "the queue is full"),
             Err(TrySendError::Closed(waiting)) => self.dropped(&waiting.message, "the queue has ended"),
         }
+    }
+
+    fn is_slow(&self, channel: Channel) -> bool {
+        self.carriers.is_slow(channel)
     }
 
     fn after(&self, pause: Duration, channel: Channel, errand: Errand) -> bool {

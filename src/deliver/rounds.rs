@@ -56,6 +56,12 @@ impl Carriers {
         Self { lines: lines.collect(), challenges, clock, metrics }
     }
 
+    /// Are all providers of `channel` left alone, since they do not answer?
+    pub(super) fn is_slow(&self, channel: Channel) -> bool {
+        let mut lines = self.lines.iter().filter(|line| line.channel == channel).peekable();
+        lines.peek().is_some() && lines.all(|line| line.breaker.is_resting())
+    }
+
     /// Send the message of `waiting`. If nobody takes it, the resend wait of its address is released.
     pub(super) async fn carry(&self, waiting: &Waiting) {
         let message = &waiting.message;

@@ -19,14 +19,17 @@ impl Endpoints {
     /// The reply to a proxied request that is not let in; `challenge` is the route's way of asking for credentials.
     ///
     /// A person who is not signed in is sent to sign in, one whose sign-in is not enough to show what is missing, and then on
-    /// to where they were going. The cookies of a session that
-    /// has ended are cleared, unless a bearer token beside them was what ended.
+    /// to where they were going. There the cookies of a session that has ended are cleared, unless a bearer token beside them
+    /// was what ended. A program's are left alone: its request may have been under way while another tab got a new session,
+    /// whose cookies the late reply would take.
     pub fn refused(&self, refusal: Refusal, challenge: Challenge, head: &Parts, request_id: &str) -> Reply {
-        let mut reply = match (Asker::of(&head.headers), page_for(refusal)) {
+        let asker = Asker::of(&head.headers);
+        let mut reply = match (asker, page_for(refusal)) {
             (Asker::Navigation, Some(page)) => self.to_page(page, head),
             (asker, _) => self.said(&with_challenges(refusal, challenge), asker, head, request_id),
         };
-        if refusal == Refusal::SessionEnded && !head.headers.contains_key(http::header::AUTHORIZATION) {
+        let by_cookie = !head.headers.contains_key(http::header::AUTHORIZATION);
+        if refusal == Refusal::SessionEnded && by_cookie && asker == Asker::Navigation {
             reply = reply::with_cookies(reply, self.cleared([Kind::Access, Kind::Refresh]));
         }
         reply::finish(reply, request_id)

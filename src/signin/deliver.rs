@@ -156,6 +156,9 @@ pub trait Deliver: Send + Sync {
     /// Queue `message`. False when the queue is full: it is dropped, counted and logged by the queue.
     fn enqueue(&self, message: Message) -> bool;
 
+    /// Does no provider of `channel` answer at the moment? Then messages may take longer, whoever they are for.
+    fn is_slow(&self, channel: Channel) -> bool;
+
     /// Do `errand` after `pause`, where it outlives the request and the server: who leaves waits for it. False when too many
     /// wait already, or we are leaving: it is not done, which the queue counts and logs as a message for `channel`.
     fn after(&self, pause: Duration, channel: Channel, errand: Errand) -> bool;

@@ -21,6 +21,10 @@ pub enum RefreshRefusal {
     /// Unknown, ended, expired, idle, or reused: the person has to sign in again.
     #[error("the refresh token is not good any more")]
     Ended,
+    /// The same, and its session ended only a moment ago: another tab may have got a new one meanwhile (step-up), so cookies
+    /// are left alone.
+    #[error("the session of the refresh token ended a moment ago")]
+    Replaced,
     /// It could not be decided.
     #[error(transparent)]
     Outage(#[from] Outage),
@@ -70,7 +74,7 @@ impl SignIn {
                 Fate::Reused => return self.end(&family.session, fate, seen, now).await,
                 Fate::Ended | Fate::Expired => {
                     self.events.refreshed(fate.as_str());
-                    return Err(RefreshRefusal::Ended);
+                    return Err(self.over(&family.session, now));
                 }
             };
             if let Some(issued) = issued {
@@ -95,6 +99,13 @@ impl SignIn {
             Some(spent) if now.since(spent) < self.settings.session.concurrent_refresh_window => Fate::Concurrent,
             None | Some(_) => Fate::Reused,
         }
+    }
+
+    /// Why a session that is over gives no tokens.
+    fn over(&self, session: &Session, now: Timestamp) -> RefreshRefusal {
+        let window = self.settings.session.concurrent_refresh_window;
+        let just_now = session.ended_at.is_some_and(|ended| now.since(ended) < window);
+        if just_now { RefreshRefusal::Replaced } else { RefreshRefusal::Ended }
     }
 
     fn is_idle(&self, session: &Session, now: Timestamp) -> bool {

@@ -23,6 +23,8 @@ struct LoginPage<'a> {
     error: Option<&'a str>,
     /// Who is signed in already.
     who: Option<String>,
+    /// Messages may take longer.
+    slow: bool,
 }
 
 /// How codes can be sent to phones here.
@@ -71,12 +73,17 @@ impl Endpoints {
         Phones { sms: channels.contains(&Channel::Sms), whatsapp: channels.contains(&Channel::Whatsapp) }
     }
 
+    /// Does a channel that codes are sent by not answer at the moment? Said to everybody alike.
+    pub(super) fn is_slow(&self) -> bool {
+        self.sign_in.settings.channels.iter().any(|channel| self.sign_in.deliver.is_slow(*channel))
+    }
+
     /// The empty form. Who is signed in already is told so, and may still sign in anew.
     pub(in crate::endpoint) async fn login_page(&self, received: &Received<'_>) -> Result<Reply, No> {
         let next = self.places.next(&body::field(received.query(), "next").unwrap_or_default());
         let who = self.greeting(received).await;
         let frame = self.pages.frame_for(received);
-        let page = LoginPage { frame, next: &next, address: "", phones: self.phones(), by: "", error: None, who };
+        let page = LoginPage { frame, next: &next, address: "", phones: self.phones(), by: "", error: None, who, slow: self.is_slow() };
         self.pages.show(StatusCode::OK, page.frame.words, &page, Form::StaysHere)
     }
 
@@ -108,7 +115,7 @@ impl Endpoints {
         let frame = self.pages.frame_for(received);
         let error = complaint.text(frame.words);
         let (next, address, by) = (&form.next, form.address.as_str(), form.by.as_str());
-        let page = LoginPage { frame, next, address, phones: self.phones(), by, error: Some(&error), who: None };
+        let page = LoginPage { frame, next, address, phones: self.phones(), by, error: Some(&error), who: None, slow: self.is_slow() };
         let reply = self.pages.show(complaint.problem().status(), page.frame.words, &page, Form::StaysHere)?;
         Ok(reply::with_wait(reply, complaint.wait()))
     }

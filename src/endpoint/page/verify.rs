@@ -25,6 +25,8 @@ struct VerifyPage<'a> {
     digits: usize,
     /// Seconds until another can be asked for.
     wait: u64,
+    /// Messages may take longer.
+    slow: bool,
 }
 
 impl Endpoints {
@@ -63,7 +65,7 @@ impl Endpoints {
         let (inbox, development) = (self.inbox.is_some(), self.pages.development);
         let otp = &self.sign_in.settings.otp;
         let (digits, wait) = (otp.length, ceil_secs(otp.resend_after));
-        let page = VerifyPage { frame, next, error: error.as_deref(), inbox, development, digits, wait };
+        let page = VerifyPage { frame, next, error: error.as_deref(), inbox, development, digits, wait, slow: self.is_slow() };
         let reply = self.pages.show(status, page.frame.words, &page, Form::LeadsOn)?;
         Ok(reply::with_wait(reply, complaint.and_then(Complaint::wait)))
     }

@@ -26,6 +26,7 @@ impl Endpoints {
                 let cleared = self.cleared([Kind::Access, Kind::Refresh]);
                 Err(cleared.fold(No::from(Problem::InvalidRefresh), |no, cookie| no.with(SET_COOKIE, cookie)))
             }
+            Err(RefreshRefusal::Replaced) => Err(Problem::InvalidRefresh.into()),
             Err(RefreshRefusal::Outage(outage)) => Err(outage.into()),
         }
     }

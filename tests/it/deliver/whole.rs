@@ -230,3 +230,20 @@ async fn a_message_names_the_configured_host_whatever_the_request_says() {
     let body = request.form().pop().unwrap().1;
     assert!(body.ends_with(&format!("\n\n@127.0.0.1 #{}", code(request))) && !body.contains("evil"), "{body}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sign_in_page_says_when_nobody_answers_to_everybody_alike() {
+    let nowhere = format!("http://127.0.0.1:{}", ports::free());
+    let gateway = started(Kind::MailHook.at(&nowhere, "it"), None).await;
+    let person = gateway.person();
+    let says = async || person.visit("/auth/login").await.text().contains("may take longer");
+    assert!(!says().await);
+
+    for number in 0..6 {
+        let asked = person.post("/auth/request-otp", &json!({ "email": format!("person-{number}@example.com") })).await;
+        assert_eq!(asked.status, 200, "{}", asked.text());
+    }
+
+    wait::until_async("the page to say so", Duration::from_secs(20), async || says().await.then_some(())).await;
+    assert!(gateway.person().visit("/auth/verify").await.text().contains("may take longer"));
+}

@@ -41,6 +41,10 @@ impl Deliver for Mailbox {
         true
     }
 
+    fn is_slow(&self, _channel: Channel) -> bool {
+        false
+    }
+
     fn after(&self, pause: Duration, _channel: Channel, errand: Errand) -> bool {
         tokio::spawn(async move {
             tokio::time::sleep(pause).await;

@@ -138,7 +138,7 @@ impl Endpoints {
         let Some(token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(None) };
         let issued = match self.sign_in.refresh(&token, &received.seen(), received.call.now).await {
             Ok(issued) => issued,
-            Err(RefreshRefusal::Ended) => return Ok(None),
+            Err(RefreshRefusal::Ended | RefreshRefusal::Replaced) => return Ok(None),
             Err(RefreshRefusal::Outage(outage)) => return Err(outage.into()),
         };
         let presented = Presented { access: vec![issued.access.clone()], refresh: None };

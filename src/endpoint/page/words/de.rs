@@ -16,6 +16,7 @@ pub(super) static WORDS: Words = Words {
     go_on: "Weiter",
     enter_code: "Code eingeben",
     code_sent: "Wenn sich diese Adresse hier anmelden darf, ist ein Code unterwegs. Das kann eine Minute dauern; sehen Sie auch im Spam-Ordner nach.",
+    slow: "Nachrichten können zurzeit länger brauchen als sonst.",
     code: "Code",
     new_code: "Neuen Code senden",
     sign_out: "Abmelden",

@@ -16,6 +16,7 @@ pub(super) static WORDS: Words = Words {
     go_on: "Continue",
     enter_code: "Enter the code",
     code_sent: "If this address may sign in here, a code is on its way. It can take a minute; look in the spam folder too.",
+    slow: "Messages may take longer than usual at the moment.",
     code: "Code",
     new_code: "Send a new code",
     sign_out: "Sign out",

@@ -16,6 +16,7 @@ pub(super) static WORDS: Words = Words {
     go_on: "Continuar",
     enter_code: "Introduzca el código",
     code_sent: "Si esta dirección puede iniciar sesión aquí, un código está en camino. Puede tardar un minuto; mire también en el correo no deseado.",
+    slow: "En este momento los mensajes pueden tardar más de lo habitual.",
     code: "Código",
     new_code: "Enviar un código nuevo",
     sign_out: "Cerrar sesión",

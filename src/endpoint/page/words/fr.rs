@@ -16,6 +16,7 @@ pub(super) static WORDS: Words = Words {
     go_on: "Continuer",
     enter_code: "Saisissez le code",
     code_sent: "Si cette adresse peut se connecter ici, un code est en route. Cela peut prendre une minute ; regardez aussi dans les indésirables.",
+    slow: "Les messages peuvent mettre plus de temps que d’habitude en ce moment.",
     code: "Code",
     new_code: "Envoyer un nouveau code",
     sign_out: "Se déconnecter",

@@ -148,6 +148,7 @@ pub(crate) struct Words {
     // the code
     pub(crate) enter_code: &'static str,
     pub(crate) code_sent: &'static str,
+    pub(crate) slow: &'static str,
     pub(crate) code: &'static str,
     pub(crate) new_code: &'static str,
     // signing out
