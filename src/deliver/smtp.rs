@@ -131,6 +131,7 @@ fn read_login(url: &Url, password: Option<&Secret<String>>) -> Result<Option<(St
         (true, ..) => Err(("password", "needs a user in url, as smtps://user@host")),
         (false, Some(_), Some(_)) => Err(("password", "stands in url too; keep one of them")),
         (false, None, None) => Err(("password", "is missing for the user in url")),
+        (false, Some(password), None) | (false, None, Some(password)) if password.expose().is_empty() => Err(("password", "is empty")),
         (false, Some(password), None) | (false, None, Some(password)) => Ok(Some((user, password))),
     }
 }

@@ -66,7 +66,7 @@ fn read_url(url: Option<&Secret<String>>, allow_private: bool) -> Result<Url, Wr
 
 fn read_key(secret: Option<&Secret<String>>) -> Result<MacKey, Wrong> {
     let secret = secret.ok_or(("secret", "is missing"))?;
-    if secret.expose().chars().count() < SHORTEST {
+    if secret.expose().trim().chars().count() < SHORTEST {
         return Err(("secret", "should have at least 32 characters"));
     }
     Ok(MacKey::new(secret.expose().as_bytes()))

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use super::client::{Caller, Connection};
 use super::exchange::{self, Unread};
 use super::head;
+use crate::admission::Refusal;
 use crate::clock::Clock;
 use crate::endpoint::{Admin, Call, Endpoints, Problem};
 use crate::random::{self, Entropy};
@@ -82,6 +83,10 @@ impl Answering {
             Ok(body) => self.answered(head, body, call).await,
             Err(Unread::TooLarge) => self.answer.refuse(Problem::BodyTooLarge, &head, &call),
             Err(Unread::TooSlow) => self.answer.refuse(Problem::RequestTimeout, &head, &call),
+            Err(Unread::Unsound) => {
+                session.set_keepalive(None);
+                self.answer.refuse(Problem::Refused(Refusal::Malformed), &head, &call)
+            }
             Err(Unread::Broken) => {
                 session.set_keepalive(None);
                 return None;

@@ -25,7 +25,9 @@ pub(super) enum Unread {
     TooLarge,
     /// It took longer than 10 s.
     TooSlow,
-    /// The client hung up, or broke the framing.
+    /// Its framing can be read in two ways.
+    Unsound,
+    /// The client hung up.
     Broken,
 }
 
@@ -48,13 +50,22 @@ pub(super) async fn body(session: &mut ServerSession) -> Result<Bytes, Unread> {
 
 async fn collect(session: &mut ServerSession) -> Result<Bytes, Unread> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = session.read_request_body().await.map_err(|_| Unread::Broken)? {
+    while let Some(chunk) = session.read_request_body().await.map_err(|error| unread(&error))? {
         if body.len().saturating_add(chunk.len()) > LARGEST_BODY {
             return Err(Unread::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Why a body broke off: the connection says when its framing is not sound ([`super::wire`]).
+pub(super) fn unread(error: &pingora::Error) -> Unread {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    match cause.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::InvalidData) => Unread::Unsound,
+        Some(_) | None => Unread::Broken,
+    }
 }
 
 fn announced(session: &ServerSession) -> Option<usize> {

@@ -19,6 +19,7 @@ use super::access;
 use super::answer;
 use super::client::Caller;
 use super::context::{Outcome, RequestContext};
+use super::exchange::Unread;
 use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
@@ -291,12 +292,6 @@ impl Phases {
     }
 }
 
-/// Could the body that arrived be read in two ways? The connection says so ([`super::wire`]).
-fn is_unsound(error: &Error) -> bool {
-    let cause = error.root_cause().downcast_ref::<std::io::Error>();
-    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::InvalidData)
-}
-
 /// Whose fault it is, in words for the client; `None` when the client is gone and nobody reads them.
 fn blame(error: &Error) -> Option<Problem> {
     match (error.esource(), error.etype()) {
@@ -306,7 +301,7 @@ fn blame(error: &Error) -> Option<Problem> {
         (ErrorSource::Upstream, _) => Some(Problem::UpstreamFailed),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Problem::RequestTimeout),
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Some(Problem::Refused(Refusal::Malformed)),
-        (ErrorSource::Downstream, _) if is_unsound(error) => Some(Problem::Refused(Refusal::Malformed)),
+        (ErrorSource::Downstream, _) if exchange::unread(error) == Unread::Unsound => Some(Problem::Refused(Refusal::Malformed)),
         (ErrorSource::Downstream, _) => None,
         (ErrorSource::Internal | ErrorSource::Unset, _) => Some(Problem::Internal),
     }

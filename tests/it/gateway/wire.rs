@@ -15,7 +15,11 @@ async fn open() -> (Upstream, Edge) {
 }
 
 fn chunked(body: &str) -> String {
-    format!("POST /upload HTTP/1.1\r\nHost: app.example\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+    chunked_at("/upload", body)
+}
+
+fn chunked_at(path: &str, body: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nHost: app.example\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,13 +37,16 @@ async fn a_chunked_body_that_others_would_read_differently_is_refused() {
         "3\r\nabcd\r\n0\r\n\r\n",
         "0\r\nGET /smuggled HTTP/1.1\r\nHost: app.example\r\n\r\n",
     ] {
-        let mut raw = Raw::connect(edge.address()).await;
+        // An app's path, and one of ours.
+        for path in ["/upload", "/auth/request-otp"] {
+            let mut raw = Raw::connect(edge.address()).await;
 
-        raw.send(chunked(body)).await;
-        let reply = raw.reply().await.unwrap_or_else(|| panic!("no answer to {body:?}"));
+            raw.send(chunked_at(path, body)).await;
+            let reply = raw.reply().await.unwrap_or_else(|| panic!("no answer to {body:?} at {path}"));
 
-        assert_eq!(reply.status, 400, "{body:?}");
-        assert!(raw.is_closed_within(PATIENT).await, "{body:?}");
+            assert_eq!(reply.status, 400, "{body:?} at {path}");
+            assert!(raw.is_closed_within(PATIENT).await, "{body:?} at {path}");
+        }
     }
     // The app may have seen a head, and never a whole request.
     assert!(app.received().iter().all(|request| request.target() != "/smuggled"), "{:?}", app.received());

@@ -81,7 +81,7 @@ impl Brand {
             notes.push(Mistake::new("pages.name", "should be 1 to 64 characters on one line"));
         }
         let logo = settings.logo.as_deref().and_then(|path| kept(logo(path), "pages.logo", &mut notes));
-        let colours = kept(colours(settings), "pages.accent", &mut notes).unwrap_or_default();
+        let colours = colours(settings, &mut notes);
         let [style, header, footer] = match settings.templates.as_deref() {
             Some(folder) => PARTS.map(|part| kept(read_part(folder, part), "pages.templates", &mut notes).flatten()),
             None => [None, None, None],
@@ -150,18 +150,19 @@ fn bounded(path: &Path, largest: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The rules that set the operator's colours; none when no colour is set.
-fn colours(settings: &PageSettings) -> Result<String, String> {
-    let read = |text: &Option<String>| match text.as_deref() {
-        Some(text) => Colour::read(text).map(Some).ok_or_else(|| format!("{text:?} is not a colour; write \"#17594f\"")),
-        None => Ok(None),
-    };
-    let (light, dark) = (read(&settings.accent)?, read(&settings.accent_dark)?);
-    let dark = dark.or_else(|| light.map(lightened));
-    let light = light.map(|light| rules(light, &LIGHT)).transpose()?.unwrap_or_default();
-    let dark = dark.map(|dark| rules(dark, &DARK)).transpose()?;
-    let dark = dark.map(|dark| format!("@media (prefers-color-scheme:dark){{{dark}}}")).unwrap_or_default();
-    Ok(light + &dark)
+/// The rules that set the operator's colours; nothing when none is set.
+fn colours(settings: &PageSettings, notes: &mut Vec<Mistake>) -> String {
+    let accent = kept(read_colour(settings.accent.as_deref()), "pages.accent", notes).flatten();
+    let own = kept(read_colour(settings.accent_dark.as_deref()), "pages.accent_dark", notes).flatten();
+    let light = accent.and_then(|accent| kept(rules(accent, &LIGHT), "pages.accent", notes));
+    let dark = own.or_else(|| accent.map(lightened)).and_then(|dark| kept(rules(dark, &DARK), "pages.accent_dark", notes));
+    let dark = dark.map(|dark| format!("@media (prefers-color-scheme:dark){{{dark}}}"));
+    light.unwrap_or_default() + &dark.unwrap_or_default()
+}
+
+fn read_colour(text: Option<&str>) -> Result<Option<Colour>, String> {
+    let read = |text| Colour::read(text).ok_or_else(|| format!("{text:?} is not a colour; write \"#17594f\""));
+    text.map(read).transpose()
 }
 
 /// A tone of the colour that can be read on dark ground.

@@ -129,3 +129,12 @@ fn what_the_policy_would_block_is_refused_beforehand() {
     let missing = PageSettings { templates: Some("/nonexistent".into()), ..PageSettings::default() };
     assert!(problem(&missing).contains("cannot be read"));
 }
+
+#[test]
+fn a_dark_accent_is_named_as_such() {
+    for dark in ["#000000", "#zzzzzz"] {
+        let refused = accented(Some("#17594f"), Some(dark)).unwrap_err();
+        let told: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        assert!(told.len() == 1 && told[0].starts_with("pages.accent_dark: "), "{told:?}");
+    }
+}
