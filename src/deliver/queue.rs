@@ -2,7 +2,7 @@
 //!
 //! Each message is carried by [`Carriers`]: round after round, until a provider takes it or none will.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -29,7 +29,8 @@ pub struct Queue {
     sender: Mutex<Option<mpsc::Sender<Waiting>>>,
     dispatcher: Mutex<Option<JoinHandle<()>>>,
     errands: Mutex<Option<JoinSet<()>>>,
-    carriers: Arc<Carriers>,
+    /// Theirs who work in the runtime alone: pools of connections must end in it.
+    carriers: Weak<Carriers>,
     runtime: Handle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -56,12 +57,13 @@ impl Queue {
         let QueueParts { providers, challenges, clock, entropy, metrics } = parts;
         let (sender, receiver) = mpsc::channel(ROOM);
         let carriers = Arc::new(Carriers::new(&providers, challenges, Arc::clone(&clock), Arc::clone(&metrics)));
-        let dispatcher = runtime.spawn(dispatch(receiver, Arc::clone(&carriers)));
+        let theirs = Arc::downgrade(&carriers);
+        let dispatcher = runtime.spawn(dispatch(receiver, carriers));
         Self {
             sender: Mutex::new(Some(sender)),
             dispatcher: Mutex::new(Some(dispatcher)),
             errands: Mutex::new(Some(JoinSet::new())),
-            carriers,
+            carriers: theirs,
             runtime: runtime.clone(),
             clock,
             entropy,
@@ -121,7 +123,7 @@ impl Deliver for Queue {
     }
 
     fn is_slow(&self, channel: Channel) -> bool {
-        self.carriers.is_slow(channel)
+        self.carriers.upgrade().is_some_and(|carriers| carriers.is_slow(channel))
     }
 
     fn after(&self, pause: Duration, channel: Channel, errand: Errand) -> bool {

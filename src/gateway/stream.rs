@@ -41,6 +41,8 @@ struct Who {
 struct Held {
     open: Mutex<HashMap<u64, Arc<Who>>>,
     next: AtomicU64,
+    /// Somebody asked about a stream in vain.
+    is_unsure: AtomicBool,
     metrics: Arc<Metrics>,
     revocations: Arc<Revocations>,
     clock: Arc<dyn Clock>,
@@ -76,7 +78,14 @@ impl Drop for Watch {
 impl Streams {
     /// None yet.
     pub(super) fn new(metrics: Arc<Metrics>, revocations: Arc<Revocations>, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Held { open: Mutex::default(), next: AtomicU64::new(0), metrics, revocations, clock }))
+        Self(Arc::new(Held {
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+            is_unsure: AtomicBool::new(false),
+            metrics,
+            revocations,
+            clock,
+        }))
     }
 
     /// Watch over them, in the runtime of the ledger's connections.
@@ -135,6 +144,7 @@ impl Held {
                 News::Anything => is_due = true,
                 News::None => {}
             }
+            is_due |= self.is_unsure.swap(false, Ordering::Relaxed);
             if is_due && round.is_none_or(|at| at.elapsed() >= ROUND) {
                 (is_due, round) = (false, Some(Instant::now()));
                 self.ask_where(|_| true).await;
@@ -150,10 +160,13 @@ impl Held {
         }
     }
 
-    /// Cut it, if it is revoked. Where nobody can say, it stays: the next round asks again.
+    /// Cut it, if it is revoked. Where nobody can say, it stays, and the next round asks again.
     async fn ask(&self, who: &Who) {
         let ids = Ids { token: &who.token, session: &who.session, account: &who.account, issued_at: who.issued_at };
         let answer = self.revocations.ask(ids, self.clock.now()).await;
+        if answer.is_err() {
+            self.is_unsure.store(true, Ordering::Relaxed);
+        }
         if matches!(answer, Ok(Standing::Revoked)) && !who.is_cut.swap(true, Ordering::Relaxed) {
             who.cord.pull();
             self.metrics.stream_cut();

@@ -139,9 +139,10 @@ impl Notice {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NewDevice { .. } => "new_device",
-            Self::AuthenticatorAdded | Self::AuthenticatorRemoved | Self::RecoveryCodesRenewed | Self::RecoveryCodeUsed { .. } => {
-                "factor_changed"
-            }
+            Self::AuthenticatorAdded => "authenticator_added",
+            Self::AuthenticatorRemoved => "authenticator_removed",
+            Self::RecoveryCodesRenewed => "recovery_codes_renewed",
+            Self::RecoveryCodeUsed { .. } => "recovery_code_used",
             Self::AddressChanged(_) => "address_changed",
             Self::RefreshTokenReused => "refresh_token_reused",
         }

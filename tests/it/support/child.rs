@@ -192,6 +192,17 @@ pub fn send(signal: Signal, pid: &str) {
     // `kill` is a builtin of every shell; the program of that name is not on every machine.
     let done = Command::new("sh").args(["-c", "kill -s \"$1\" \"$2\" 2>/dev/null", "kill", signal.name(), pid]).status();
     done.expect("a shell");
+    if signal == Signal::Stop {
+        // A signal is sent before it is obeyed: until then a thread may go on answering.
+        wait::until_true("a process to stop", Duration::from_secs(20), || is_still(pid));
+    }
+}
+
+/// True when every thread of a process is stopped, or the process is gone.
+fn is_still(pid: &str) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let mut states = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    states.all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['T', 'Z', 'X'])))
 }
 
 /// The processes that a process has started itself.
