@@ -139,10 +139,9 @@ impl Notice {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::NewDevice { .. } => "new_device",
-            Self::AuthenticatorAdded => "authenticator_added",
-            Self::AuthenticatorRemoved => "authenticator_removed",
-            Self::RecoveryCodesRenewed => "recovery_codes_renewed",
-            Self::RecoveryCodeUsed { .. } => "recovery_code_used",
+            Self::AuthenticatorAdded | Self::AuthenticatorRemoved | Self::RecoveryCodesRenewed | Self::RecoveryCodeUsed { .. } => {
+                "factor_changed"
+            }
             Self::AddressChanged(_) => "address_changed",
             Self::RefreshTokenReused => "refresh_token_reused",
         }
