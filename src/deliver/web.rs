@@ -1,5 +1,6 @@
 //! Providers that are spoken to over HTTP: one client for all, which follows no redirect, asks no proxy, waits for a bounded time
-//! and reads a bounded answer. What a server answers is never repeated: of it only the status is told.
+//! and reads a bounded answer. What a server answers is never repeated: of it only the status is told, and the
+//! number of an error where a provider's API has one.
 
 use std::error::Error;
 use std::time::Duration;

@@ -235,11 +235,14 @@ impl SignIn {
 
     fn unsealed(&self, right: &ChangeCandidate) -> Result<Handle, Outage> {
         let plain = self.sealer.open(&right.sent.id, SEALED_FOR, &right.sealed)?;
-        let text = String::from_utf8_lossy(plain.expose()).into_owned();
-        // Sealed by us: what has no such word in front is a phone.
-        let (word, address) = text.split_once(':').unwrap_or_default();
-        let is_email = word == changed_word(Changed::Email);
-        Ok(if is_email { Handle::Email(address.to_owned()) } else { Handle::Phone(address.to_owned()) })
+        let text = std::str::from_utf8(plain.expose()).ok();
+        let handle = text.and_then(|text| text.split_once(':')).and_then(|(word, address)| match word {
+            word if word == changed_word(Changed::Email) => Handle::email(address).ok(),
+            word if word == changed_word(Changed::Phone) => Handle::phone(address).ok(),
+            _ => None,
+        });
+        // Sealed by us: what is no address is a damaged row, and becomes nobody's.
+        handle.ok_or_else(|| Outage::store("the address in a change of address cannot be read"))
     }
 
     /// Told to the old address first of all: its owner may be somebody else by now. Not to the new one, which knows.
