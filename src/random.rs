@@ -37,7 +37,22 @@ pub fn bytes<const N: usize>(entropy: &dyn Entropy) -> Result<[u8; N], NoEntropy
 
 /// A name that nobody guesses: 128 random bits, base64url without padding, 22 characters.
 pub fn id(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
-    Ok(URL_SAFE_NO_PAD.encode(bytes::<16>(entropy)?))
+    Ok(name(bytes(entropy)?))
+}
+
+/// 128 bits, written as [`id`] writes them.
+pub fn name(bits: [u8; 16]) -> String {
+    URL_SAFE_NO_PAD.encode(bits)
+}
+
+/// The bits of a name and half as many more, drawn at once: a request's id, and that of its span.
+pub fn pair(entropy: &dyn Entropy) -> Result<([u8; 16], [u8; 8]), NoEntropy> {
+    let (mut first, mut second) = ([0; 16], [0; 8]);
+    let drawn = bytes::<24>(entropy)?;
+    let (left, right) = drawn.split_at(first.len());
+    first.copy_from_slice(left);
+    second.copy_from_slice(right);
+    Ok((first, second))
 }
 
 /// What nobody guesses and who holds it may use: 256 random bits, base64url without padding, 43 characters.

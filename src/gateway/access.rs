@@ -17,6 +17,7 @@ pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
         target: "access",
         tracing::Level::INFO,
         request.id = ctx.request_id,
+        trace.id = ctx.trace.map(|trace| display(trace.id())),
         method = request.method.as_str(),
         host,
         path = request.uri.path(),

@@ -11,6 +11,7 @@ use super::client::Caller;
 use super::flight::Flight;
 use super::live::Live;
 use super::stream::Open;
+use super::trace::Trace;
 use super::upstream::Choice;
 use crate::admission::Admitted;
 use crate::clock::Timestamp;
@@ -28,6 +29,8 @@ pub(super) struct RequestContext {
     pub now: Timestamp,
     /// Its name, in logs, in the reply and at the app.
     pub request_id: String,
+    /// Its place in a trace; known together with its name.
+    pub trace: Option<Trace>,
     /// Who is calling; known once the head has been found sound.
     pub caller: Option<Caller>,
     /// The route's backend, once it is known.
@@ -75,6 +78,7 @@ impl RequestContext {
             started: Instant::now(),
             now,
             request_id: String::new(),
+            trace: None,
             caller: None,
             backend: None,
             admitted: None,

@@ -7,6 +7,7 @@ use pingora::{Error, ErrorType};
 
 use super::client::{self, REQUEST_ID};
 use super::context::RequestContext;
+use super::trace::{TRACEPARENT, TRACESTATE, Trace};
 use crate::admission::Admitted;
 use crate::cookie::{self, Cookies, Kind};
 use crate::token::Issued;
@@ -31,6 +32,9 @@ pub(super) fn request(request: &mut RequestHeader, original: &RequestHeader, ctx
     for (name, value) in told.iter().chain(edit.sets()) {
         request.insert_header(name.clone(), value.clone())?;
     }
+    if let Some(trace) = &ctx.trace {
+        follow(request, trace)?;
+    }
     if !admitted.route().preserve_host {
         request.insert_header(HOST, HeaderValue::from_str(&choice.authority).map_err(|_| Error::new(ErrorType::InternalError))?)?;
     }
@@ -39,6 +43,14 @@ pub(super) fn request(request: &mut RequestHeader, original: &RequestHeader, ctx
         request.set_raw_path(target)?;
     }
     Ok(forged)
+}
+
+/// Tell the app its place in the trace; of another trace's state, nothing.
+fn follow(request: &mut RequestHeader, trace: &Trace) -> pingora::Result<()> {
+    if trace.begins() {
+        request.remove_header(&TRACESTATE);
+    }
+    trace.header().map_or(Ok(()), |value| request.insert_header(TRACEPARENT, value))
 }
 
 /// The target in origin-form (RFC 9112 §3.2.1), byte for byte, also where it came as a whole URL; `*` for `OPTIONS *`.

@@ -24,6 +24,7 @@ mod phases;
 mod server;
 mod settings;
 mod stream;
+mod trace;
 mod upstream;
 mod wire;
 

@@ -24,6 +24,7 @@ use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
 use super::stream::Streams;
+use super::trace::Trace;
 use super::{edit, exchange, head};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
@@ -217,12 +218,13 @@ impl Phases {
         self.decide(session, ctx, caller).await
     }
 
-    /// The request's name, and its caller.
+    /// The request's name, its place in a trace, and its caller.
     fn identify(&self, session: &Session, ctx: &mut RequestContext) -> Result<Caller, No> {
         let request = session.req_header();
         let mut caller = Caller::find(answer::connection(session), &request.headers, &ctx.live.trusted);
-        let given = caller.request_id.take();
-        ctx.request_id = given.map_or_else(|| random::id(self.entropy.as_ref()), Ok).map_err(|none| No::Outage(none.into()))?;
+        let (id, span) = random::pair(self.entropy.as_ref()).map_err(|none| No::Outage(none.into()))?;
+        ctx.request_id = caller.request_id.take().unwrap_or_else(|| random::name(id));
+        ctx.trace = Some(Trace::of(&request.headers, id, span));
         Ok(caller)
     }
 
