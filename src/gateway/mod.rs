@@ -12,6 +12,7 @@ mod answer;
 mod backend;
 mod client;
 mod context;
+mod cord;
 mod demo_app;
 mod edit;
 mod exchange;

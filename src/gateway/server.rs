@@ -23,6 +23,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::answer::OwnListener;
+use super::cord::Corded;
 use super::flight::Flights;
 use super::listener::Bound;
 use super::wire::Front;
@@ -95,7 +96,7 @@ impl Running {
         proxy.server_options = Some(options);
         proxy.handle_init_modules();
         let closing = Some((self.closing.subscribe(), self.open.clone()));
-        let front = Front { app: Arc::new(proxy), entropy, metrics: Some(metrics) };
+        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, metrics: Some(metrics) };
         self.server.add_service(OnOurSockets::new("public", front, sockets, closing));
     }
 

@@ -1,8 +1,7 @@
 //! Open streams (WebSocket, server-sent events) carry the session that they were opened with, and are cut when it is revoked.
 //!
 //! A request is checked once, and a stream lives for hours after. So each is held here by its session; a watch reads what was
-//! revoked, asks again for those whom it may concern, and pulls their cord. The cord is around the whole connection
-//! ([`super::wire`]): nothing in the framework ends a tunnel that is silent.
+//! revoked, asks again for those whom it may concern, and pulls their cord ([`super::cord`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::wire::{Cord, cord};
+use super::cord::{Cord, cord};
 use crate::admission::Admitted;
 use crate::clock::Clock;
 use crate::id::{AccountId, SessionId, TokenId};

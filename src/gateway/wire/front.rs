@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use http::HeaderValue;
-use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream, ServerApp};
+use pingora::apps::{HttpPersistentSettings, HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{GetSocketDigest as _, Stream};
 use pingora::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::Wire;
@@ -26,28 +25,7 @@ const PARTING: Duration = Duration::from_secs(2);
 /// How much of what it still sends is thrown away meanwhile, in bytes.
 const MOST_THROWN_AWAY: usize = 1024 * 1024;
 
-tokio::task_local! {
-    /// The cord of the connection that this task serves.
-    static CORD: Cord;
-}
-
-/// Ends a connection, from anywhere.
-#[derive(Debug, Clone, Default)]
-pub(in crate::gateway) struct Cord(Arc<Notify>);
-
-impl Cord {
-    /// End it.
-    pub(in crate::gateway) fn pull(&self) {
-        self.0.notify_one();
-    }
-}
-
-/// The cord of the connection that this task serves.
-pub(in crate::gateway) fn cord() -> Option<Cord> {
-    CORD.try_with(Cord::clone).ok()
-}
-
-/// An app of the framework behind connections that are read strictly, and can be cut while it serves them.
+/// An app of the framework behind connections that are read strictly.
 pub(in crate::gateway) struct Front<A> {
     pub app: Arc<A>,
     /// Names what is turned away.
@@ -81,7 +59,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
             }
             // An eager client sends its first frame before the handshake is answered: only so the framework keeps it.
             session.set_pipelining_enabled(is_tunnel);
-            let (stream, kept) = self.serve(session, shutdown).await?;
+            let (stream, kept) = self.app.process_new_http(session, shutdown).await?.consume();
             if is_tunnel {
                 // What it kept was never looked at, and must not become a request.
                 return None;
@@ -97,16 +75,6 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
-    /// One request, until it is answered or somebody pulls the cord. The connection, if it can be used again.
-    async fn serve(&self, session: ServerSession, shutdown: &ShutdownWatch) -> Option<(Stream, Option<HttpPersistentSettings>)> {
-        let cord = Cord::default();
-        let serving = CORD.scope(cord.clone(), self.app.process_new_http(session, shutdown));
-        tokio::select! {
-            reused = serving => reused.map(ReusedHttpStream::consume),
-            () = cord.0.notified() => None,
-        }
-    }
-
     /// Say why, in words for programs: nobody knows what the head asks for.
     async fn turn_away(&self, mut wire: Wire, problem: Problem) {
         let begun = Instant::now();

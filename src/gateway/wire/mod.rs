@@ -28,7 +28,7 @@ use pingora::protocols::{
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
 
-pub(super) use front::{Cord, Front, cord};
+pub(super) use front::Front;
 
 use crate::endpoint::Problem;
 use framing::{Framing, Unsound};
