@@ -1,8 +1,9 @@
 //! A configuration that changes while the server runs: read again at SIGHUP and when its file was written, checked whole, and
 //! kept as it was when anything in it is wrong.
 //!
-//! Routes, identity, cookies, pages and trusted proxies count from the next request on. What is open already (listeners,
-//! stores, keys, providers) stays as it was opened: a change there is told, and waits for the next start.
+//! Routes, identity, cookies, pages and trusted proxies count from the next request on, certificates from the next handshake.
+//! What is open already (listeners, stores, keys, providers) stays as it was opened: a change there is told, and waits for the
+//! next start.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -121,6 +122,7 @@ fn tell(mistakes: &[Mistake]) {
 fn changeable(started: &Config, read: &Config) -> Config {
     Config {
         listen: ListenSettings { trusted_proxies: read.listen.trusted_proxies.clone(), ..started.listen.clone() },
+        tls: if is_tls(read) == is_tls(started) { &read.tls } else { &started.tls }.clone(),
         cookies: read.cookies.clone(),
         routes: read.routes.clone(),
         identity: read.identity.clone(),
@@ -129,18 +131,24 @@ fn changeable(started: &Config, read: &Config) -> Config {
     }
 }
 
+/// Whether a listener speaks TLS is decided when it is opened; with which certificates, at each handshake.
+const fn is_tls(config: &Config) -> bool {
+    !config.tls.certificate.is_empty()
+}
+
 /// The sections that have changed and wait for the next start. Secrets look alike here: a new password is not noticed.
 fn waiting(started: &Config, read: &Config) -> Vec<&'static str> {
     let pairs = fixed(started).into_iter().zip(fixed(read));
     pairs.filter(|(before, after)| before != after).map(|((section, _), _)| section).collect()
 }
 
-fn fixed(config: &Config) -> [(&'static str, String); 12] {
+fn fixed(config: &Config) -> [(&'static str, String); 13] {
     let listen = &config.listen;
     [
         ("public_url", config.public_url.to_string()),
         ("prefix", config.prefix.clone()),
-        ("listen", format!("{:?}", (&listen.public, listen.admin, listen.workers))),
+        ("listen", format!("{:?}", (&listen.public, &listen.admin, listen.unix_mode, listen.workers))),
+        ("tls", format!("whether it is there: {}", is_tls(config))),
         ("store", format!("{:?}", config.store)),
         ("redis", format!("{:?}", config.redis)),
         ("otp", format!("{:?}", config.otp)),

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
 use crate::endpoint::{Brand, Endpoints};
-use crate::gateway::Rules;
+use crate::gateway::{Rules, Tls};
 use crate::signin::SignIn;
 use crate::token::{Asserter, Ring};
 
@@ -44,6 +44,7 @@ impl Rulemaker {
             endpoints: Arc::new(self.endpoints(config, &cookies)?),
             cookies,
             trusted_proxies: config.listen.trusted_proxies.clone(),
+            tls: Tls::read(&config.tls, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),
         })
     }
 

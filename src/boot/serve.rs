@@ -97,7 +97,7 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
 
 impl Parts {
     fn setup(&self, config: &Config, listeners: Listeners, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
-        let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), config.listen.admin.ip().to_string());
+        let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), config.listen.admin.ip().map(|ip| ip.to_string()).unwrap_or_default());
         let vitals = Arc::clone(&self.vitals);
         Ok(crate::gateway::Setup {
             listeners,

@@ -3,7 +3,6 @@
 //! A section at a time, every mistake of it; nothing here stops at the first.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,8 +12,10 @@ use url::{Host, Url};
 use super::Config;
 use super::mistake::Mistake;
 use crate::admission::{Names, Table};
+use crate::clock::{Clock as _, SystemClock};
 use crate::deliver;
 use crate::endpoint::Brand;
+use crate::gateway::{Address, Tls};
 use crate::secret::RootKey;
 use crate::telemetry;
 use crate::token::Algorithm;
@@ -41,7 +42,7 @@ impl Config {
 
     /// Can only this machine reach it?
     pub fn is_local(&self) -> bool {
-        is_loopback(&self.public_url) && self.listen.public.iter().all(|address| address.ip().is_loopback())
+        is_loopback(&self.public_url) && self.listen.public.iter().all(Address::is_local)
     }
 }
 
@@ -50,6 +51,7 @@ pub(super) fn all(config: &Config) -> Vec<Mistake> {
     let mut notes = Notes::default();
     front(config, &mut notes);
     listen(config, &mut notes);
+    tls(config, &mut notes);
     store(config, &mut notes);
     redis(config, &mut notes);
     otp(config, &mut notes);
@@ -92,18 +94,27 @@ fn front(config: &Config, notes: &mut Notes) {
 fn listen(config: &Config, notes: &mut Notes) {
     let listen = &config.listen;
     notes.must(!listen.public.is_empty(), "listen.public", "should name at least one address, as \"0.0.0.0:8080\"");
-    let distinct: BTreeSet<_> = listen.public.iter().filter(|address| address.port() != 0).collect();
-    let fixed = listen.public.iter().filter(|address| address.port() != 0).count();
-    notes.must(distinct.len() == fixed, "listen.public", "names an address twice");
-    let shared = listen.public.iter().any(|public| collide(*public, listen.admin));
+    let fixed = || listen.public.iter().filter(|address| !is_any_port(address));
+    notes.must(fixed().collect::<BTreeSet<_>>().len() == fixed().count(), "listen.public", "names an address twice");
+    let shared = listen.public.iter().any(|public| collide(public, &listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
     let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
     notes.must(workers, "listen.workers", "should be 1 to 256");
 }
 
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+const fn is_any_port(address: &Address) -> bool {
+    matches!(address, Address::Tcp(address) if address.port() == 0)
+}
+
+fn collide(one: &Address, other: &Address) -> bool {
+    let (Address::Tcp(one), Address::Tcp(other)) = (one, other) else { return one == other };
     let same = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && same
+}
+
+/// Certificates are judged as they will be used.
+fn tls(config: &Config, notes: &mut Notes) {
+    notes.0.extend(Tls::read(&config.tls, SystemClock.now()).err().unwrap_or_default());
 }
 
 fn store(config: &Config, notes: &mut Notes) {

@@ -22,7 +22,7 @@ use crate::admission::{IdentitySettings, RouteSettings};
 use crate::cookie::CookieSettings;
 use crate::deliver::DeliverySettings;
 use crate::endpoint::PageSettings;
-use crate::gateway::ListenSettings;
+use crate::gateway::{ListenSettings, TlsSettings};
 use crate::signin::{LimitSettings, OtpSettings, SessionSettings};
 use crate::store::{RedisSettings, StoreSettings};
 use crate::telemetry::TelemetrySettings;
@@ -40,6 +40,9 @@ pub struct Config {
     /// Listeners.
     #[serde(default)]
     pub listen: ListenSettings,
+    /// TLS on the public listeners.
+    #[serde(default)]
+    pub tls: TlsSettings,
     /// The durable store.
     #[serde(default)]
     pub store: StoreSettings,

@@ -43,6 +43,7 @@ th[scope=row] { white-space: nowrap; font-weight: 600; }
 pub struct DemoApp {
     page: Arc<Page>,
     socket: Bound,
+    address: SocketAddr,
 }
 
 /// What the app answers.
@@ -56,13 +57,13 @@ impl DemoApp {
     /// # Errors
     /// [`CannotListen`] when there is no free port.
     pub fn bind(prefix: &str) -> Result<Self, CannotListen> {
-        let socket = listener::bind("the demo", SocketAddr::from(([127, 0, 0, 1], 0)))?;
-        Ok(Self { page: Arc::new(Page { logout: format!("{prefix}/logout") }), socket })
+        let (socket, address) = listener::bind("the demo", SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        Ok(Self { page: Arc::new(Page { logout: format!("{prefix}/logout") }), socket, address })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.socket.address
+        self.address
     }
 
     pub(super) fn into_parts(self) -> (Arc<dyn Answer>, Bound) {

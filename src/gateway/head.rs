@@ -23,6 +23,17 @@ struct Head<'a> {
     headers: &'a HeaderMap,
 }
 
+/// HTTP/2 may name the host in `:authority` alone (RFC 9113 §8.3.1): from here on it stands in Host, for us and for the app.
+/// Where there are two, the framework has found them equal.
+pub(super) fn name_host(session: &mut ServerSession) {
+    let request = session.req_header_mut();
+    let named = request.uri.authority().filter(|_| request.version == Version::HTTP_2 && !request.headers.contains_key(HOST));
+    if let Some(host) = named.map(ToString::to_string) {
+        // An authority of a parsed URI is a header's value. Were it none, there would be no Host, and the request is refused.
+        drop(request.insert_header(HOST, host));
+    }
+}
+
 /// Refuses a session's head that cannot be read in one way only; the errors are those of [`check`].
 pub(super) fn strict(session: &ServerSession) -> Result<(), Problem> {
     let request = session.req_header();

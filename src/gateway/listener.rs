@@ -1,9 +1,86 @@
 //! Our addresses, taken before anything starts: an address that is taken already is one clear error, not a process that lives
 //! on without ears. (The framework binds inside a service, and panics there.)
 
-use std::net::{SocketAddr, TcpListener};
+use std::fmt;
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::ListenSettings;
+
+/// How many connections may wait to be accepted; the system allows fewer (`net.core.somaxconn`).
+const QUEUE: i32 = 65_535;
+
+/// Before a path.
+const UNIX: &str = "unix:";
+
+/// Where one can listen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Address {
+    /// `0.0.0.0:443`.
+    Tcp(SocketAddr),
+    /// `unix:/run/doorward.sock`.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// Its IP address; none where only this machine can come from.
+    pub const fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(address) => Some(address.ip()),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Can only this machine reach it?
+    pub fn is_local(&self) -> bool {
+        self.ip().is_none_or(|ip| ip.is_loopback())
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl FromStr for Address {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix(UNIX) {
+            Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
+            Some(_) => Err("should name a whole path, as \"unix:/run/doorward.sock\""),
+            None => text.parse().map(Self::Tcp).map_err(|_| "should be an address and a port, as \"127.0.0.1:8080\", or \"unix:/path\""),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "{UNIX}{}", path.display()),
+        }
+    }
+}
 
 /// An address that we cannot listen on.
 #[derive(Debug, thiserror::Error)]
@@ -12,18 +89,60 @@ pub struct CannotListen {
     /// The key that names it.
     pub key: &'static str,
     /// The address.
-    pub address: SocketAddr,
+    pub address: Address,
     /// The system's words.
-    pub cause: std::io::Error,
+    pub cause: io::Error,
 }
 
 /// An address that is ours, and listens already.
 #[derive(Debug)]
 pub(super) struct Bound {
     /// The address, with the port that the system chose where 0 was asked for.
-    pub address: SocketAddr,
+    pub address: Address,
     /// Its socket.
-    pub socket: TcpListener,
+    pub socket: Ear,
+    /// The file of a Unix socket.
+    pub file: Option<SocketFile>,
+}
+
+/// A socket that listens, in either kind.
+#[derive(Debug)]
+pub(super) enum Ear {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+/// The file of a Unix socket; it goes with the value, unless another process listens there by then.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    handed_over: Arc<AtomicBool>,
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if !self.handed_over.load(Ordering::SeqCst) {
+            // Gone already is gone.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Sockets of ours for another process, which goes on listening where we leave off.
+#[derive(Debug)]
+pub struct Lent {
+    /// Each with its address as it was asked for in the configuration.
+    pub sockets: Vec<(Address, OwnedFd)>,
+    handed_over: Arc<AtomicBool>,
+}
+
+impl Lent {
+    /// The other process listens: the files of Unix sockets are its own from now on.
+    pub fn taken(&self) {
+        self.handed_over.store(true, Ordering::SeqCst);
+    }
 }
 
 /// All our addresses.
@@ -31,6 +150,7 @@ pub(super) struct Bound {
 pub struct Listeners {
     pub(super) public: Vec<Bound>,
     pub(super) admin: Bound,
+    handed_over: Arc<AtomicBool>,
 }
 
 impl Listeners {
@@ -39,29 +159,128 @@ impl Listeners {
     /// # Errors
     /// [`CannotListen`] with the first that is not to be had.
     pub fn bind(settings: &ListenSettings) -> Result<Self, CannotListen> {
-        let public = settings.public.iter().map(|address| bind("listen.public", *address)).collect::<Result<_, _>>()?;
-        Ok(Self { public, admin: bind("listen.admin", settings.admin)? })
+        Self::inherit(settings, Vec::new())
+    }
+
+    /// As [`Listeners::bind`], where another process has lent some of them. What it lent and the section does not name is closed.
+    ///
+    /// # Errors
+    /// [`CannotListen`] with the first that is not to be had.
+    pub fn inherit(settings: &ListenSettings, mut lent: Vec<(Address, OwnedFd)>) -> Result<Self, CannotListen> {
+        let handed_over = Arc::new(AtomicBool::new(false));
+        let mut take = |key, address: &Address| {
+            let inherited = lent.iter().position(|(one, _)| one == address).map(|place| lent.swap_remove(place).1);
+            let ear = inherited.map_or_else(|| Ear::bind(address, settings.unix_mode.0), Ear::inherited);
+            let bound = ear.and_then(|socket| Bound::new(address, socket, &handed_over));
+            bound.map_err(|cause| CannotListen { key, address: address.clone(), cause })
+        };
+        let public = settings.public.iter().map(|address| take("listen.public", address)).collect::<Result<_, _>>()?;
+        let admin = take("listen.admin", &settings.admin)?;
+        Ok(Self { public, admin, handed_over })
+    }
+
+    /// All sockets once more, for another process.
+    ///
+    /// # Errors
+    /// When the system gives no more descriptors.
+    pub fn lend(&self) -> io::Result<Lent> {
+        let all = self.public.iter().chain([&self.admin]);
+        let sockets = all.map(|bound| Ok((bound.address.clone(), bound.socket.again()?))).collect::<io::Result<_>>()?;
+        Ok(Lent { sockets, handed_over: Arc::clone(&self.handed_over) })
     }
 
     /// Where proxied traffic and our own endpoints are.
-    pub fn public(&self) -> Vec<SocketAddr> {
-        self.public.iter().map(|bound| bound.address).collect()
+    pub fn public(&self) -> Vec<Address> {
+        self.public.iter().map(|bound| bound.address.clone()).collect()
     }
 
     /// Where health, readiness and metrics are.
-    pub fn admin(&self) -> SocketAddr {
-        self.admin.address
+    pub fn admin(&self) -> Address {
+        self.admin.address.clone()
     }
 }
 
-/// Take one address, which stands under `key`.
-pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<Bound, CannotListen> {
-    let take = || {
-        let socket = TcpListener::bind(address)?;
-        socket.set_nonblocking(true)?;
-        Ok(Bound { address: socket.local_addr()?, socket })
+impl Bound {
+    fn new(address: &Address, socket: Ear, handed_over: &Arc<AtomicBool>) -> io::Result<Self> {
+        let (address, file) = match (&socket, address) {
+            (Ear::Tcp(listener), _) => (Address::Tcp(listener.local_addr()?), None),
+            (Ear::Unix(_), Address::Unix(path)) => {
+                (address.clone(), Some(SocketFile { path: path.clone(), handed_over: Arc::clone(handed_over) }))
+            }
+            (Ear::Unix(_), Address::Tcp(_)) => return Err(ErrorKind::InvalidInput.into()),
+        };
+        Ok(Self { address, socket, file })
+    }
+}
+
+impl Ear {
+    fn bind(address: &Address, mode: u32) -> io::Result<Self> {
+        match address {
+            Address::Tcp(address) => {
+                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+                socket.set_reuse_address(true)?;
+                socket.bind(&(*address).into())?;
+                listen(&socket)?;
+                Ok(Self::Tcp(socket.into()))
+            }
+            Address::Unix(path) => {
+                clear(path)?;
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                socket.bind(&SockAddr::unix(path)?)?;
+                // Before it listens, so that nobody can come in with the wrong mode.
+                fs::set_permissions(path, Permissions::from_mode(mode))?;
+                listen(&socket)?;
+                Ok(Self::Unix(socket.into()))
+            }
+        }
+    }
+
+    fn inherited(socket: OwnedFd) -> io::Result<Self> {
+        let socket = Socket::from(socket);
+        listen(&socket)?;
+        let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
+        Ok(if is_unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) })
+    }
+
+    fn again(&self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Tcp(listener) => listener.try_clone().map(OwnedFd::from),
+            Self::Unix(listener) => listener.try_clone().map(OwnedFd::from),
+        }
+    }
+}
+
+fn listen(socket: &Socket) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    socket.listen(QUEUE)
+}
+
+/// Remove the socket of a process that has ended without doing so. Anything else that stands there is left alone.
+fn clear(path: &Path) -> io::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(there) => there,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
     };
-    take().map_err(|cause| CannotListen { key, address, cause })
+    if !there.file_type().is_socket() {
+        return Err(io::Error::new(ErrorKind::AlreadyExists, "there is a file that is no socket"));
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(io::Error::new(ErrorKind::AddrInUse, "in use: another process listens there")),
+        Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Take one TCP address, which stands under `key`; says which it is, where port 0 was asked for.
+pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<(Bound, SocketAddr), CannotListen> {
+    let take = || {
+        let socket = Ear::bind(&Address::Tcp(address), 0)?;
+        let bound = Bound::new(&Address::Tcp(address), socket, &Arc::default())?;
+        let taken = if let Address::Tcp(taken) = bound.address { taken } else { address };
+        Ok((bound, taken))
+    };
+    take().map_err(|cause| CannotListen { key, address: Address::Tcp(address), cause })
 }
 
 #[cfg(test)]
@@ -70,8 +289,41 @@ mod tests {
 
     #[test]
     fn a_taken_address_is_named() {
-        let first = bind("listen.admin", SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        let refused = bind("listen.public", first.address).unwrap_err();
-        assert!(refused.to_string().starts_with(&format!("listen.public: cannot listen on {}: ", first.address)), "{refused}");
+        let (_first, taken) = bind("listen.admin", SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let refused = bind("listen.public", taken).unwrap_err();
+        assert!(refused.to_string().starts_with(&format!("listen.public: cannot listen on {taken}: ")), "{refused}");
+    }
+
+    #[test]
+    fn an_address_is_one_of_two_kinds() {
+        assert_eq!("127.0.0.1:80".parse(), Ok(Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 80)))));
+        assert_eq!("unix:/run/a.sock".parse(), Ok(Address::Unix("/run/a.sock".into())));
+        for text in ["unix:a.sock", "unix:", "/run/a.sock", "localhost:80", "80", ""] {
+            assert!(text.parse::<Address>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_lent_is_listened_on_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sock");
+        let settings = ListenSettings {
+            public: vec![Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))],
+            admin: Address::Unix(path.clone()),
+            ..ListenSettings::default()
+        };
+        let first = Listeners::bind(&settings).unwrap();
+        let address = first.public();
+        let lent = first.lend().unwrap();
+        lent.taken();
+
+        let settings = ListenSettings { public: address.clone(), ..settings };
+        let second = Listeners::inherit(&settings, lent.sockets).unwrap();
+        drop(first);
+
+        assert_eq!(second.public(), address);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(second);
+        assert!(!path.exists());
     }
 }

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::answer::{Answer, Answering};
 use super::backend::Backends;
+use super::tls::Tls;
 use crate::admission::Gate;
 use crate::cookie::Cookies;
 use crate::endpoint::Endpoints;
@@ -23,6 +24,8 @@ pub struct Rules {
     pub cookies: Cookies,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// TLS on the public listeners.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// The same, with what follows from it.
@@ -33,6 +36,7 @@ pub(super) struct Live {
     pub backends: Backends,
     pub cookies: Cookies,
     pub trusted: Vec<IpNet>,
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// Replaces the rules of a running gateway.
@@ -63,6 +67,7 @@ impl Swap {
 
 impl Live {
     fn new(rules: Rules, metrics: &Metrics, slow: &Handle) -> Self {
+        metrics.certificates(rules.tls.iter().flat_map(|tls| tls.expiries()));
         let answer: Arc<dyn Answer> = Arc::<Endpoints>::clone(&rules.endpoints);
         Self {
             backends: Backends::new(rules.gate.table(), metrics),
@@ -71,6 +76,7 @@ impl Live {
             own: Answering { answer, slow: slow.clone() },
             cookies: rules.cookies,
             trusted: rules.trusted_proxies,
+            tls: rules.tls,
         }
     }
 }

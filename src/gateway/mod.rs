@@ -1,12 +1,13 @@
 //! The edge: the only module that names pingora.
 //!
 //! ```text
-//! listener ─▶ wire ─▶ head ─▶ client ─▶ (our endpoints) or admission ─▶ edit ─▶ upstream ─▶ edit ─▶ the client
-//!             bytes    strict   who calls                                request            response
+//! listener ─▶ accept ─▶ wire ─▶ head ─▶ client ─▶ (our endpoints) or admission ─▶ edit ─▶ upstream ─▶ edit ─▶ the client
+//!             TLS       bytes    strict   who calls                                request            response
 //! ```
 //!
 //! [`Gateway`] is all of it: [`Listeners`] are bound first, [`Gateway::run`] blocks until [`Stop`] or a signal.
 
+mod accept;
 mod access;
 mod answer;
 mod backend;
@@ -25,6 +26,7 @@ mod phases;
 mod server;
 mod settings;
 mod stream;
+mod tls;
 mod trace;
 mod upstream;
 mod wire;
@@ -41,11 +43,13 @@ use crate::revocation::Revocations;
 use crate::telemetry::Metrics;
 
 pub use demo_app::DemoApp;
-pub use listener::{CannotListen, Listeners};
+pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
 pub use server::Stop;
-pub use settings::ListenSettings;
+pub use settings::{ListenSettings, Mode};
+pub use tls::{CertificateSettings, Tls, TlsSettings};
 
+use accept::Entrance;
 use answer::{Answer, Answering, OwnListener};
 use flight::Flights;
 use phases::Phases;
@@ -121,7 +125,8 @@ impl Gateway {
             flights,
             streams,
         };
-        running.serve_proxy(phases, setup.listeners.public, Arc::clone(&common.entropy), turned_away);
+        let entrance = Entrance { tls: Some(swap.clone()) };
+        running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
         Self { running, on_leaving: setup.on_leaving, common, swap, watch }
     }

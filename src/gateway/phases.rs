@@ -200,6 +200,7 @@ impl Phases {
     async fn arrive(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), No> {
         answer::keep_alive(session);
         session.set_write_timeout(Some(WRITE_TIMEOUT));
+        head::name_host(session);
         let caller = self.identify(session, ctx)?;
         let arrived = self.pass_on(session, ctx, &caller).await;
         ctx.caller = Some(caller);

@@ -4,25 +4,21 @@
 //! readiness goes, then the public listeners close, then what is in flight finishes, and only then is the framework told, which
 //! ends at once.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::os::fd::IntoRawFd as _;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pingora::apps::{HttpServerOptions, ServerApp};
-use pingora::listeners::TcpSocketOptions;
+use pingora::apps::HttpServerOptions;
 use pingora::proxy::{HttpProxy, ProxyHttp};
 use pingora::server::configuration::ServerConf;
-use pingora::server::{ListenFds, RunArgs, Server, ShutdownSignal, ShutdownSignalWatch, ShutdownWatch};
-use pingora::services::Service;
-use pingora::services::listening::Service as Listening;
+use pingora::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::answer::OwnListener;
+use super::accept::{Door, Entrance};
+use super::answer::{self, OwnListener};
 use super::cord::Corded;
 use super::flight::Flights;
 use super::listener::Bound;
@@ -84,8 +80,14 @@ impl Running {
     }
 
     /// The proxy, on the public listeners. It closes first.
-    pub(super) fn serve_proxy<P>(&mut self, phases: P, sockets: Vec<Bound>, entropy: Arc<dyn Entropy>, metrics: RouteMetrics)
-    where
+    pub(super) fn serve_proxy<P>(
+        &mut self,
+        phases: P,
+        sockets: Vec<Bound>,
+        entrance: Entrance,
+        entropy: Arc<dyn Entropy>,
+        metrics: RouteMetrics,
+    ) where
         P: ProxyHttp + Send + Sync + 'static,
         P::CTX: Send + Sync,
     {
@@ -93,19 +95,18 @@ impl Running {
         let mut options = HttpServerOptions::default();
         // Only so that CONNECT reaches our phases, which refuse it in words of ours.
         options.allow_connect_method_proxying = true;
+        options.h2_idle_timeout = Some(Duration::from_secs(answer::IDLE_SECONDS));
         proxy.server_options = Some(options);
         proxy.handle_init_modules();
         let closing = Some((self.closing.subscribe(), self.open.clone()));
         let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, metrics: Some(metrics) };
-        self.server.add_service(OnOurSockets::new("public", front, sockets, closing));
+        self.server.add_service(Door::new("public", front, sockets, closing).behind(entrance));
     }
 
     /// An app of ours, on a listener of its own. It stays until the end.
     pub(super) fn serve_own(&mut self, name: &str, app: OwnListener, socket: Bound) {
         let app = Front { entropy: Arc::clone(&app.entropy), app: Arc::new(app), metrics: None };
-        let mut service = OnOurSockets::new(name, app, vec![socket], None);
-        service.inner.threads = Some(1);
-        self.server.add_service(service);
+        self.server.add_service(Door::new(name, app, vec![socket], None).with_threads(1));
     }
 
     /// Run until `stop` or a signal, then leave. `on_leaving` is called first.
@@ -167,51 +168,4 @@ async fn signalled() {
         _ = terminate.recv() => (),
         _ = interrupt.recv() => (),
     }
-}
-
-/// A service that listens on sockets which were bound before it started, and stops when we say so.
-struct OnOurSockets<A> {
-    inner: Listening<A>,
-    sockets: Vec<Bound>,
-    closing: Option<(ShutdownWatch, Flights)>,
-}
-
-impl<A: ServerApp + Send + Sync + 'static> OnOurSockets<A> {
-    fn new(name: &str, app: A, sockets: Vec<Bound>, closing: Option<(ShutdownWatch, Flights)>) -> Self {
-        let mut inner = Listening::new(name.to_owned(), app);
-        for bound in &sockets {
-            inner.add_tcp_with_settings(&key(bound.address), TcpSocketOptions::default());
-        }
-        Self { inner, sockets, closing }
-    }
-}
-
-#[async_trait]
-impl<A: ServerApp + Send + Sync + 'static> Service for OnOurSockets<A> {
-    async fn start_service(&mut self, fds: Option<ListenFds>, shutdown: ShutdownWatch, listeners_per_fd: usize) {
-        if let Some(fds) = &fds {
-            let mut fds = fds.lock();
-            for bound in self.sockets.drain(..) {
-                fds.add(key(bound.address), bound.socket.into_raw_fd());
-            }
-        }
-        let (shutdown, _open) = match &self.closing {
-            Some((closing, open)) => (closing.clone(), Some(open.begin())),
-            None => (shutdown, None),
-        };
-        self.inner.start_service(fds, shutdown, listeners_per_fd).await;
-    }
-
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn threads(&self) -> Option<usize> {
-        self.inner.threads()
-    }
-}
-
-/// The name under which the framework finds a socket.
-fn key(address: SocketAddr) -> String {
-    address.to_string()
 }

@@ -11,6 +11,7 @@ use prometheus::{
     Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::clock::Timestamp;
 use crate::signin::{Channel, Means};
 
 /// Upper bounds of a decision's duration, in seconds: from memory, over Redis, to the database.
@@ -77,6 +78,7 @@ pub struct Metrics {
     streams_open: IntGauge,
     streams_cut: IntCounter,
     config_reloaded: IntGauge,
+    certificate_expiry: IntGaugeVec,
 }
 
 impl Metrics {
@@ -121,6 +123,10 @@ impl Metrics {
                 "config_last_reload_success",
                 "1 while the last reading of the configuration was good.",
             )?),
+            certificate_expiry: keep(
+                r,
+                IntGaugeVec::new(named("certificate_expiry_seconds", "When the certificate for a name expires, in Unix time."), &["name"])?,
+            )?,
             registry,
         })
     }
@@ -188,6 +194,16 @@ impl Metrics {
     /// So many headers of a client bore a name of ours.
     pub fn reserved_headers_removed(&self, headers: usize) {
         self.reserved_headers.inc_by(u64::try_from(headers).unwrap_or(u64::MAX));
+    }
+
+    /// These certificates are served, and no others. Where two are for one name, the one that expires first is told.
+    pub fn certificates<'a>(&self, expiries: impl Iterator<Item = (&'a str, Timestamp)>) {
+        self.certificate_expiry.reset();
+        for (name, expires) in expiries {
+            let Ok(gauge) = self.certificate_expiry.get_metric_with_label_values(&[name]) else { continue };
+            let told = Some(gauge.get()).filter(|told| *told != 0);
+            gauge.set(told.map_or(expires.as_secs(), |told| told.min(expires.as_secs())));
+        }
     }
 
     /// `limit` refused somebody.

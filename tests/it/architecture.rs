@@ -149,6 +149,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "demo",
+            "gateway",
             "id",
             "limits",
             "outage",
@@ -190,6 +191,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry"]),
     ("tracing_log", &["telemetry"]),
     ("rustls*", &["boot", "gateway", "main"]),
+    ("tokio_rustls", &["gateway::accept", "gateway::tls"]),
+    ("x509_parser", &["gateway::tls"]),
+    ("ppp", &["gateway::accept"]),
+    ("socket2", &["gateway::listener"]),
     ("mimalloc", &["main"]),
 ];
 

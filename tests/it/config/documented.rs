@@ -105,7 +105,11 @@ fn is_section(value: &Value) -> bool {
 fn real_keys(section: &str) -> BTreeSet<String> {
     let path: Vec<&str> = section.split('.').filter(|part| !part.is_empty()).collect();
     let unknown = path.iter().rev().fold(Value::Table(Table::from_iter([("zzz".to_owned(), Value::Integer(1))])), |inner, part| {
-        let inner = if matches!(*part, "route" | "rule" | "email" | "sms" | "whatsapp") { Value::Array(vec![inner]) } else { inner };
+        let inner = if matches!(*part, "route" | "rule" | "certificate" | "email" | "sms" | "whatsapp") {
+            Value::Array(vec![inner])
+        } else {
+            inner
+        };
         Value::Table(Table::from_iter([((*part).to_owned(), inner)]))
     });
     let text = toml_text(&unknown);

@@ -11,6 +11,7 @@ mod own;
 mod reload;
 mod renewal;
 mod streams;
+mod tls;
 mod trace;
 mod upstreams;
 mod wire;

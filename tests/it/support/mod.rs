@@ -9,6 +9,7 @@ pub mod axe;
 pub mod browser;
 pub mod child;
 pub mod client;
+pub mod curl;
 pub mod folder;
 pub mod gateway;
 pub mod mailserver;
@@ -21,6 +22,7 @@ pub mod provider;
 pub mod python;
 pub mod redis;
 pub mod smtp;
+pub mod tls;
 pub mod upstream;
 pub mod wait;
 
