@@ -11,6 +11,7 @@ use crate::telemetry::{Counter, Metrics};
 pub struct Heard {
     metrics: Arc<Metrics>,
     by_redis: Counter,
+    by_mirror: Counter,
     by_memory: Counter,
     by_ledger: Counter,
 }
@@ -20,6 +21,7 @@ impl Heard {
     pub fn new(metrics: &Arc<Metrics>) -> Self {
         Self {
             by_redis: metrics.revocation_checks_by(Source::Redis.word()),
+            by_mirror: metrics.revocation_checks_by(Source::Mirror.word()),
             by_memory: metrics.revocation_checks_by(Source::Memory.word()),
             by_ledger: metrics.revocation_checks_by(Source::Ledger.word()),
             metrics: Arc::clone(metrics),
@@ -31,6 +33,7 @@ impl Observer for Heard {
     fn checked(&self, source: Source) {
         match source {
             Source::Redis => self.by_redis.add(),
+            Source::Mirror => self.by_mirror.add(),
             Source::Memory => self.by_memory.add(),
             Source::Ledger => self.by_ledger.add(),
         }

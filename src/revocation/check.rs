@@ -1,9 +1,11 @@
 //! The order of the questions, and the fall-back, in one place.
 //!
-//! 1. The index: "revoked" is believed always. "No" is believed when the index covers all that was ever revoked.
-//! 2. Else, or when the index is out, the ledger.
-//! 3. Else, where the database is out, the index again: "no" is believed of a shared one that covers all that this node knows.
-//! 4. Else an [`Outage`]. Never a yes.
+//! 1. What of the index is in this process ([`super::index::Near`]), by the rules of the next line; where it is not to be believed,
+//!    as if it were not there.
+//! 2. The index: "revoked" is believed always. "No" is believed when the index covers all that was ever revoked.
+//! 3. Else, or when the index is out, the ledger.
+//! 4. Else, where the database is out, the index again: "no" is believed of a shared one that covers all that this node knows.
+//! 5. Else an [`Outage`]. Never a yes.
 //!
 //! # Why "no" can be believed
 //!
@@ -25,6 +27,8 @@
 //! - it could not be written to the shared index: the other node then held back its answer for [`Pace::bound`](super::Pace),
 //!   and whatever this node polled before the commit is too old now ([`super::revoke`]).
 //!
+//! A mirror of the shared index is up to `max_staleness` behind it, and promises that much less: `store::redis::mirror`.
+//!
 //! With an index in memory (no Redis) the last point has no waiting: other nodes learn within the bound.
 //!
 //! *Without the database* nobody can commit, so a shared index is believed at the last known head. What remains open needs two
@@ -40,7 +44,7 @@ use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::revocation::Revocations;
-use crate::revocation::index::{Answer, Source};
+use crate::revocation::index::{Answer, Feed, Source};
 use crate::revocation::ledger::{Ids, Ledger};
 
 /// What was found.
@@ -66,6 +70,27 @@ impl Revocations {
     /// # Errors
     /// An [`Outage`] when neither the index nor the ledger can say.
     pub async fn ask(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
+        match self.glance(ids, now) {
+            Some(standing) => Ok(standing),
+            None => self.ask_around(ids, now).await,
+        }
+    }
+
+    /// The answer, where it is at hand: without waiting and without an allocation. `None` means [`Revocations::ask`].
+    pub fn glance(&self, ids: Ids<'_>, now: Timestamp) -> Option<Standing> {
+        let near = self.parts.index.near()?;
+        let known = self.known.look();
+        let head = known.head.as_ref()?;
+        let standing = match near.glance(ids, &head.ledger, now, Instant::now())? {
+            (Answer::Revoked, _) => Standing::Revoked,
+            (Answer::Clear(marker), feed) if self.believes(&head.ledger, marker, feed) => Standing::Good,
+            (Answer::Clear(_), _) => return None,
+        };
+        self.parts.observer.checked(near.source());
+        Some(standing)
+    }
+
+    async fn ask_around(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
         let (standing, source) = match self.ask_index(ids, now).await {
             Word::Sure(standing) => (standing, self.parts.index.source()),
             Word::Unsure(marker) if self.suffices(marker) => self.ask_ledger_briefly(ids, now).await,
@@ -80,7 +105,7 @@ impl Revocations {
         let Some(head) = &known.head else { return Word::Unsure(None) };
         match self.parts.index.ask(ids, &head.ledger, now).await {
             Ok(Answer::Revoked) => Word::Sure(Standing::Revoked),
-            Ok(Answer::Clear(marker)) if self.believes(&head.ledger, marker) => Word::Sure(Standing::Good),
+            Ok(Answer::Clear(marker)) if self.believes(&head.ledger, marker, self.parts.index.feed()) => Word::Sure(Standing::Good),
             Ok(Answer::Clear(marker)) => Word::Unsure(marker),
             Err(outage) => {
                 tracing::debug!("The index was not asked: {outage}.");
@@ -90,12 +115,12 @@ impl Revocations {
     }
 
     /// Compares with what is known *after* the answer, so that a poll that ended meanwhile counts.
-    fn believes(&self, ledger: &str, marker: Option<i64>) -> bool {
+    fn believes(&self, ledger: &str, marker: Option<i64>, feed: Feed) -> bool {
         if let Some(marker) = marker {
             self.known.raise(ledger, marker);
         }
         let known = self.known.look();
-        let is_covered = known.covers(marker, self.parts.index.feed(), Instant::now(), self.parts.pace.bound);
+        let is_covered = known.covers(marker, feed, Instant::now(), self.parts.pace.bound);
         if !is_covered {
             self.wake.notify_one();
         }

@@ -52,6 +52,8 @@ pub enum Feed {
 pub enum Source {
     /// The index in Redis.
     Redis,
+    /// The copy of that index in this process.
+    Mirror,
     /// The index in this process.
     Memory,
     /// The ledger, in the database.
@@ -63,6 +65,7 @@ impl Source {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Redis => "redis",
+            Self::Mirror => "mirror",
             Self::Memory => "memory",
             Self::Ledger => "database",
         }
@@ -99,4 +102,25 @@ pub trait Index: Send + Sync {
 
     /// Does it answer, as far as is known?
     fn is_whole(&self) -> bool;
+
+    /// What of it is in this process, and can be asked at once.
+    fn near(&self) -> Option<&dyn Near> {
+        None
+    }
+
+    /// Returns when line `number` of `ledger`, written here, has come back to this node by the way on which it comes to the
+    /// others; at once where they ask and nothing comes to them.
+    async fn spread(&self, _ledger: &str, _number: i64) {}
+}
+
+/// An index in this process: it answers without waiting, without an allocation, and without a lock that readers share.
+pub trait Near: Send + Sync {
+    /// What it says, and how long that holds. `None` when it cannot say at `now`, which is the moment `at`: ask the [`Index`].
+    fn glance(&self, ids: Ids<'_>, ledger: &str, now: Timestamp, at: Instant) -> Option<(Answer, Feed)>;
+
+    /// Forget lines that have expired.
+    fn sweep(&self, now: Timestamp);
+
+    /// What it is, for metrics.
+    fn source(&self) -> Source;
 }

@@ -21,7 +21,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 pub use check::Standing;
-pub use index::{Answer, Feed, Index, Lines, Source};
+pub use index::{Answer, Feed, Index, Lines, Near, Source};
 use known::Knowledge;
 pub use ledger::{Act, Entry, Head, Ids, Ledger, Subject};
 pub use watch::Watch;
@@ -38,9 +38,20 @@ pub struct Pace {
     pub bound: Duration,
 }
 
+impl Pace {
+    /// No node has a longer bound, whatever its settings: so long whoever revokes waits where Redis could not be told.
+    pub const LONGEST: Duration = Duration::from_secs(1);
+
+    /// The rhythm in which nothing is older than `bound`; never slower than the default.
+    pub fn within(bound: Duration) -> Self {
+        let bound = bound.min(Self::LONGEST);
+        Self { poll: bound / 4, patience: bound / 2, bound }
+    }
+}
+
 impl Default for Pace {
     fn default() -> Self {
-        Self { poll: Duration::from_millis(250), patience: Duration::from_millis(500), bound: Duration::from_secs(1) }
+        Self::within(Self::LONGEST)
     }
 }
 

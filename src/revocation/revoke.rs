@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Timestamp;
 use crate::outage::Outage;
-use crate::revocation::Revocations;
 use crate::revocation::index::{Feed, Lines};
 use crate::revocation::ledger::{Act, Entry, Head};
+use crate::revocation::{Pace, Revocations};
 
 /// Two machines' clocks do not run at exactly one speed.
 const MARGIN: Duration = Duration::from_millis(50);
@@ -18,7 +18,7 @@ impl Revocations {
     /// Do `act`, and return the lines that it added to the ledger; none when nothing was live.
     ///
     /// When this returns, no node lets in what was revoked, also when the shared index could not be written: then it takes up
-    /// to [`Pace::bound`](super::Pace) longer. It runs to its end even if the caller is gone.
+    /// to [`Pace::LONGEST`] longer. It runs to its end even if the caller is gone.
     ///
     /// # Errors
     /// An [`Outage`] when the ledger could not be written. Never afterwards: what is committed holds.
@@ -33,7 +33,7 @@ impl Revocations {
     }
 
     /// Make sure that no node can overlook what is committed.
-    async fn publish(&self, entries: &[Entry], now: Timestamp) {
+    async fn publish(self: &Arc<Self>, entries: &[Entry], now: Timestamp) {
         for entry in entries {
             self.parts.observer.revoked(entry.subject.kind());
         }
@@ -44,10 +44,20 @@ impl Revocations {
         };
         self.known.raise(&head.ledger, head.number);
         if self.is_published(&head, entries, now).await {
-            self.parts.observer.lag(committed.elapsed());
+            self.tell_lag(head, committed);
             return;
         }
         self.wait_for_nodes(head.number, committed).await;
+    }
+
+    /// When it has come to this node as it comes to the others. Nobody waits for that.
+    fn tell_lag(self: &Arc<Self>, head: Head, committed: Instant) {
+        let this = Arc::clone(self);
+        drop(self.parts.slow.spawn(async move {
+            if tokio::time::timeout(Pace::LONGEST, this.parts.index.spread(&head.ledger, head.number)).await.is_ok() {
+                this.parts.observer.lag(committed.elapsed());
+            }
+        }));
     }
 
     /// The ledger's head as of this commit. Where nothing was live the act may have been done before, by a request that
@@ -88,7 +98,7 @@ impl Revocations {
             Feed::Own => (),
             Feed::Shared { .. } => {
                 let mut reached = self.reached.subscribe();
-                let left = (self.parts.pace.bound + MARGIN).saturating_sub(committed.elapsed());
+                let left = (Pace::LONGEST + MARGIN).saturating_sub(committed.elapsed());
                 // Either way nobody overlooks it any more.
                 drop(tokio::time::timeout(left, reached.wait_for(|marker| *marker >= number)).await);
             }

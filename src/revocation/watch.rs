@@ -19,7 +19,7 @@ const PAGE: u32 = 500;
 /// Between two looks, also when every request wakes us.
 const BREATH: Duration = Duration::from_millis(20);
 
-/// Between two sweeps of the ledger.
+/// Between two sweeps of the ledger, and of what is in memory.
 const SWEEP: Duration = Duration::from_mins(10);
 
 /// What a look at the index found, or did.
@@ -160,6 +160,9 @@ impl Revocations {
     }
 
     async fn sweep(&self, now: Timestamp) {
+        if let Some(near) = self.parts.index.near() {
+            near.sweep(now);
+        }
         match self.parts.ledger.sweep(now).await {
             Ok(0) => (),
             Ok(count) => tracing::debug!("{count} lines of the ledger of revocations had expired and were forgotten."),

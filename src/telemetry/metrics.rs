@@ -181,7 +181,7 @@ impl Metrics {
         self.revocation_lag.observe(lag.as_secs_f64());
     }
 
-    /// Revocation was checked; `source` answered: `redis`, `memory`, `database`.
+    /// Revocation was checked; `source` answered: `redis`, `mirror`, `memory`, `database`.
     pub fn revocation_check(&self, source: &str) {
         count(&self.revocation_checks, &[source]);
     }

@@ -1,36 +1,28 @@
 //! The index of revocations in this process.
 //!
-//! Readers take no lock that all workers share: the marker is swapped, the lines are in [`Shards`]. A reader looks at the
-//! marker *before* the lines, a writer moves it *after* them, so a reader that sees the marker *n* finds all lines up to *n*.
+//! Readers take no lock: the marker is swapped, the lines are in a [`Roll`]. A reader looks at the marker *before* the lines,
+//! a writer moves it *after* them, so a reader that sees the marker *n* finds all lines up to *n*.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 
-use super::shards::{self, Shards};
+use super::roll::{Kind, Line, Roll};
+use super::shards;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
-use crate::revocation::{Answer, Entry, Feed, Head, Ids, Index, Lines, Source, Subject};
+use crate::revocation::{Answer, Entry, Feed, Head, Ids, Index, Lines, Near, Source, Subject};
 
 /// Between two sweeps of what has expired.
 const SWEEP: Duration = Duration::from_mins(1);
-
-/// All tokens issued before a moment.
-#[derive(Debug, Clone, Copy)]
-struct Before {
-    moment: Timestamp,
-    expires_at: Timestamp,
-}
 
 /// The index of revocations in this process.
 #[derive(Debug, Default)]
 pub struct MemoryIndex {
     marker: ArcSwapOption<Head>,
-    tokens: Shards<Timestamp>,
-    sessions: Shards<Timestamp>,
-    accounts: Shards<Before>,
+    roll: Roll,
     /// One writer at a time; when it swept last.
     writer: Mutex<Timestamp>,
 }
@@ -43,7 +35,7 @@ impl MemoryIndex {
 
     /// How many lines it holds.
     pub fn len(&self) -> usize {
-        self.tokens.len() + self.sessions.len() + self.accounts.len()
+        self.roll.len()
     }
 
     /// Does it hold none?
@@ -51,28 +43,49 @@ impl MemoryIndex {
         self.len() == 0
     }
 
+    /// How many bytes its lines take.
+    pub fn bytes(&self) -> usize {
+        self.roll.bytes()
+    }
+
+    /// What it says.
+    pub(in crate::store) fn look(&self, ids: Ids<'_>, ledger: &str, now: Timestamp) -> Answer {
+        let marker = self.marker_of(ledger);
+        if self.roll.holds(ids, now) { Answer::Revoked } else { Answer::Clear(marker) }
+    }
+
+    /// Add lines that are live, whatever the clock of this node says.
+    pub(in crate::store) fn hold<'a>(&self, lines: impl Iterator<Item = (Kind, &'a str, Line)>, now: Timestamp) {
+        self.roll.put(lines, now);
+    }
+
+    /// All live lines of this ledger up to here are held: move the marker up, or set it, where it was another ledger's.
+    pub(in crate::store) fn raise(&self, head: &Head) {
+        let _writer = shards::lock(&self.writer);
+        if self.marker_of(&head.ledger).is_none_or(|number| number < head.number) {
+            self.marker.store(Some(Arc::new(head.clone())));
+        }
+    }
+
+    /// Forget how far it has come. Lines stay.
+    pub(in crate::store) fn begin_again(&self) {
+        let _writer = shards::lock(&self.writer);
+        self.marker.store(None);
+    }
+
+    /// Add lines of the ledger, and move the marker: as [`Index::write`].
+    pub(in crate::store) fn add(&self, lines: Lines<'_>, now: Timestamp) -> bool {
+        let mut swept = shards::lock(&self.writer);
+        self.roll.put(lines.entries.iter().filter(|entry| entry.expires_at > now).map(line), now);
+        if now.since(*swept) >= SWEEP {
+            *swept = now;
+            self.roll.sweep(now);
+        }
+        self.move_up(lines)
+    }
+
     fn marker_of(&self, ledger: &str) -> Option<i64> {
         self.marker.load().as_ref().filter(|head| head.ledger == ledger).map(|head| head.number)
-    }
-
-    fn holds(&self, ids: Ids<'_>, now: Timestamp) -> bool {
-        let live = |expires_at: Timestamp| expires_at > now;
-        self.tokens.find(ids.token.as_str()).is_some_and(live)
-            || self.sessions.find(ids.session.as_str()).is_some_and(live)
-            || self.accounts.find(ids.account.as_str()).is_some_and(|it| live(it.expires_at) && ids.issued_at < it.moment.as_secs())
-    }
-
-    fn put(&self, entry: &Entry) {
-        let expires_at = entry.expires_at;
-        let later = |old: Option<Timestamp>| old.map_or(expires_at, |old| old.max(expires_at));
-        match &entry.subject {
-            Subject::Token(id) => self.tokens.put(id.as_str(), later),
-            Subject::Session(id) => self.sessions.put(id.as_str(), later),
-            Subject::Account(id, moment) => self.accounts.put(id.as_str(), |old| Before {
-                moment: old.map_or(*moment, |old| old.moment.max(*moment)),
-                expires_at: later(old.map(|old| old.expires_at)),
-            }),
-        }
     }
 
     fn move_up(&self, lines: Lines<'_>) -> bool {
@@ -86,30 +99,25 @@ impl MemoryIndex {
         }
         is_joined
     }
+}
 
-    fn sweep(&self, now: Timestamp) {
-        self.tokens.retain(|expires_at| *expires_at > now);
-        self.sessions.retain(|expires_at| *expires_at > now);
-        self.accounts.retain(|it| it.expires_at > now);
-    }
+fn line(entry: &Entry) -> (Kind, &str, Line) {
+    let line = Line::until(entry.expires_at);
+    let line = match &entry.subject {
+        Subject::Token(_) | Subject::Session(_) => line,
+        Subject::Account(_, moment) => line.issued_before(*moment),
+    };
+    (Kind::of(&entry.subject), entry.subject.name(), line)
 }
 
 #[async_trait]
 impl Index for MemoryIndex {
     async fn ask(&self, ids: Ids<'_>, ledger: &str, now: Timestamp) -> Result<Answer, Outage> {
-        let marker = self.marker_of(ledger);
-        Ok(if self.holds(ids, now) { Answer::Revoked } else { Answer::Clear(marker) })
+        Ok(self.look(ids, ledger, now))
     }
 
     async fn write(&self, lines: Lines<'_>, now: Timestamp) -> Result<bool, Outage> {
-        let mut swept = shards::lock(&self.writer);
-        lines.entries.iter().filter(|entry| entry.expires_at > now).for_each(|entry| self.put(entry));
-        let is_covered = self.move_up(lines);
-        if now.since(*swept) >= SWEEP {
-            *swept = now;
-            self.sweep(now);
-        }
-        Ok(is_covered)
+        Ok(self.add(lines, now))
     }
 
     async fn marker(&self, ledger: &str) -> Result<Option<i64>, Outage> {
@@ -134,5 +142,23 @@ impl Index for MemoryIndex {
 
     fn is_whole(&self) -> bool {
         true
+    }
+
+    fn near(&self) -> Option<&dyn Near> {
+        Some(self)
+    }
+}
+
+impl Near for MemoryIndex {
+    fn glance(&self, ids: Ids<'_>, ledger: &str, now: Timestamp, _at: Instant) -> Option<(Answer, Feed)> {
+        Some((self.look(ids, ledger, now), Feed::Own))
+    }
+
+    fn sweep(&self, now: Timestamp) {
+        self.roll.sweep(now);
+    }
+
+    fn source(&self) -> Source {
+        Source::Memory
     }
 }

@@ -2,9 +2,11 @@
 
 mod index;
 mod limits;
+mod roll;
 mod shards;
 mod spending;
 
 pub use index::MemoryIndex;
 pub use limits::MemoryLimits;
+pub(in crate::store) use roll::{Kind, Line};
 pub use spending::MemorySpending;

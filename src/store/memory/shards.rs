@@ -30,13 +30,6 @@ impl<V: Copy> Shards<V> {
         piece.get(key).copied()
     }
 
-    /// Change the value of `key`, seeing the one that was there.
-    pub(super) fn put(&self, key: &str, value: impl FnOnce(Option<V>) -> V) {
-        let mut piece = self.piece(key).write().unwrap_or_else(PoisonError::into_inner);
-        let value = value(piece.get(key).copied());
-        piece.insert(key.into(), value);
-    }
-
     /// Change the value of `key` and return what `change` says besides. A new key in a map of `capacity` drives out one of its
     /// piece: the one that is least in `order`.
     pub(super) fn change<O: Ord, T>(

@@ -1,0 +1,253 @@
+//! Revocations in memory, by fingerprint: readers take no lock, and a line costs about 43 bytes.
+//!
+//! A table with open addressing, of atomics. There is one writer at a time; it fills a free place from the back (the line, the
+//! second half of the fingerprint, then the first, which readers look at), changes the line of a place in one store, and frees
+//! no place. A table that is full, or holds much that has expired, is written anew and swapped.
+//!
+//! Names are not kept. A fingerprint is 127 bits of a hash (`SipHash` 1-3, under a key of this process that nobody outside
+//! knows). Somebody who was not revoked would be refused if his token, session or account had the fingerprint of another: with
+//! a million lines, at one request in 10^31. The other way round nothing can happen: what is revoked has its own fingerprint.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+
+use super::shards::lock;
+use crate::clock::Timestamp;
+use crate::revocation::{Ids, Subject};
+
+/// A table is not smaller.
+const LEAST: usize = 1024;
+
+/// What a line is about: with the name it makes the fingerprint, so that a name of one kind revokes nothing of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Kind {
+    /// `jti`.
+    Token,
+    /// `sid`.
+    Session,
+    /// `sub`.
+    Account,
+}
+
+impl Kind {
+    pub(in crate::store) const fn of(subject: &Subject) -> Self {
+        match subject {
+            Subject::Token(_) => Self::Token,
+            Subject::Session(_) => Self::Session,
+            Subject::Account(..) => Self::Account,
+        }
+    }
+
+    /// Its letter, in Redis too.
+    pub(in crate::store) const fn letter(self) -> char {
+        match self {
+            Self::Token => 't',
+            Self::Session => 's',
+            Self::Account => 'a',
+        }
+    }
+}
+
+/// Which tokens, and until when. Whole seconds since 1970, good until 2106.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) struct Line {
+    /// Tokens issued before this second.
+    before: u32,
+    /// Rounded up.
+    expires_at: u32,
+}
+
+impl Line {
+    /// Whatever was issued whenever, for ever: what stands for a line that cannot be read.
+    pub(in crate::store) const ALL: Self = Self { before: u32::MAX, expires_at: u32::MAX };
+
+    /// All that it names, until `expires_at`.
+    pub(in crate::store) fn until(expires_at: Timestamp) -> Self {
+        let up = expires_at.as_millis().saturating_add(999).div_euclid(1000);
+        Self { before: u32::MAX, expires_at: seconds(up) }
+    }
+
+    /// What was issued in an earlier second than that of `moment`.
+    pub(in crate::store) fn issued_before(self, moment: Timestamp) -> Self {
+        Self { before: seconds(moment.as_secs()), ..self }
+    }
+
+    fn is_live(self, now: Timestamp) -> bool {
+        Timestamp::from_secs(i64::from(self.expires_at)) > now
+    }
+
+    fn concerns(self, issued_at: i64, now: Timestamp) -> bool {
+        self.is_live(now) && issued_at < i64::from(self.before)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self { before: self.before.max(other.before), expires_at: self.expires_at.max(other.expires_at) }
+    }
+
+    fn packed(self) -> u64 {
+        u64::from(self.before) << 32 | u64::from(self.expires_at)
+    }
+
+    fn unpacked(packed: u64) -> Self {
+        let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+        Self { before: half(packed >> 32), expires_at: half(packed) }
+    }
+}
+
+fn seconds(seconds: i64) -> u32 {
+    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+}
+
+/// One place of the table: free while `first` is zero.
+#[derive(Debug, Default)]
+struct Place {
+    first: AtomicU64,
+    second: AtomicU64,
+    line: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Table(Box<[Place]>);
+
+/// Lines by the fingerprint of what they name.
+#[derive(Debug)]
+pub(in crate::store) struct Roll {
+    key: RandomState,
+    table: ArcSwap<Table>,
+    /// One writer at a time; how many places are taken.
+    taken: Mutex<usize>,
+}
+
+impl Default for Roll {
+    fn default() -> Self {
+        Self { key: RandomState::new(), table: ArcSwap::from_pointee(Table::with(LEAST)), taken: Mutex::new(0) }
+    }
+}
+
+impl Roll {
+    /// Is one of these revoked?
+    pub(in crate::store) fn holds(&self, ids: Ids<'_>, now: Timestamp) -> bool {
+        let table = self.table.load();
+        let is_revoked = |kind: Kind, name: &str| {
+            let found = table.find(self.half(0, kind, name), || self.half(1, kind, name));
+            found.is_some_and(|line| line.concerns(ids.issued_at, now))
+        };
+        is_revoked(Kind::Token, ids.token.as_str())
+            || is_revoked(Kind::Session, ids.session.as_str())
+            || is_revoked(Kind::Account, ids.account.as_str())
+    }
+
+    /// Add lines; of two for one name the later moment and the later end hold.
+    pub(in crate::store) fn put<'a>(&self, lines: impl Iterator<Item = (Kind, &'a str, Line)>, now: Timestamp) {
+        let mut taken = lock(&self.taken);
+        let mut table = self.table.load_full();
+        for (kind, name, line) in lines {
+            if taken.saturating_mul(8) >= table.0.len().saturating_mul(5) {
+                table = self.renew(&table, &mut taken, now);
+            }
+            *taken += usize::from(table.put(self.half(0, kind, name), self.half(1, kind, name), line));
+        }
+    }
+
+    /// Forget lines that have expired, where they are an eighth of all.
+    pub(in crate::store) fn sweep(&self, now: Timestamp) {
+        let mut taken = lock(&self.taken);
+        let table = self.table.load_full();
+        let expired = table.lines().filter(|(_, _, line)| !line.is_live(now)).count();
+        if expired > 0 && expired.saturating_mul(8) >= *taken {
+            self.renew(&table, &mut taken, now);
+        }
+    }
+
+    /// How many lines it holds, those included that have expired since the last sweep.
+    pub(in crate::store) fn len(&self) -> usize {
+        *lock(&self.taken)
+    }
+
+    /// How many bytes it takes.
+    pub(in crate::store) fn bytes(&self) -> usize {
+        self.table.load().0.len().saturating_mul(size_of::<Place>())
+    }
+
+    /// A table of twice the size of what is live.
+    fn renew(&self, old: &Table, taken: &mut usize, now: Timestamp) -> Arc<Table> {
+        let live = || old.lines().filter(|(_, _, line)| line.is_live(now));
+        *taken = live().count();
+        let new = Arc::new(Table::with(taken.saturating_mul(2).max(LEAST)));
+        live().for_each(|(first, second, line)| {
+            new.put(first, second, line);
+        });
+        self.table.store(Arc::clone(&new));
+        new
+    }
+
+    /// One half of a fingerprint; the first is never zero.
+    fn half(&self, which: u8, kind: Kind, name: &str) -> u64 {
+        let mut hasher = self.key.build_hasher();
+        hasher.write_u32(u32::from(kind.letter()) << 8 | u32::from(which));
+        hasher.write(name.as_bytes());
+        hasher.finish() | u64::from(which == 0)
+    }
+}
+
+impl Table {
+    fn with(places: usize) -> Self {
+        Self((0..places).map(|_| Place::default()).collect())
+    }
+
+    fn find(&self, first: u64, second: impl FnOnce() -> u64) -> Option<Line> {
+        let mut wanted = None;
+        let mut second = Some(second);
+        for place in self.places_of(first) {
+            let there = place.first.load(Ordering::Acquire);
+            if there == 0 {
+                return None;
+            }
+            if there == first {
+                let wanted = *wanted.get_or_insert_with(|| second.take().map(|second| second()));
+                if wanted == Some(place.second.load(Ordering::Relaxed)) {
+                    return Some(Line::unpacked(place.line.load(Ordering::Relaxed)));
+                }
+            }
+        }
+        None
+    }
+
+    /// `true` when it took a new place. There is always a free one.
+    fn put(&self, first: u64, second: u64, line: Line) -> bool {
+        for place in self.places_of(first) {
+            let there = place.first.load(Ordering::Relaxed);
+            if there == 0 {
+                place.line.store(line.packed(), Ordering::Relaxed);
+                place.second.store(second, Ordering::Relaxed);
+                place.first.store(first, Ordering::Release);
+                return true;
+            }
+            if there == first && place.second.load(Ordering::Relaxed) == second {
+                let both = Line::unpacked(place.line.load(Ordering::Relaxed)).and(line);
+                place.line.store(both.packed(), Ordering::Relaxed);
+                return false;
+            }
+        }
+        false
+    }
+
+    /// All places, from the one where it belongs.
+    fn places_of(&self, first: u64) -> impl Iterator<Item = &Place> {
+        let places = u64::try_from(self.0.len()).unwrap_or(0);
+        let at = usize::try_from((u128::from(first) * u128::from(places)) >> 64).unwrap_or(0);
+        let (before, after) = self.0.split_at_checked(at).unwrap_or((&[], &self.0));
+        after.iter().chain(before)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (u64, u64, Line)> {
+        let taken = self.0.iter().filter(|place| place.first.load(Ordering::Relaxed) != 0);
+        taken.map(|place| {
+            let [first, second, line] = [&place.first, &place.second, &place.line].map(|part| part.load(Ordering::Relaxed));
+            (first, second, Line::unpacked(line))
+        })
+    }
+}
