@@ -10,11 +10,12 @@ use crate::config::Config;
 use crate::limits::{Fallback, Limits, Spending, SpendingFallback};
 use crate::outage::Outage;
 use crate::random::{Entropy, SystemEntropy};
-use crate::revocation::{Index, Parts, Revocations, Watch, keep_for};
+use crate::revocation::{Index, Pace, Parts, Revocations, Watch, keep_for};
 use crate::seal::Sealer;
 use crate::secret::RootKey;
+use crate::store::Check;
 use crate::store::memory::{MemoryIndex, MemoryLimits, MemorySpending};
-use crate::store::redis::{Prober, Redis, RedisIndex, RedisLimits, RedisSpending};
+use crate::store::redis::{Follower, Mirror, Prober, Redis, RedisIndex, RedisLimits, RedisSpending};
 use crate::store::sql::Store;
 use crate::telemetry::Metrics;
 use crate::token::rotate::Keymaker;
@@ -45,6 +46,7 @@ pub struct Core {
     tokens: TokenSettings,
     _watch: Watch,
     _prober: Option<Prober>,
+    _follower: Option<Follower>,
 }
 
 impl Core {
@@ -59,18 +61,20 @@ impl Core {
         let redis = config.redis.as_ref().map(Redis::new).transpose()?;
         let prober = redis.as_ref().map(|redis| Prober::start(redis, slow));
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (index, mirror) = index(config, redis.as_ref());
         let revocations = Revocations::new(Parts {
-            index: index(redis.as_ref()),
+            index,
             ledger: Arc::new(store.clone()),
             observer: Arc::new(Heard::new(&metrics)),
             keep: keep_for(config.tokens.access_lifetime, config.tokens.leeway),
-            pace: crate::revocation::Pace::default(),
+            pace: mirror.as_ref().map_or_else(Pace::default, |mirror| Pace::within(mirror.max_staleness())),
             slow: slow.clone(),
         });
         let root = config.root_key().map_err(|mistake| NotServing::Configuration(vec![mistake]))?;
         Ok(Self {
             _watch: revocations.watch(Arc::clone(&clock)),
             _prober: prober,
+            _follower: mirror.map(|mirror| Follower::start(&mirror, Arc::clone(&clock), slow)),
             limits: limits(redis.as_ref()),
             spending: spending(redis.as_ref()),
             sealer: Sealer::new(&root).map_err(Outage::from)?,
@@ -108,10 +112,15 @@ async fn open_store(config: &Config) -> Result<Store, NotServing> {
     if pending.is_empty() { Ok(store) } else { Err(NotServing::Pending(pending)) }
 }
 
-fn index(redis: Option<&Arc<Redis>>) -> Arc<dyn Index> {
-    match redis {
-        Some(redis) => Arc::new(RedisIndex::new(Arc::clone(redis))),
-        None => Arc::new(MemoryIndex::new()),
+/// The index, and the mirror if it is one.
+fn index(config: &Config, redis: Option<&Arc<Redis>>) -> (Arc<dyn Index>, Option<Arc<Mirror>>) {
+    let (Some(redis), Some(settings)) = (redis, &config.redis) else { return (Arc::new(MemoryIndex::new()), None) };
+    match settings.check {
+        Check::Strict => (Arc::new(RedisIndex::new(Arc::clone(redis))), None),
+        Check::Mirror => {
+            let mirror = Mirror::new(Arc::clone(redis), settings.max_staleness);
+            (Arc::<Mirror>::clone(&mirror), Some(mirror))
+        }
     }
 }
 

@@ -153,6 +153,8 @@ fn redis(config: &Config, notes: &mut Notes) {
     notes.must(!twice, "redis.password", "stands in redis.url too; keep one of them");
     let within = !redis.timeout.is_zero() && redis.timeout <= Duration::from_secs(5);
     notes.must(within, "redis.timeout", "should be between 1ms and 5s");
+    let within = (Duration::from_millis(100)..=Duration::from_secs(10)).contains(&redis.max_staleness);
+    notes.must(within, "redis.max_staleness", "should be between 100ms and 10s");
     let plain = !redis.prefix.is_empty() && redis.prefix.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}' | b'*'));
     notes.must(plain, "redis.prefix", "should be a word without spaces, braces and stars");
 }

@@ -42,9 +42,6 @@ pub(super) fn words(key: &str, said: &str) -> String {
     if let Some((_, wanted)) = said.strip_prefix("invalid value: ").and_then(|rest| rest.rsplit_once(", expected ")) {
         return format!("should be {}", expectation(wanted));
     }
-    if key == "redis.check" && said.contains("`mirror`") {
-        return "\"mirror\" is not there yet; only \"strict\" is".to_owned();
-    }
     if key == "public_url" {
         return "is not a URL; write \"https://door.example.com\"".to_owned();
     }

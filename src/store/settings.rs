@@ -50,6 +50,8 @@ pub enum Check {
     /// One round trip on every proxied request.
     #[default]
     Strict,
+    /// A copy in this process, which Redis keeps up to date by pushes.
+    Mirror,
 }
 
 /// Redis.
@@ -70,6 +72,9 @@ pub struct RedisSettings {
     /// How revocation is checked.
     #[serde(default)]
     pub check: Check,
+    /// How old the mirror may be at most; Redis is asked where it is older.
+    #[serde(default = "second", with = "duration")]
+    pub max_staleness: Duration,
     /// Before every key of ours.
     #[serde(default = "prefix")]
     pub prefix: String,
@@ -77,6 +82,10 @@ pub struct RedisSettings {
 
 const fn hundred_millis() -> Duration {
     Duration::from_millis(100)
+}
+
+const fn second() -> Duration {
+    Duration::from_secs(1)
 }
 
 fn prefix() -> String {

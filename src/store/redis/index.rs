@@ -18,7 +18,8 @@ use redis::Script;
 use super::link::Redis;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
-use crate::revocation::{Answer, Entry, Feed, Ids, Index, Lines, Source, Subject};
+use crate::revocation::{Answer, Entry, Feed, Head, Ids, Index, Lines, Source, Subject};
+use crate::store::memory::{Kind, Line};
 
 /// The index of revocations in Redis.
 #[derive(Debug)]
@@ -51,19 +52,15 @@ impl RedisIndex {
     }
 
     fn key_of(&self, subject: &Subject) -> String {
-        let kind = match subject {
-            Subject::Token(_) => 't',
-            Subject::Session(_) => 's',
-            Subject::Account(..) => 'a',
-        };
-        self.key(kind, subject.name())
+        self.key(Kind::of(subject).letter(), subject.name())
     }
 }
 
 #[async_trait]
 impl Index for RedisIndex {
     async fn ask(&self, ids: Ids<'_>, ledger: &str, now: Timestamp) -> Result<Answer, Outage> {
-        let keys = [self.key('t', ids.token.as_str()), self.key('s', ids.session.as_str()), self.key('a', ids.account.as_str())];
+        let keys = [(Kind::Token, ids.token.as_str()), (Kind::Session, ids.session.as_str()), (Kind::Account, ids.account.as_str())];
+        let keys = keys.map(|(kind, name)| self.key(kind.letter(), name));
         let mut command = redis::cmd("MGET");
         command.arg(&self.marker).arg(&keys);
         let (marker, token, session, account): Found =
@@ -115,6 +112,39 @@ impl RedisIndex {
     fn opened(&self) -> Instant {
         self.redis.opened()
     }
+
+    /// The key of the marker.
+    pub(super) fn marker_key(&self) -> &str {
+        &self.marker
+    }
+
+    /// What every key of the index begins with.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// What a key is about; `None` for the marker, and for keys that are not ours.
+    pub(super) fn named<'k>(&self, key: &'k str) -> Option<(Kind, &'k str)> {
+        let (kind, name) = key.strip_prefix(&self.prefix)?.split_once(':')?;
+        let kind = [Kind::Token, Kind::Session, Kind::Account].into_iter().find(|known| kind == known.letter().to_string())?;
+        Some((kind, name))
+    }
+}
+
+/// What is written at a key, for an index in memory.
+pub(super) fn line(kind: Kind, value: &str) -> Line {
+    let Some((before, expires_at)) = read(value) else { return Line::ALL };
+    let line = Line::until(expires_at);
+    match kind {
+        Kind::Token | Kind::Session => line,
+        Kind::Account => line.issued_before(before),
+    }
+}
+
+/// What a marker says.
+pub(super) fn head_of(marker: &str) -> Option<Head> {
+    let (ledger, number) = marker.rsplit_once(':')?;
+    Some(Head { ledger: ledger.to_owned(), number: number.parse().ok()? })
 }
 
 fn before_of(entry: &Entry) -> Timestamp {
@@ -140,8 +170,7 @@ fn read(line: &str) -> Option<(Timestamp, Timestamp)> {
 
 /// The number of a marker of this ledger.
 fn number_of(marker: Option<&str>, ledger: &str) -> Option<i64> {
-    let (name, number) = marker?.rsplit_once(':')?;
-    number.parse().ok().filter(|_| name == ledger)
+    marker.and_then(head_of).filter(|head| head.ledger == ledger).map(|head| head.number)
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError, RedisResult};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, OnceCell};
 
 use super::breaker::{Breaker, Pass};
@@ -24,6 +25,8 @@ const PIPELINE: usize = 1024;
 #[derive(Debug)]
 pub struct Redis {
     client: Client,
+    /// The same, for connections on which Redis may speak first (RESP3).
+    pushing: Client,
     timeout: Duration,
     pub(super) prefix: String,
     pub(super) breaker: Breaker,
@@ -61,7 +64,8 @@ impl Redis {
     /// When the URL is none.
     pub fn new(settings: &RedisSettings) -> Result<Arc<Self>, Outage> {
         Ok(Arc::new(Self {
-            client: client(settings).map_err(Outage::redis)?,
+            client: client(settings, None).map_err(Outage::redis)?,
+            pushing: client(settings, Some(ProtocolVersion::RESP3)).map_err(Outage::redis)?,
             timeout: settings.timeout,
             prefix: settings.prefix.clone(),
             breaker: Breaker::new(),
@@ -137,10 +141,13 @@ impl Redis {
         Outage::redis(cause)
     }
 
+    /// A connection of its own, that nobody else uses; what Redis says unasked goes to `pushes`, in the order of the answers.
+    pub(super) async fn listen(&self, pushes: UnboundedSender<PushInfo>) -> RedisResult<MultiplexedConnection> {
+        self.pushing.get_multiplexed_async_connection_with_config(&untimed().set_push_sender(pushes)).await
+    }
+
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
-        // One timeout, round everything, is in `run`.
-        let config =
-            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None).set_pipeline_buffer_size(PIPELINE);
+        let config = untimed().set_pipeline_buffer_size(PIPELINE);
         let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
         self.opened.fetch_max(u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
         Ok(connection)
@@ -187,9 +194,17 @@ impl Link {
     }
 }
 
-fn client(settings: &RedisSettings) -> RedisResult<Client> {
+/// One timeout, round everything, is with the caller.
+fn untimed() -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
+}
+
+fn client(settings: &RedisSettings, protocol: Option<ProtocolVersion>) -> RedisResult<Client> {
     let info = settings.url.expose().as_str().into_connection_info()?;
     let mut login = info.redis_settings().clone().set_skip_set_lib_name();
+    if let Some(protocol) = protocol {
+        login = login.set_protocol(protocol);
+    }
     if let Some(password) = &settings.password {
         login = login.set_password(password.expose());
     }

@@ -1,17 +1,26 @@
 //! Redis: the index of revocations and the limits. Nothing in it is the truth; it may be emptied at any moment.
 //!
+//! The **index** is asked over the network on each request. The **mirror** is a copy of it in this process: a **follower** feeds
+//! it with what Redis pushes, and by **beats** it gives the **proof** of how old the copy is at most.
+//!
 //! A **link** is a connection of the worker that uses it. The **breaker** keeps requests from waiting for a Redis that does
 //! not answer, the **prober** finds out when it does again.
 
+mod beat;
 mod breaker;
+mod follower;
 mod index;
 mod limits;
 mod link;
+mod mirror;
 mod prober;
+mod proof;
 mod spending;
 
+pub use follower::Follower;
 pub use index::RedisIndex;
 pub use limits::RedisLimits;
 pub use link::Redis;
+pub use mirror::Mirror;
 pub use prober::Prober;
 pub use spending::RedisSpending;

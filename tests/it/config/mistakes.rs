@@ -140,7 +140,12 @@ fn bounds_hold_on_both_sides() {
         ("[redis]\nurl = \"redis://127.0.0.1\"", true),
         ("[redis]\nurl = \"rediss://user@host:6380/1\"", true),
         ("[redis]\nurl = \"redis+cluster://127.0.0.1\"", false),
-        ("[redis]\nurl = \"redis://127.0.0.1\"\ncheck = \"mirror\"", false),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\ncheck = \"mirror\"", true),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\ncheck = \"cache\"", false),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\nmax_staleness = \"100ms\"", true),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\nmax_staleness = \"99ms\"", false),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\nmax_staleness = \"10s\"", true),
+        ("[redis]\nurl = \"redis://127.0.0.1\"\nmax_staleness = \"11s\"", false),
         ("[listen]\npublic = []", false),
         ("[listen]\npublic = [\"0.0.0.0:9080\"]", false),
         ("[listen]\npublic = [\"127.0.0.1:0\", \"127.0.0.1:0\"]\nadmin = \"127.0.0.1:0\"", true),
@@ -175,8 +180,8 @@ fn a_country_that_is_none_is_named() {
 
 #[test]
 fn what_is_not_there_yet_is_said_so() {
-    let mirror = mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"redis://h\"\ncheck = \"mirror\""), &[]);
-    assert_eq!(mirror, ["redis.check: \"mirror\" is not there yet; only \"strict\" is"]);
+    let cluster = mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"redis+cluster://h\""), &[]);
+    assert_eq!(cluster, ["redis.url: clusters and sentinels are not there yet; redis:// and rediss:// are"]);
     let mongo = mistakes(&MINIMAL.replace("sqlite:doorward.db", "mongodb://h/db"), &[]);
     assert_eq!(mongo, ["store.url: MongoDB is not in this build; sqlite, postgres, mysql and mariadb are"]);
 }

@@ -5,6 +5,7 @@ mod database_gone;
 mod index;
 mod limits;
 mod load;
+mod mirror;
 mod node;
 mod nodes;
 mod redis_gone;

@@ -10,7 +10,7 @@ use doorward::outage::Outage;
 use doorward::revocation::{Act, Entry, Ids, Index, Ledger, Observer, Pace, Parts, Revocations, Source, Standing, Watch};
 use doorward::secret::Secret;
 use doorward::store::memory::MemoryIndex;
-use doorward::store::redis::{Prober, Redis, RedisIndex};
+use doorward::store::redis::{Follower, Mirror, Prober, Redis, RedisIndex};
 use doorward::store::{Check, RedisSettings};
 use tokio::runtime::Runtime;
 
@@ -26,7 +26,7 @@ pub const HOUR: Duration = Duration::from_hours(1);
 
 /// Counts who answered.
 #[derive(Debug, Default)]
-pub struct Tally([AtomicU64; 3]);
+pub struct Tally([AtomicU64; 4]);
 
 impl Tally {
     pub fn of(&self, source: Source) -> u64 {
@@ -38,6 +38,7 @@ impl Tally {
             Source::Redis => &self.0[0],
             Source::Memory => &self.0[1],
             Source::Ledger => &self.0[2],
+            Source::Mirror => &self.0[3],
         }
     }
 }
@@ -55,6 +56,8 @@ pub struct Node {
     pub revocations: Arc<Revocations>,
     pub tally: Arc<Tally>,
     pub redis: Option<Arc<Redis>>,
+    pub mirror: Option<Arc<Mirror>>,
+    _follower: Option<Follower>,
     _watch: Watch,
     _prober: Option<Prober>,
     slow: Option<Runtime>,
@@ -72,7 +75,7 @@ impl Drop for Node {
 impl Node {
     /// Without Redis.
     pub fn alone(ledger: Arc<dyn Ledger>) -> Self {
-        Self::with(Arc::new(MemoryIndex::new()), None, ledger)
+        Self::with(Parted { index: Arc::new(MemoryIndex::new()), redis: None, mirror: None }, ledger)
     }
 
     /// With the Redis at this URL, whether it is there or not.
@@ -80,27 +83,55 @@ impl Node {
         Self::with_settings(&settings(url), ledger)
     }
 
-    pub fn with_settings(settings: &RedisSettings, ledger: Arc<dyn Ledger>) -> Self {
-        let redis = Redis::new(settings).unwrap();
-        Self::with(Arc::new(RedisIndex::new(Arc::clone(&redis))), Some(redis), ledger)
+    /// With a mirror of the Redis at this URL.
+    pub fn mirrored(url: &str, ledger: Arc<dyn Ledger>) -> Self {
+        Self::with_settings(&RedisSettings { check: Check::Mirror, ..settings(url) }, ledger)
     }
 
-    fn with(index: Arc<dyn Index>, redis: Option<Arc<Redis>>, ledger: Arc<dyn Ledger>) -> Self {
+    pub fn with_settings(settings: &RedisSettings, ledger: Arc<dyn Ledger>) -> Self {
+        let redis = Redis::new(settings).unwrap();
+        let parted = match settings.check {
+            Check::Strict => Parted { index: Arc::new(RedisIndex::new(Arc::clone(&redis))), redis: Some(redis), mirror: None },
+            Check::Mirror => {
+                let mirror = Mirror::new(Arc::clone(&redis), settings.max_staleness);
+                Parted { index: Arc::<Mirror>::clone(&mirror), redis: Some(redis), mirror: Some(mirror) }
+            }
+        };
+        Self::with(parted, ledger)
+    }
+
+    fn with(parted: Parted, ledger: Arc<dyn Ledger>) -> Self {
+        let Parted { index, redis, mirror } = parted;
         let slow = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let tally = Arc::new(Tally::default());
         let observer: Arc<dyn Observer> = tally.clone();
-        let parts = Parts { index, ledger, observer, keep: HOUR, pace: Pace::default(), slow: slow.handle().clone() };
+        let pace = mirror.as_ref().map_or_else(Pace::default, |mirror| Pace::within(mirror.max_staleness()));
+        let parts = Parts { index, ledger, observer, keep: HOUR, pace, slow: slow.handle().clone() };
         let revocations = Revocations::new(parts);
         let watch = revocations.watch(Arc::new(SystemClock));
         let prober = redis.as_ref().map(|redis| Prober::start(redis, slow.handle()));
-        Self { revocations, tally, redis, _watch: watch, _prober: prober, slow: Some(slow) }
+        let follower = mirror.as_ref().map(|mirror| Follower::start(mirror, Arc::new(SystemClock), slow.handle()));
+        Self { revocations, tally, redis, mirror, _follower: follower, _watch: watch, _prober: prober, slow: Some(slow) }
+    }
+
+    /// Who answers while nothing is wrong.
+    pub fn usual(&self) -> Source {
+        match (&self.mirror, &self.redis) {
+            (Some(_), _) => Source::Mirror,
+            (None, Some(_)) => Source::Redis,
+            (None, None) => Source::Memory,
+        }
     }
 
     /// Waits until questions are answered by the index.
     pub async fn settled(self) -> Self {
-        let source = if self.redis.is_some() { Source::Redis } else { Source::Memory };
-        self.until_answered_by(source).await;
+        self.until_usual().await;
         self
+    }
+
+    /// Waits until a question was answered as usual.
+    pub async fn until_usual(&self) {
+        self.until_answered_by(self.usual()).await;
     }
 
     /// Waits until a question was answered by this one.
@@ -128,6 +159,13 @@ impl Node {
     }
 }
 
+/// What a node asks, taken apart.
+struct Parted {
+    index: Arc<dyn Index>,
+    redis: Option<Arc<Redis>>,
+    mirror: Option<Arc<Mirror>>,
+}
+
 pub fn settings(url: &str) -> RedisSettings {
     RedisSettings {
         url: Secret::new(url.to_owned()),
@@ -135,6 +173,7 @@ pub fn settings(url: &str) -> RedisSettings {
         password_file: None,
         timeout: Duration::from_millis(100),
         check: Check::Strict,
+        max_staleness: Duration::from_secs(1),
         prefix: "doorward".to_owned(),
     }
 }
