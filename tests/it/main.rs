@@ -14,6 +14,7 @@
 mod architecture;
 mod cli;
 mod config;
+mod conformance;
 mod contract;
 mod deliver;
 mod demo;

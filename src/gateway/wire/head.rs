@@ -63,25 +63,24 @@ struct RequestLine<'a> {
 }
 
 impl<'a> RequestLine<'a> {
-    /// A method, a target and a version with one space between them (RFC 9112 §3). The target travels as it came: it holds
-    /// neither a control character nor a fragment.
+    /// A method, a target and a version with one space between them (RFC 9112 §3). The target travels as it came: it is text, and
+    /// holds neither a control character nor a fragment.
     fn read(line: &'a [u8]) -> Option<Self> {
         let mut words = line.split(|byte| *byte == b' ');
         let (method, target, version) = (words.next()?, words.next()?, words.next()?);
         let is_old = version == b"HTTP/1.0";
         let is_ours = is_old || version == b"HTTP/1.1";
-        let is_plain = !target.is_empty() && !target.iter().any(|byte| byte.is_ascii_control() || *byte == b'#');
-        let is_sound = words.next().is_none() && is_ours && is_plain && is_token(method);
+        let is_sound = words.next().is_none() && is_ours && is_text_of_a_target(target) && is_token(method);
         is_sound.then_some(Self { target, is_connect: method == b"CONNECT", is_old })
     }
 
-    /// Does an absolute target name the same server as the field `Host`?
+    /// Does an absolute target name the same server as the field `Host`? In the same letters, as the framework has it.
     fn is_for(&self, host: Option<&[u8]>) -> bool {
         if self.is_connect || self.target.starts_with(b"/") || self.target == b"*" {
             return true;
         }
         let authority = std::str::from_utf8(self.target).ok().and_then(authority);
-        authority.is_some_and(|authority| host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_bytes())))
+        authority.is_some_and(|authority| host == Some(authority.as_bytes()))
     }
 }
 
@@ -113,6 +112,10 @@ impl<'a> Fields<'a> {
         // Nothing but blanks is left to trim.
         let value = value.trim_ascii();
         if name.eq_ignore_ascii_case(b"host") {
+            // The framework has words of its own for a user there.
+            if value.contains(&b'@') {
+                return None;
+            }
             return self.host.replace(value).is_none().then_some(());
         }
         if name.eq_ignore_ascii_case(b"content-length") {
@@ -137,6 +140,14 @@ impl<'a> Fields<'a> {
             (None, false) => Some(Framing::Length(0)),
         }
     }
+}
+
+/// Is it text, and such as the framework reads? It takes a few marks that no URL may hold (RFC 3986 §2), and not these.
+fn is_text_of_a_target(target: &[u8]) -> bool {
+    let (path, query) = target.split_at(target.iter().position(|byte| *byte == b'?').unwrap_or(target.len()));
+    let is_mark = |byte: &u8| byte.is_ascii_control() || b"#<>".contains(byte);
+    let has_marks = target.iter().any(is_mark) || path.contains(&b'`') || query.contains(&b'"');
+    !target.is_empty() && !has_marks && std::str::from_utf8(target).is_ok()
 }
 
 /// Decimal digits alone, at most 19.
@@ -175,7 +186,7 @@ mod tests {
             "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n",
             "GET / HTTP/1.0\r\n\r\n",
             "GET http://a.example/x?y HTTP/1.1\r\nHost: a.example\r\n\r\n",
-            "GET http://A.example HTTP/1.1\r\nHost: a.example\r\n\r\n",
+            "GET HTTP://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n",
             "OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n",
             "VERSION-CONTROL /dav HTTP/1.1\r\nHost: a.example\r\n\r\n",
             "GET /größe/%2F?q=ü HTTP/1.1\r\nHost: a.example\r\nX:\r\nY:\t ü \r\n\r\n",
@@ -229,6 +240,7 @@ mod tests {
             "(A): 1\r\n",
             "Ä: 1\r\n",
             "Host: a.example\r\n",
+            "Host: u@a.example\r\n",
         ] {
             assert_eq!(with(lines), Err(MALFORMED), "{lines:?}");
         }
@@ -254,11 +266,22 @@ mod tests {
             "GET /a HTP/1.1",
             "G(T /a HTTP/1.1",
             "GET http://b.example/ HTTP/1.1",
+            "GET http://A.example/ HTTP/1.1",
             "GET http://u@a.example/ HTTP/1.1",
             "GET ftp://a.example/ HTTP/1.1",
             "GET a.example HTTP/1.1",
         ] {
             assert_eq!(verdict(&format!("{line}\r\nHost: a.example\r\n\r\n")), Err(MALFORMED), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_target_passes_where_the_framework_reads_it() {
+        for byte in (0..=0x7f).filter(|byte| !matches!(byte, b' ' | b'#')) {
+            for target in [[b'/', byte, b'x'], [b'/', b'?', byte]] {
+                let is_read = pingora::http::RequestHeader::build("GET", &target, None).is_ok();
+                assert_eq!(is_text_of_a_target(&target), is_read, "{:?}", String::from_utf8_lossy(&target));
+            }
         }
     }
 

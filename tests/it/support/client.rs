@@ -117,6 +117,12 @@ impl Raw {
         (size > 0).then_some(chunk)
     }
 
+    /// Sends nothing more: the other side reads the end, and can still answer.
+    pub async fn finish(&mut self) {
+        // A server that has closed already is finished with.
+        drop(self.stream.shutdown().await);
+    }
+
     /// True when the server closes within the time, and says nothing more.
     pub async fn is_closed_within(&mut self, limit: Duration) -> bool {
         self.buffer.is_empty() && timeout(limit, self.more()).await.is_ok_and(|read| read == 0)

@@ -20,6 +20,7 @@ pub mod ports;
 pub mod postgres;
 pub mod provider;
 pub mod python;
+pub mod readers;
 pub mod redis;
 pub mod smtp;
 pub mod tls;
