@@ -12,6 +12,7 @@ mod files;
 mod load;
 mod mistake;
 mod place;
+pub mod size;
 mod typed;
 
 pub use mistake::Mistake;
