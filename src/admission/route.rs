@@ -35,6 +35,10 @@ pub struct Route {
     pub read_timeout: Duration,
     /// Longest time that the upstream takes nothing.
     pub write_timeout: Duration,
+    /// The largest body of a request, in bytes.
+    pub max_body: Option<u64>,
+    /// Longest silence of the client within a body.
+    pub body_timeout: Duration,
     pub(super) cross_site: CrossSite,
     pub(super) preflight: Preflight,
     pub(super) rules: Vec<Rule>,
@@ -83,6 +87,8 @@ impl Route {
             connect_timeout: settings.connect_timeout,
             read_timeout: settings.read_timeout,
             write_timeout: settings.write_timeout,
+            max_body: settings.max_body,
+            body_timeout: settings.body_timeout,
             cross_site: settings.cross_site,
             preflight: settings.preflight,
             rules,
@@ -196,8 +202,13 @@ fn is_label(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
 
-const fn timeouts(settings: &RouteSettings) -> [(&'static str, Duration); 3] {
-    [("connect_timeout", settings.connect_timeout), ("read_timeout", settings.read_timeout), ("write_timeout", settings.write_timeout)]
+const fn timeouts(settings: &RouteSettings) -> [(&'static str, Duration); 4] {
+    [
+        ("connect_timeout", settings.connect_timeout),
+        ("read_timeout", settings.read_timeout),
+        ("write_timeout", settings.write_timeout),
+        ("body_timeout", settings.body_timeout),
+    ]
 }
 
 fn upstream(addresses: &[String], note: &mut impl FnMut(&str, &str)) -> Vec<String> {

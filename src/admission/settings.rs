@@ -6,7 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::config::duration;
+use crate::config::{duration, size};
 
 /// What a rule asks for first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
@@ -154,6 +154,12 @@ pub struct RouteSettings {
     /// Longest time that the upstream takes nothing.
     #[serde(default = "one_minute", with = "duration")]
     pub write_timeout: Duration,
+    /// The largest body of a request, in bytes; any when unset.
+    #[serde(default, with = "size::option")]
+    pub max_body: Option<u64>,
+    /// Longest silence of the client within a body.
+    #[serde(default = "one_minute", with = "duration")]
+    pub body_timeout: Duration,
 }
 
 fn root() -> String {

@@ -147,7 +147,7 @@ fn fixed(config: &Config) -> [(&'static str, String); 13] {
     [
         ("public_url", config.public_url.to_string()),
         ("prefix", config.prefix.clone()),
-        ("listen", format!("{:?}", (&listen.public, &listen.admin, listen.unix_mode, listen.workers))),
+        ("listen", format!("{:?}", (&listen.public, &listen.admin, listen.unix_mode, listen.workers, listen.patience()))),
         ("tls", format!("whether it is there: {}", is_tls(config))),
         ("store", format!("{:?}", config.store)),
         ("redis", format!("{:?}", config.redis)),

@@ -102,6 +102,7 @@ impl Parts {
         Ok(crate::gateway::Setup {
             listeners,
             workers: config.listen.workers,
+            patience: config.listen.patience(),
             rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),

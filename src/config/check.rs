@@ -100,6 +100,14 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
     let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
     notes.must(workers, "listen.workers", "should be 1 to 256");
+    for (key, span) in [
+        ("listen.head_timeout", listen.head_timeout),
+        ("listen.keep_alive", listen.keep_alive),
+        ("listen.write_timeout", listen.write_timeout),
+    ] {
+        notes.must(!span.is_zero(), key, "should be more than nothing");
+    }
+    notes.must(listen.requests_per_connection > 0, "listen.requests_per_connection", "should be at least 1");
 }
 
 const fn is_any_port(address: &Address) -> bool {

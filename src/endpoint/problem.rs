@@ -212,7 +212,7 @@ impl Problem {
             Self::ChannelUnavailable => "Codes cannot be sent this way here.",
             Self::CountryNotAllowed => "No codes are sent to this number: its country is not served here, or there is no such number.",
             Self::UnsupportedMediaType => "This endpoint takes another content type; the JSON endpoints take application/json.",
-            Self::BodyTooLarge => "The body is larger than 16 KiB.",
+            Self::BodyTooLarge => "The body is larger than what is taken here.",
             Self::NotFound => "There is nothing at this address.",
             Self::InvalidCode => "The code is wrong, has expired or has been used. Ask for a new one.",
             Self::AlreadyEnrolled => "This account has an authenticator already. Take that one away first.",

@@ -17,13 +17,11 @@ use tokio::runtime::Handle;
 use super::client::{Caller, Connection};
 use super::exchange::{self, Unread};
 use super::head;
+use super::settings::Patience;
 use crate::admission::Refusal;
 use crate::clock::Clock;
 use crate::endpoint::{Admin, Call, Endpoints, Problem};
 use crate::random::{self, Entropy};
-
-/// How long a connection may be idle between two requests, in seconds.
-pub(super) const IDLE_SECONDS: u64 = 75;
 
 /// Answers whole requests.
 #[async_trait]
@@ -119,6 +117,7 @@ pub(super) async fn write(session: &mut ServerSession, reply: Response<Bytes>) -
 pub(super) struct OwnListener {
     pub answering: Answering,
     pub trusted: Vec<IpNet>,
+    pub patience: Patience,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -138,7 +137,6 @@ impl HttpServerApp for OwnListener {
         if !session.read_request().await.unwrap_or(false) {
             return None;
         }
-        keep_alive(&mut session);
         if *shutdown.borrow() {
             session.set_keepalive(None);
         }
@@ -162,11 +160,4 @@ pub(super) fn connection(session: &ServerSession) -> Connection {
     let peer =
         session.client_addr().and_then(|address| address.as_inet()).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
     Connection { peer, secure: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()) }
-}
-
-/// Where the client wants to keep the connection, for how long: the framework's own "for ever" begins with the second request.
-pub(super) fn keep_alive(session: &mut ServerSession) {
-    if session.get_keepalive().is_some() {
-        session.set_keepalive(Some(IDLE_SECONDS));
-    }
 }

@@ -45,6 +45,8 @@ pub(super) struct RequestContext {
     pub tries: usize,
     /// Silence is normal in its response.
     pub patient: bool,
+    /// So many bytes of its body have been sent on, in this try.
+    pub sent_on: u64,
     /// What became of it.
     pub outcome: Outcome,
     /// Held, as long as the request is a tunnel or an event stream.
@@ -86,6 +88,7 @@ impl RequestContext {
             choices: Vec::new(),
             tries: 0,
             patient: false,
+            sent_on: 0,
             outcome: Outcome { decision: Decision::Refused, code: None, status: None },
             stream: None,
             _flight: flight,

@@ -8,6 +8,7 @@ use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{Method, Response, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
+use pingora::{Error, ErrorType};
 use tokio::time::timeout;
 
 /// The largest body of a request to us.
@@ -21,9 +22,9 @@ const REST_DEADLINE: Duration = Duration::from_secs(2);
 /// Why a body is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// It is larger than 16 KiB.
+    /// It is larger than what is taken: 16 KiB by us, a route's `max_body` by an app.
     TooLarge,
-    /// It took longer than 10 s.
+    /// It took longer than 10 s in all, or the client was silent for too long.
     TooSlow,
     /// Its framing can be read in two ways.
     Unsound,
@@ -64,8 +65,27 @@ pub(super) fn unread(error: &pingora::Error) -> Unread {
     let cause = error.root_cause().downcast_ref::<std::io::Error>();
     match cause.map(std::io::Error::kind) {
         Some(std::io::ErrorKind::InvalidData) => Unread::Unsound,
+        Some(std::io::ErrorKind::TimedOut) => Unread::TooSlow,
         Some(_) | None => Unread::Broken,
     }
+}
+
+/// The words of [`too_large`].
+pub(super) const TOO_LARGE: ErrorType = ErrorType::Custom("the body is too large");
+
+/// Is a body larger than `most` announced?
+pub(super) fn announces_more(session: &ServerSession, most: Option<u64>) -> bool {
+    // What no number of bytes can say was refused with the head.
+    most.is_some_and(|most| announced(session).is_some_and(|length| u64::try_from(length).unwrap_or(u64::MAX) > most))
+}
+
+/// Count a `piece` of a body on its way to an app.
+///
+/// # Errors
+/// [`TOO_LARGE`], once there are more than `most`: the request to the app is broken off.
+pub(super) fn count(sent_on: &mut u64, piece: Option<&Bytes>, most: Option<u64>) -> pingora::Result<()> {
+    *sent_on = sent_on.saturating_add(piece.map_or(0, |piece| u64::try_from(piece.len()).unwrap_or(u64::MAX)));
+    if most.is_some_and(|most| *sent_on > most) { Err(Error::new_down(TOO_LARGE)) } else { Ok(()) }
 }
 
 fn announced(session: &ServerSession) -> Option<usize> {

@@ -46,7 +46,7 @@ pub use demo_app::DemoApp;
 pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
 pub use server::Stop;
-pub use settings::{ListenSettings, Mode};
+pub use settings::{ListenSettings, Mode, Patience};
 pub use tls::{CertificateSettings, Tls, TlsSettings};
 
 use accept::Entrance;
@@ -62,6 +62,8 @@ pub struct Setup {
     pub listeners: Listeners,
     /// Worker threads; one per core when unset.
     pub workers: Option<usize>,
+    /// How long clients may take.
+    pub patience: Patience,
     /// Who is let in, our own endpoints, whom we believe: what can be replaced while it runs.
     pub rules: Rules,
     /// The endpoints of the admin listener.
@@ -93,6 +95,7 @@ pub struct Gateway {
 #[derive(Clone)]
 struct Common {
     trusted: Vec<IpNet>,
+    patience: Patience,
     slow: Handle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -101,7 +104,13 @@ struct Common {
 impl Common {
     fn own(&self, answer: Arc<dyn Answer>) -> OwnListener {
         let answering = Answering { answer, slow: self.slow.clone() };
-        OwnListener { answering, trusted: self.trusted.clone(), clock: Arc::clone(&self.clock), entropy: Arc::clone(&self.entropy) }
+        OwnListener {
+            answering,
+            trusted: self.trusted.clone(),
+            patience: self.patience,
+            clock: Arc::clone(&self.clock),
+            entropy: Arc::clone(&self.entropy),
+        }
     }
 }
 
@@ -111,7 +120,7 @@ impl Gateway {
         let flights = Flights::default();
         let mut running = Running::new(setup.workers, flights.clone());
         let trusted = setup.rules.trusted_proxies.clone();
-        let common = Common { trusted, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
+        let common = Common { trusted, patience: setup.patience, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow);
@@ -124,9 +133,10 @@ impl Gateway {
             entropy: Arc::clone(&common.entropy),
             flights,
             streams,
+            patience: setup.patience,
         };
         let entrance = Entrance { tls: Some(swap.clone()) };
-        running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away);
+        running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away, setup.patience);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
         Self { running, on_leaving: setup.on_leaving, common, swap, watch }
     }

@@ -1,7 +1,6 @@
 //! The way of one request through the framework's phases: each calls one step and translates its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,18 +22,16 @@ use super::exchange::Unread;
 use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
+use super::settings::Patience;
 use super::stream::Streams;
 use super::trace::Trace;
-use super::{edit, exchange, head};
+use super::{edit, exchange, head, wire};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
 use crate::endpoint::Problem;
 use crate::outage::Outage;
 use crate::random::{self, Entropy};
 use crate::telemetry::{Decision, Metrics};
-
-/// How long a client may take to accept a piece of a response.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The client left before it had its answer.
 const CLIENT_GONE: &str = "client_gone";
@@ -48,6 +45,7 @@ pub(super) struct Phases {
     pub entropy: Arc<dyn Entropy>,
     pub flights: Flights,
     pub streams: Streams,
+    pub patience: Patience,
 }
 
 #[async_trait]
@@ -78,6 +76,7 @@ impl ProxyHttp for Phases {
             ctx.choices = found.map_err(|none| Error::because(ErrorType::ConnectNoRoute, "resolving the upstream", none).into_up())?;
         }
         ctx.tries += 1;
+        ctx.sent_on = 0;
         let address = ctx.upstream().ok_or_else(|| Error::new(ErrorType::ConnectNoRoute).into_up())?;
         Ok(Box::new(backend.upstream.peer(address, ctx.patient)))
     }
@@ -119,6 +118,21 @@ impl ProxyHttp for Phases {
             self.metrics.reserved_headers_removed(removed);
         }
         Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        _is_last: bool,
+        ctx: &mut RequestContext,
+    ) -> pingora::Result<()> {
+        if session.was_upgraded() {
+            // Frames of a tunnel are no body.
+            return Ok(());
+        }
+        let most = ctx.admitted.as_ref().and_then(|admitted| admitted.route().max_body);
+        exchange::count(&mut ctx.sent_on, body.as_ref(), most)
     }
 
     async fn response_filter(&self, session: &mut Session, response: &mut ResponseHeader, ctx: &mut RequestContext) -> pingora::Result<()> {
@@ -198,8 +212,10 @@ enum No {
 impl Phases {
     /// Head, caller, route, admission. On `Ok`, the request is admitted, or one of our endpoints has answered it.
     async fn arrive(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), No> {
-        answer::keep_alive(session);
-        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        if session.is_http2() {
+            // Of HTTP/1 the wire sees to it.
+            session.set_write_timeout(Some(self.patience.write));
+        }
         head::name_host(session);
         let caller = self.identify(session, ctx)?;
         let arrived = self.pass_on(session, ctx, &caller).await;
@@ -235,6 +251,10 @@ impl Phases {
         let live = Arc::clone(&ctx.live);
         let matched = live.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
         ctx.backend = live.backends.of(matched.route());
+        if exchange::announces_more(session, matched.route().max_body) {
+            return Err(No::Problem(Problem::BodyTooLarge));
+        }
+        wire::wait_for_body(matched.route().body_timeout);
         let admitted = live.gate.admit(&incoming, &matched, ctx.now).await;
         if let Some(backend) = &ctx.backend {
             backend.metrics.admission(ctx.started.elapsed());
@@ -303,6 +323,8 @@ fn blame(error: &Error) -> Option<Problem> {
         }
         (ErrorSource::Upstream, _) => Some(Problem::UpstreamFailed),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Problem::RequestTimeout),
+        (ErrorSource::Downstream, ErrorType::ReadError) if exchange::unread(error) == Unread::TooSlow => Some(Problem::RequestTimeout),
+        (ErrorSource::Downstream, kind) if *kind == exchange::TOO_LARGE => Some(Problem::BodyTooLarge),
         (ErrorSource::Downstream, ErrorType::InvalidHTTPHeader) => Some(Problem::Refused(Refusal::Malformed)),
         (ErrorSource::Downstream, _) if exchange::unread(error) == Unread::Unsound => Some(Problem::Refused(Refusal::Malformed)),
         (ErrorSource::Downstream, _) => None,

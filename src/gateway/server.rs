@@ -18,10 +18,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::accept::{Door, Entrance};
-use super::answer::{self, OwnListener};
+use super::answer::OwnListener;
 use super::cord::Corded;
 use super::flight::Flights;
 use super::listener::Bound;
+use super::settings::Patience;
 use super::wire::Front;
 use crate::random::Entropy;
 use crate::telemetry::RouteMetrics;
@@ -87,6 +88,7 @@ impl Running {
         entrance: Entrance,
         entropy: Arc<dyn Entropy>,
         metrics: RouteMetrics,
+        patience: Patience,
     ) where
         P: ProxyHttp + Send + Sync + 'static,
         P::CTX: Send + Sync,
@@ -95,17 +97,17 @@ impl Running {
         let mut options = HttpServerOptions::default();
         // Only so that CONNECT reaches our phases, which refuse it in words of ours.
         options.allow_connect_method_proxying = true;
-        options.h2_idle_timeout = Some(Duration::from_secs(answer::IDLE_SECONDS));
+        options.h2_idle_timeout = Some(patience.idle);
         proxy.server_options = Some(options);
         proxy.handle_init_modules();
         let closing = Some((self.closing.subscribe(), self.open.clone()));
-        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, metrics: Some(metrics) };
+        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, metrics: Some(metrics), patience };
         self.server.add_service(Door::new("public", front, sockets, closing).behind(entrance));
     }
 
     /// An app of ours, on a listener of its own. It stays until the end.
     pub(super) fn serve_own(&mut self, name: &str, app: OwnListener, socket: Bound) {
-        let app = Front { entropy: Arc::clone(&app.entropy), app: Arc::new(app), metrics: None };
+        let app = Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), metrics: None };
         self.server.add_service(Door::new(name, app, vec![socket], None).with_threads(1));
     }
 

@@ -1,12 +1,15 @@
 //! The section `[listen]`.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use super::Address;
+
+use crate::config::duration;
 
 /// Where we listen, and whom we believe.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,6 +25,37 @@ pub struct ListenSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Worker threads; one per core when unset.
     pub workers: Option<usize>,
+    /// How long the head of a request may take in all; a connection that sends nothing is closed after it.
+    #[serde(with = "duration")]
+    pub head_timeout: Duration,
+    /// How long a connection may be idle between two requests.
+    #[serde(with = "duration")]
+    pub keep_alive: Duration,
+    /// How long a client may take nothing of a response.
+    #[serde(with = "duration")]
+    pub write_timeout: Duration,
+    /// Requests on one connection, at most.
+    pub requests_per_connection: u32,
+}
+
+/// How long clients may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the head of a request, in all.
+    pub(super) head: Duration,
+    /// Between two requests.
+    pub(super) idle: Duration,
+    /// To take something of a response.
+    pub(super) write: Duration,
+    /// Requests on one connection.
+    pub(super) requests: u32,
+}
+
+impl ListenSettings {
+    /// How long clients may take.
+    pub const fn patience(&self) -> Patience {
+        Patience { head: self.head_timeout, idle: self.keep_alive, write: self.write_timeout, requests: self.requests_per_connection }
+    }
 }
 
 impl Default for ListenSettings {
@@ -32,6 +66,10 @@ impl Default for ListenSettings {
             unix_mode: Mode(0o660),
             trusted_proxies: Vec::new(),
             workers: None,
+            head_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(75),
+            write_timeout: Duration::from_mins(1),
+            requests_per_connection: 10_000,
         }
     }
 }

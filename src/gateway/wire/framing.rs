@@ -153,7 +153,7 @@ const fn digit(byte: u8) -> u8 {
 
 /// What may stand in a field's value or an extension: no control character but a tab.
 pub(super) const fn is_text(byte: u8) -> bool {
-    byte == b'\t' || !byte.is_ascii_control()
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
 #[cfg(test)]

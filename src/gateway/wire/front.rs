@@ -2,26 +2,25 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use http::HeaderValue;
-use pingora::apps::{HttpPersistentSettings, HttpServerApp, ServerApp};
+use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::{ALPN, GetSocketDigest as _, Stream};
 use pingora::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
-use tokio::time::timeout;
 
-use super::Wire;
 use super::framing::Framing;
+use super::{PARTING, Wire, timeout};
 use crate::endpoint::Problem;
 use crate::gateway::answer;
+use crate::gateway::settings::Patience;
 use crate::random::{self, Entropy};
 use crate::telemetry::{Decision, RouteMetrics};
 
-/// How long a client that is turned away may take to read why.
-const PARTING: Duration = Duration::from_secs(2);
 /// How much of what it still sends is thrown away meanwhile, in bytes.
 const MOST_THROWN_AWAY: usize = 1024 * 1024;
 
@@ -32,44 +31,19 @@ pub(in crate::gateway) struct Front<A> {
     pub entropy: Arc<dyn Entropy>,
     /// Counts it.
     pub metrics: Option<RouteMetrics>,
+    /// How long its clients may take.
+    pub patience: Patience,
 }
 
 #[async_trait]
 impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
     async fn process_new(self: &Arc<Self>, stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         if stream.selected_alpn_proto() == Some(ALPN::H2) {
-            return self.app.process_new(stream, shutdown).await;
+            return self.app.process_new(Box::new(Wire::through(stream, self.patience)), shutdown).await;
         }
-        let mut wire = Box::new(Wire::new(stream));
-        let mut settings = None;
-        loop {
-            match wire.next(Duration::from_secs(answer::IDLE_SECONDS)).await {
-                Ok(true) => {}
-                Ok(false) => return None,
-                Err(problem) => {
-                    self.turn_away(*wire, problem).await;
-                    return None;
-                }
-            }
-            let is_tunnel = wire.framing == Framing::Tunnel;
-            let mut session = ServerSession::new_http1(wire);
-            session.set_keepalive(Some(answer::IDLE_SECONDS));
-            if let Some(settings) = settings.take() {
-                HttpPersistentSettings::apply_to_session(settings, &mut session);
-            }
-            if *shutdown.borrow() {
-                session.set_keepalive(None);
-            }
-            // An eager client sends its first frame before the handshake is answered: only so the framework keeps it.
-            session.set_pipelining_enabled(is_tunnel);
-            let (stream, kept) = self.app.process_new_http(session, shutdown).await?.consume();
-            if is_tunnel {
-                // What it kept was never looked at, and must not become a request.
-                return None;
-            }
-            wire = stream.into_any().downcast().ok()?;
-            settings = kept;
-        }
+        let wire = Box::new(Wire::new(stream, self.patience));
+        wire.line.clone().scope(self.connection(wire, shutdown)).await;
+        None
     }
 
     async fn cleanup(&self) {
@@ -78,6 +52,42 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
+    /// One request after the other, as long as the connection lasts.
+    async fn connection(&self, mut wire: Box<Wire>, shutdown: &ShutdownWatch) {
+        let mut head = wire.first(self.patience).await;
+        for left in (0..self.patience.requests).rev() {
+            let head_of_this = match head {
+                Ok(Some(head)) => head,
+                Ok(None) => return,
+                Err(problem) => return self.turn_away(*wire, problem).await,
+            };
+            let is_last = left == 0 || *shutdown.borrow();
+            let Some(kept) = self.request(wire, head_of_this, is_last, shutdown).await else { return };
+            wire = kept;
+            head = wire.next(self.patience).await;
+        }
+    }
+
+    /// One request. The connection, if it can be used again.
+    async fn request(&self, wire: Box<Wire>, head: BytesMut, is_last: bool, shutdown: &ShutdownWatch) -> Option<Box<Wire>> {
+        let is_tunnel = wire.framing == Framing::Tunnel;
+        let mut session = ServerSession::new_http1(wire);
+        session.set_pipelined_prefix(head);
+        // The body has a bound of ours, for all of its silences together.
+        session.set_read_timeout(None);
+        if is_last {
+            session.set_keepalive_reuses_remaining(Some(0));
+        }
+        // An eager client sends its first frame before the handshake is answered: only so the framework keeps it.
+        session.set_pipelining_enabled(is_tunnel);
+        let (stream, _settings) = self.app.process_new_http(session, shutdown).await?.consume();
+        if is_tunnel {
+            // What it kept was never looked at, and must not become a request.
+            return None;
+        }
+        stream.into_any().downcast().ok()
+    }
+
     /// Say why, in words for programs: nobody knows what the head asks for.
     async fn turn_away(&self, mut wire: Wire, problem: Problem) {
         let begun = Instant::now();
@@ -99,7 +109,7 @@ async fn part(wire: &mut Wire, reply: Vec<u8>) {
     let written = written && AsyncWriteExt::shutdown(&mut wire.inner).await.is_ok();
     let mut thrown_away = 0;
     while written && thrown_away < MOST_THROWN_AWAY {
-        wire.buffer.clear();
+        wire.ahead.clear();
         match wire.more().await {
             Ok(count @ 1..) => thrown_away += count,
             Ok(_) | Err(_) => return,

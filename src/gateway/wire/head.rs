@@ -4,6 +4,8 @@
 //! The framework reads heads leniently: it drops a Content-Length beside a Transfer-Encoding, takes a bare LF for a line's end,
 //! cuts a fragment off, and answers what it cannot read in words of its own. So it is given only what passes here.
 
+use memchr::{memchr, memchr_iter};
+
 use super::framing::{Framing, is_text};
 use crate::admission::Refusal;
 use crate::endpoint::Problem;
@@ -21,7 +23,7 @@ const MALFORMED: Problem = Problem::Refused(Refusal::Malformed);
 /// [`Refusal::Malformed`] for a line that ends in another way than CRLF, [`Problem::HeadTooLarge`] past 32 KiB.
 pub(super) fn length(bytes: &[u8], looked_at: usize) -> Result<Option<usize>, Problem> {
     let from = looked_at.saturating_sub(3);
-    for (place, _) in bytes.iter().enumerate().skip(from).filter(|(_, byte)| **byte == b'\n') {
+    for place in memchr_iter(b'\n', bytes.get(from..).unwrap_or_default()).map(|place| from + place) {
         let line = bytes.get(..place).unwrap_or_default();
         if !line.ends_with(b"\r") {
             return Err(MALFORMED);
@@ -38,21 +40,27 @@ pub(super) fn length(bytes: &[u8], looked_at: usize) -> Result<Option<usize>, Pr
 /// # Errors
 /// [`Refusal::Malformed`] where two servers could read it in two ways, [`Problem::HeadTooLarge`] past 100 fields.
 pub(super) fn read(head: &[u8]) -> Result<Framing, Problem> {
-    let lines = head.strip_suffix(b"\n\r\n").ok_or(MALFORMED)?;
-    let mut lines = lines.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r"));
-    let first = lines.next().flatten().and_then(RequestLine::read).ok_or(MALFORMED)?;
+    let mut rest = head.strip_suffix(b"\r\n").ok_or(MALFORMED)?;
+    let first = line(&mut rest).and_then(RequestLine::read).ok_or(MALFORMED)?;
     let mut fields = Fields::default();
-    for line in lines {
+    while !rest.is_empty() {
         fields.count += 1;
         if fields.count > MOST_FIELDS {
             return Err(Problem::HeadTooLarge);
         }
-        line.and_then(|line| fields.add(line)).ok_or(MALFORMED)?;
+        line(&mut rest).and_then(|line| fields.add(line)).ok_or(MALFORMED)?;
     }
     if !first.is_for(fields.host) {
         return Err(MALFORMED);
     }
     fields.framing(&first).ok_or(MALFORMED)
+}
+
+/// Take the next line off, without its CRLF.
+fn line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (line, next) = rest.split_at_checked(memchr(b'\n', rest)?)?;
+    *rest = next.get(1..)?;
+    line.strip_suffix(b"\r")
 }
 
 /// The first line.
@@ -104,9 +112,10 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// One more line; none where it is no field, or is there twice and must not be.
     fn add(&mut self, line: &'a [u8]) -> Option<()> {
-        let colon = line.iter().position(|byte| *byte == b':')?;
-        let (name, value) = (line.get(..colon)?, line.get(colon + 1..)?);
-        if !is_token(name) || !value.iter().all(|byte| is_text(*byte)) {
+        let colon = line.iter().position(|byte| !is_token_byte(*byte)).filter(|colon| *colon > 0)?;
+        let (name, value) = (line.get(..colon)?, line.get(colon..)?.strip_prefix(b":")?);
+        // All of it, without a way out: so many bytes are looked at in one step.
+        if value.iter().fold(false, |odd, byte| odd | !is_text(*byte)) {
             return None;
         }
         // Nothing but blanks is left to trim.
@@ -163,7 +172,8 @@ fn is_token(name: &[u8]) -> bool {
 
 /// The same, of one byte.
 pub(super) const fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
+    byte.is_ascii_lowercase()
+        || matches!(byte, b'A'..=b'Z' | b'0'..=b'9')
         || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 

@@ -3,20 +3,26 @@
 //! ```text
 //! head    whether it can be read in one way only, under one deadline      framing   where the body ends
 //! front   reads heads, turns away what is not sound, serves the rest      Wire      what the framework reads from
+//! pace    how long the client may keep us waiting                         line      what a route says to its wire
 //! ```
 //!
 //! The framework is lenient, has no deadline for a head, and keeps what it has read beyond a request. So it reads from a
 //! [`Wire`]: that gives out one sound head and the bytes of its body, and nothing of what comes after.
+//!
+//! A connection between two requests holds no buffer: what it reads stands on the stack until something has come.
 
 mod framing;
 mod front;
 mod head;
+mod line;
+mod pace;
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,59 +31,88 @@ use pingora::protocols::tls::SslDigest;
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, Stream, TimingDigest, UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::time::timeout;
+use pingora::time::timeout;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub(super) use front::Front;
+pub(super) use line::wait_for_body;
 
+use super::settings::Patience;
 use crate::endpoint::Problem;
 use framing::{Framing, Unsound};
+use line::Line;
+use pace::Pace;
 
-/// How long the head of a request may take in all, from its first byte on.
-const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// What is read at once.
 const PIECE: usize = 8 * 1024;
 /// What is kept of requests that come before the one in front of them is answered. More stays in the socket.
 const MOST_AHEAD: usize = 64 * 1024;
+/// How long a client may take to read the last of what we say.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// A connection that gives out one request at a time.
 pub(super) struct Wire {
     inner: Stream,
     /// What was read and not given out.
-    buffer: BytesMut,
-    /// So much of it is the head of the request that is being served.
-    head: usize,
+    ahead: BytesMut,
     framing: Framing,
+    /// How long the client has made us wait for the body.
+    giving: Pace,
+    /// How long it has made us wait until it took something, and how long it may.
+    taking: Pace,
+    most: Duration,
+    line: Line,
 }
 
 impl Wire {
     /// Of a new connection.
-    fn new(inner: Stream) -> Self {
-        Self { inner, buffer: BytesMut::new(), head: 0, framing: Framing::Length(0) }
+    fn new(inner: Stream, patience: Patience) -> Self {
+        let (giving, taking) = (Pace::default(), Pace::default());
+        Self { inner, ahead: BytesMut::new(), framing: Framing::Length(0), giving, taking, most: patience.write, line: Line::default() }
     }
 
-    /// Read the next head, so that it can be given out. False where there is none: the client has closed, or was silent for
-    /// `idle`.
+    /// Of a connection whose bytes belong to somebody else: it is not read here, and its client may not be slow all the same.
+    fn through(inner: Stream, patience: Patience) -> Self {
+        Self { framing: Framing::Tunnel, ..Self::new(inner, patience) }
+    }
+
+    /// The head of the first request: it begins at once, for all that it has one deadline. None where there is none.
     ///
     /// # Errors
     /// Why the request is turned away: not sound, too large, too slow.
-    async fn next(&mut self, idle: Duration) -> Result<bool, Problem> {
-        if !timeout(idle, self.first_byte()).await.unwrap_or(false) {
-            return Ok(false);
-        }
-        match timeout(HEAD_DEADLINE, self.rest_of_head()).await {
-            Ok(whole) => whole,
+    async fn first(&mut self, patience: Patience) -> Result<Option<BytesMut>, Problem> {
+        match timeout(patience.head, self.head()).await {
+            Ok(head) => head,
+            Err(_) if self.ahead.is_empty() => Ok(None),
             Err(_) => Err(Problem::RequestTimeout),
         }
     }
 
-    /// Until a head begins. Some clients end a body with an empty line that belongs to nothing (RFC 9112 §2.2).
-    async fn first_byte(&mut self) -> bool {
+    /// The head of the next request. None where there is none: the client has closed, or was silent for too long.
+    ///
+    /// # Errors
+    /// Those of [`Wire::first`].
+    async fn next(&mut self, patience: Patience) -> Result<Option<BytesMut>, Problem> {
+        self.line.forget_route();
+        self.giving.reset();
+        if self.ahead.is_empty() {
+            // Its memory, too.
+            self.ahead = BytesMut::new();
+        }
+        if !timeout(patience.idle, self.begins()).await.unwrap_or(false) {
+            return Ok(None);
+        }
+        timeout(patience.head, self.head()).await.unwrap_or(Err(Problem::RequestTimeout))
+    }
+
+    /// Until a head begins; false where none does. Some clients end a body with an empty line that belongs to nothing
+    /// (RFC 9112 §2.2).
+    async fn begins(&mut self) -> bool {
         loop {
-            while self.buffer.starts_with(b"\r\n") {
-                self.buffer.advance(2);
+            while self.ahead.starts_with(b"\r\n") {
+                self.ahead.advance(2);
             }
-            if !self.buffer.is_empty() && self.buffer.as_ref() != b"\r" {
+            if !self.ahead.is_empty() && self.ahead.as_ref() != b"\r" {
                 return true;
             }
             if !matches!(self.more().await, Ok(1..)) {
@@ -86,62 +121,87 @@ impl Wire {
         }
     }
 
-    async fn rest_of_head(&mut self) -> Result<bool, Problem> {
+    async fn head(&mut self) -> Result<Option<BytesMut>, Problem> {
+        if !self.begins().await {
+            return Ok(None);
+        }
         let mut looked_at = 0;
         loop {
-            if let Some(length) = head::length(&self.buffer, looked_at)? {
-                self.framing = head::read(self.buffer.get(..length).unwrap_or_default())?;
-                self.head = length;
-                return Ok(true);
+            if let Some(length) = head::length(&self.ahead, looked_at)? {
+                self.framing = head::read(self.ahead.get(..length).unwrap_or_default())?;
+                return Ok(Some(self.take(length)));
             }
-            looked_at = self.buffer.len();
+            looked_at = self.ahead.len();
             if !matches!(self.more().await, Ok(1..)) {
-                return Ok(false);
+                return Ok(None);
             }
         }
     }
 
+    /// The first bytes of what was read: without a copy, and where they are all of it, without a share in it.
+    fn take(&mut self, length: usize) -> BytesMut {
+        if self.ahead.len() == length { std::mem::take(&mut self.ahead) } else { self.ahead.split_to(length) }
+    }
+
     async fn more(&mut self) -> io::Result<usize> {
-        self.buffer.reserve(PIECE);
-        self.inner.read_buf(&mut self.buffer).await
+        std::future::poll_fn(|context| self.poll_more(context)).await
+    }
+
+    /// Read on; how many bytes came.
+    fn poll_more(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut piece = [const { MaybeUninit::uninit() }; PIECE];
+        let mut read = ReadBuf::uninit(&mut piece);
+        ready!(Pin::new(&mut self.inner).poll_read(context, &mut read))?;
+        self.ahead.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
     }
 
     /// Give out what was read, as far as it is the request's.
     fn give(&mut self, out: &mut ReadBuf<'_>) -> io::Result<()> {
-        let most = self.buffer.len().min(out.remaining());
-        let count = if self.head > 0 {
-            let count = most.min(self.head);
-            self.head -= count;
-            count
-        } else {
-            self.framing.take(self.buffer.get(..most).unwrap_or_default()).map_err(unsound)?
-        };
-        out.put_slice(self.buffer.get(..count).unwrap_or_default());
-        self.buffer.advance(count);
+        let most = self.ahead.len().min(out.remaining());
+        let count = self.framing.take(self.ahead.get(..most).unwrap_or_default()).map_err(unsound)?;
+        out.put_slice(self.ahead.get(..count).unwrap_or_default());
+        self.ahead.advance(count);
         Ok(())
     }
 
     /// Read the body from the connection itself, and keep what is behind its end.
     fn poll_body(&mut self, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = out.filled().len();
-        std::task::ready!(Pin::new(&mut self.inner).poll_read(context, out))?;
+        let read = Pin::new(&mut self.inner).poll_read(context, out);
+        if read.is_pending() && self.is_late(context) {
+            return Poll::Ready(Err(late()));
+        }
+        ready!(read)?;
         let read = out.filled().get(before..).unwrap_or_default();
+        self.giving.moved(read.len());
         let count = self.framing.take(read).map_err(unsound)?;
-        self.buffer.extend_from_slice(read.get(count..).unwrap_or_default());
+        self.ahead.extend_from_slice(read.get(count..).unwrap_or_default());
         out.set_filled(before + count);
         Poll::Ready(Ok(()))
     }
 
+    /// Has the client made us wait too long for the body? A tunnel may be silent for as long as it likes.
+    fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        self.framing != Framing::Tunnel && self.giving.poll_late(self.line.body(), context).is_ready()
+    }
+
+    /// Count the time that a write takes, and end it when there is none left.
+    fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match &written {
+            Poll::Pending if self.taking.poll_late(self.most, context).is_ready() => return Poll::Ready(Err(late())),
+            Poll::Ready(Ok(count)) => self.taking.moved(*count),
+            Poll::Pending | Poll::Ready(Err(_)) => {}
+        }
+        written
+    }
+
     /// The request has arrived whole: what comes now is the next one's, or the client leaves.
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.buffer.len() < MOST_AHEAD {
-            let mut piece = [0; 1024];
-            let mut read = ReadBuf::new(&mut piece);
-            std::task::ready!(Pin::new(&mut self.inner).poll_read(context, &mut read))?;
-            if read.filled().is_empty() {
+        while self.ahead.len() < MOST_AHEAD {
+            if ready!(self.poll_more(context))? == 0 {
                 return Poll::Ready(Ok(()));
             }
-            self.buffer.extend_from_slice(read.filled());
         }
         Poll::Pending
     }
@@ -151,13 +211,18 @@ fn unsound(unsound: Unsound) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, unsound)
 }
 
+/// The client has made us wait too long.
+fn late() -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.head == 0 && this.framing.is_over() {
+        if this.framing.is_over() {
             return this.poll_ahead(context);
         }
-        if !this.buffer.is_empty() {
+        if !this.ahead.is_empty() {
             return Poll::Ready(this.give(out));
         }
         this.poll_body(context, out)
@@ -166,11 +231,15 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write(context, bytes)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write(context, bytes);
+        this.watch(context, written)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().inner).poll_flush(context)
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.inner).poll_flush(context).map_ok(|()| 0);
+        this.watch(context, flushed).map_ok(|_| ())
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -178,7 +247,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().inner).poll_write_vectored(context, pieces)
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.inner).poll_write_vectored(context, pieces);
+        this.watch(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -189,7 +260,8 @@ impl AsyncWrite for Wire {
 #[async_trait]
 impl Shutdown for Wire {
     async fn shutdown(&mut self) {
-        self.inner.shutdown().await;
+        // A client that takes nothing is not waited for again.
+        drop(timeout(PARTING, self.inner.shutdown()).await);
     }
 }
 

@@ -229,6 +229,26 @@ fn routes_and_names_are_judged_too() {
 }
 
 #[test]
+fn bounds_of_clients_are_more_than_nothing() {
+    let text = format!(
+        "{}\n[listen]\nhead_timeout = \"0s\"\nkeep_alive = \"0s\"\nwrite_timeout = \"0s\"\nrequests_per_connection = 0\n",
+        MINIMAL.replace("[[route]]", "[[route]]\nbody_timeout = \"0s\"")
+    );
+    let found = mistakes(&text, &[]);
+    for key in
+        ["listen.head_timeout", "listen.keep_alive", "listen.write_timeout", "listen.requests_per_connection", "route[0].body_timeout"]
+    {
+        assert_eq!(found.iter().filter(|mistake| mistake.starts_with(&format!("{key}: should be "))).count(), 1, "{key}: {found:#?}");
+    }
+}
+
+#[test]
+fn a_size_is_written_with_its_unit() {
+    let found = mistakes(&MINIMAL.replace("[[route]]", "[[route]]\nmax_body = \"10 megabytes\""), &[]);
+    assert!(found.iter().any(|mistake| mistake.starts_with("route[0].max_body: not a size")), "{found:#?}");
+}
+
+#[test]
 fn every_mistake_of_a_provider_is_named_by_its_key() {
     let text = r#"
 [[delivery.email]]

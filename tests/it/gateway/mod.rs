@@ -3,6 +3,7 @@
 //!
 //! Most routes here are public: who may pass is another chapter.
 
+mod bounds;
 mod forwarded;
 mod habits;
 mod leaving;
