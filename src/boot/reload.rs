@@ -121,8 +121,12 @@ fn tell(mistakes: &[Mistake]) {
 /// `read`, as far as it can change while the server runs.
 fn changeable(started: &Config, read: &Config) -> Config {
     Config {
-        listen: ListenSettings { trusted_proxies: read.listen.trusted_proxies.clone(), ..started.listen.clone() },
         tls: if is_tls(read) == is_tls(started) { &read.tls } else { &started.tls }.clone(),
+        listen: ListenSettings {
+            trusted_proxies: read.listen.trusted_proxies.clone(),
+            streams: read.listen.streams,
+            ..started.listen.clone()
+        },
         cookies: read.cookies.clone(),
         routes: read.routes.clone(),
         identity: read.identity.clone(),

@@ -9,7 +9,7 @@ use crate::admission::{Gate, Names, Ports, Table};
 use crate::boot::NotServing;
 use crate::boot::core::Core;
 use crate::boot::inbox::Shown;
-use crate::boot::services::{self, RenewThrough};
+use crate::boot::services::{self, Through};
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
@@ -45,6 +45,8 @@ impl Rulemaker {
             cookies,
             trusted_proxies: config.listen.trusted_proxies.clone(),
             tls: Tls::read(&config.tls, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),
+            lasting: self.through(),
+            streams: config.listen.streams,
         })
     }
 
@@ -53,11 +55,16 @@ impl Rulemaker {
         let names = Names::new(&config.identity).map_err(NotServing::Configuration)?;
         let ports = Ports {
             tokens: Arc::new(services::verifier(config, &self.ring)),
-            renew: Arc::new(RenewThrough { signin: Arc::clone(&self.signin), slow: self.slow.clone() }),
+            renew: self.through(),
             revocations: Arc::<crate::revocation::Revocations>::clone(&self.core.revocations),
             assertions: Arc::new(Asserter::new(Arc::clone(&self.ring), Arc::clone(&self.core.entropy))),
         };
         Ok(Gate::new(table, names, cookies.clone(), config.tokens.leeway, ports))
+    }
+
+    /// The sessions, for who asks from another runtime.
+    fn through(&self) -> Arc<Through> {
+        Arc::new(Through { signin: Arc::clone(&self.signin), slow: self.slow.clone() })
     }
 
     fn endpoints(&self, config: &Config, cookies: &Cookies) -> Result<Endpoints, NotServing> {

@@ -12,6 +12,7 @@ use crate::boot::heard::Heard;
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::gateway::{Lasting, Opened};
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
 use crate::signin::{Channel, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
@@ -66,8 +67,9 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
     })
 }
 
-/// Renewal in passing, done in the runtime of the database's connections: a client that hangs up does not cancel it.
-pub struct RenewThrough {
+/// Sessions, renewed in passing and asked how long they last, in the runtime of the database's connections: a client that hangs
+/// up does not cancel it.
+pub struct Through {
     /// What renews.
     pub signin: Arc<SignIn>,
     /// Where.
@@ -75,7 +77,7 @@ pub struct RenewThrough {
 }
 
 #[async_trait]
-impl Renew for RenewThrough {
+impl Renew for Through {
     async fn renew(&self, refresh: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, NotRenewed> {
         let (signin, refresh, seen) = (Arc::clone(&self.signin), refresh.clone(), seen.clone());
         let done = self.slow.spawn(async move { signin.refresh(&refresh, &seen, now).await }).await;
@@ -85,5 +87,14 @@ impl Renew for RenewThrough {
             Ok(Err(RefreshRefusal::Outage(outage))) => Err(NotRenewed::Outage(outage)),
             Err(cause) => Err(NotRenewed::Outage(Outage::new(Dependency::Store, cause))),
         }
+    }
+}
+
+#[async_trait]
+impl Lasting for Through {
+    async fn lasts(&self, opened: &Opened, now: Timestamp) -> Result<Option<Timestamp>, Outage> {
+        let (signin, opened) = (Arc::clone(&self.signin), opened.clone());
+        let asked = self.slow.spawn(async move { signin.lasts(&opened.session, opened.issued_at, opened.refresh.as_deref(), now).await });
+        asked.await.map_err(|cause| Outage::new(Dependency::Store, cause))?
     }
 }

@@ -98,6 +98,7 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(fixed().collect::<BTreeSet<_>>().len() == fixed().count(), "listen.public", "names an address twice");
     let shared = listen.public.iter().any(|public| collide(public, &listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
+    notes.must(listen.streams > 0, "listen.streams", "should be at least 1");
     let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
     notes.must(workers, "listen.workers", "should be 1 to 256");
     for (key, span) in [

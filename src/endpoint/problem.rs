@@ -48,6 +48,8 @@ pub enum Problem {
     UpstreamFailed,
     /// The app did not answer in time.
     UpstreamTimeout,
+    /// As many streams are open as may be.
+    TooManyStreams,
     /// The head of the request took too long.
     RequestTimeout,
     /// The head of the request is too large.
@@ -74,7 +76,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -111,6 +113,7 @@ impl Problem {
         Self::Internal,
         Self::UpstreamFailed,
         Self::Unavailable,
+        Self::TooManyStreams,
         Self::UpstreamTimeout,
     ];
 
@@ -137,6 +140,7 @@ impl Problem {
             Self::Unavailable => "unavailable",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
+            Self::TooManyStreams => "too_many_streams",
             Self::RequestTimeout => "request_timeout",
             Self::HeadTooLarge => "head_too_large",
             Self::Misdirected => "misdirected",
@@ -158,7 +162,7 @@ impl Problem {
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
             Self::LastAddress | Self::AlreadyEnrolled => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -191,6 +195,7 @@ impl Problem {
             Self::Unavailable => "Temporarily unavailable",
             Self::UpstreamFailed => "App not reachable",
             Self::UpstreamTimeout => "App too slow",
+            Self::TooManyStreams => "Too many streams",
             Self::RequestTimeout => "Request too slow",
             Self::HeadTooLarge => "Request head too large",
             Self::Misdirected => "Misdirected request",
@@ -223,6 +228,7 @@ impl Problem {
             Self::Unavailable => "This cannot be decided at the moment. Try again shortly.",
             Self::UpstreamFailed => "The app behind this address could not be reached or broke off its answer.",
             Self::UpstreamTimeout => "The app behind this address did not answer in time.",
+            Self::TooManyStreams => "As many streams are open here as may be. Wait as long as Retry-After says.",
             Self::RequestTimeout => "The request took too long to arrive.",
             Self::HeadTooLarge => "The head of the request is larger than 32 KiB or has more than 100 fields.",
             Self::Misdirected => "This listener does not answer under this host name.",

@@ -40,9 +40,12 @@ impl Endpoints {
         reply::finish(self.said(&No::from(outage), Asker::of(&head.headers), head, request_id), request_id)
     }
 
-    /// The reply that says any problem: an app that failed, a head that is not sound, a mistake of ours.
+    /// The reply that says any problem: an app that failed, a head that is not sound, a mistake of ours. What passes by itself
+    /// says when to come back.
     pub fn problem(&self, problem: Problem, head: &Parts, request_id: &str) -> Reply {
-        reply::finish(self.said(&No::from(problem), Asker::of(&head.headers), head, request_id), request_id)
+        let passes = problem.status() == StatusCode::SERVICE_UNAVAILABLE;
+        let no = if passes { No::after(problem, reply::OUT_FOR) } else { No::from(problem) };
+        reply::finish(self.said(&no, Asker::of(&head.headers), head, request_id), request_id)
     }
 
     /// Words that fit the asker.

@@ -18,7 +18,7 @@ pub type Reply = Response<Bytes>;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// How long to wait when something is out, in the sentence of `Retry-After`.
-const OUT_FOR: Duration = Duration::from_secs(5);
+pub(super) const OUT_FOR: Duration = Duration::from_secs(5);
 
 /// Why an endpoint does not do what was asked, and what its reply carries besides.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use super::trace::Trace;
 use super::upstream::Choice;
 use crate::admission::Admitted;
 use crate::clock::Timestamp;
-use crate::endpoint::Call;
+use crate::endpoint::{Call, Problem};
 use crate::telemetry::Decision;
 use crate::token::Issued;
 
@@ -47,10 +47,12 @@ pub(super) struct RequestContext {
     pub patient: bool,
     /// So many bytes of its body have been sent on, in this try.
     pub sent_on: u64,
+    /// What is answered instead of the app's response that was there already.
+    pub instead: Option<Problem>,
     /// What became of it.
     pub outcome: Outcome,
-    /// Held, as long as the request is a tunnel or an event stream.
-    pub stream: Option<Open>,
+    /// Held by its session: a stream, or a request that has been under way for long.
+    pub stream: Option<Box<Open>>,
     _flight: Flight,
 }
 
@@ -90,6 +92,7 @@ impl RequestContext {
             patient: false,
             sent_on: 0,
             outcome: Outcome { decision: Decision::Refused, code: None, status: None },
+            instead: None,
             stream: None,
             _flight: flight,
         }

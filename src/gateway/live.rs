@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::answer::{Answer, Answering};
 use super::backend::Backends;
+use super::stream::Lasting;
 use super::tls::Tls;
 use crate::admission::Gate;
 use crate::cookie::Cookies;
@@ -26,6 +27,10 @@ pub struct Rules {
     pub trusted_proxies: Vec<IpNet>,
     /// TLS on the public listeners.
     pub tls: Option<Arc<Tls>>,
+    /// Knows how long sessions last.
+    pub lasting: Arc<dyn Lasting>,
+    /// Streams that may be open at once.
+    pub streams: usize,
 }
 
 /// The same, with what follows from it.
@@ -37,6 +42,8 @@ pub(super) struct Live {
     pub cookies: Cookies,
     pub trusted: Vec<IpNet>,
     pub tls: Option<Arc<Tls>>,
+    pub lasting: Arc<dyn Lasting>,
+    pub streams: usize,
 }
 
 /// Replaces the rules of a running gateway.
@@ -77,6 +84,8 @@ impl Live {
             cookies: rules.cookies,
             trusted: rules.trusted_proxies,
             tls: rules.tls,
+            lasting: rules.lasting,
+            streams: rules.streams,
         }
     }
 }

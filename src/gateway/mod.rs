@@ -47,6 +47,7 @@ pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
 pub use server::Stop;
 pub use settings::{ListenSettings, Mode, Patience};
+pub use stream::{Lasting, Opened};
 pub use tls::{CertificateSettings, Tls, TlsSettings};
 
 use accept::Entrance;
@@ -123,7 +124,7 @@ impl Gateway {
         let common = Common { trusted, patience: setup.patience, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
-        let watch = streams.watch(&common.slow);
+        let watch = streams.watch(&common.slow, &swap);
         let turned_away = setup.metrics.route(backend::NO_ROUTE);
         let phases = Phases {
             swap: swap.clone(),

@@ -1,6 +1,7 @@
 //! The way of one request through the framework's phases: each calls one step and translates its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
 use super::settings::Patience;
-use super::stream::Streams;
+use super::stream::{Full, LONG, Line, Streams, Who};
 use super::trace::Trace;
 use super::{edit, exchange, head, wire};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
@@ -131,14 +132,19 @@ impl ProxyHttp for Phases {
             // Frames of a tunnel are no body.
             return Ok(());
         }
+        self.lasts(session, ctx);
         let most = ctx.admitted.as_ref().and_then(|admitted| admitted.route().max_body);
         exchange::count(&mut ctx.sent_on, body.as_ref(), most)
     }
 
     async fn response_filter(&self, session: &mut Session, response: &mut ResponseHeader, ctx: &mut RequestContext) -> pingora::Result<()> {
-        let switched = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        let (switched, upstream) = (response.status == StatusCode::SWITCHING_PROTOCOLS, ctx.upstream());
         if response.status.is_informational() && !switched {
             return Ok(());
+        }
+        if let Some(problem) = self.begins(session, response, ctx).await {
+            ctx.instead = Some(problem);
+            return Err(Error::explain(ErrorType::InternalError, "the app's response is not passed on"));
         }
         edit::response(response, session.req_header().version, ctx)?;
         ctx.outcome.status = Some(response.status);
@@ -146,25 +152,46 @@ impl ProxyHttp for Phases {
             // A tunnel may be silent for as long as it likes.
             session.set_read_timeout(None);
         }
-        if switched || edit::is_event_stream(response) {
-            ctx.stream = Some(self.streams.open(ctx.admitted.as_ref(), &ctx.request_id, &self.slow));
+        if let Some(line) = ctx.stream.as_mut().and_then(|open| open.line()) {
+            (line.status, line.upstream) = (ctx.outcome.status, upstream);
         }
         Ok(())
     }
 
+    fn response_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        end: bool,
+        ctx: &mut RequestContext,
+    ) -> pingora::Result<Option<Duration>> {
+        if !end {
+            self.lasts(session, ctx);
+        }
+        if let Some(line) = ctx.stream.as_mut().and_then(|open| open.line()) {
+            let more = body.as_ref().map_or(0, Bytes::len);
+            line.bytes = line.bytes.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
+        }
+        Ok(None)
+    }
+
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut RequestContext) -> FailToProxy {
-        access::failed(error, ctx);
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
-        let Some(problem) = blame(error) else {
+        let Some(problem) = ctx.instead.or_else(|| blame(error)) else {
+            access::failed(error, ctx);
             ctx.failed(ctx.outcome.decision, CLIENT_GONE);
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         };
-        ctx.failed(ctx.outcome.decision, problem.code());
+        if ctx.instead.is_none() {
+            access::failed(error, ctx);
+        }
+        let decision = if ctx.instead.is_none() { ctx.outcome.decision } else { Decision::Refused };
+        ctx.failed(decision, problem.code());
         if begun {
             return FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false };
         }
         session.set_keepalive(None);
-        let mut reply = ctx.live.endpoints.problem(problem, session.req_header().as_ref(), &ctx.request_id);
+        let mut reply = Self::instead(session, ctx, problem);
         // The old refresh token is spent, whether the app answers or not.
         for cookie in ctx.admitted.iter().filter_map(Admitted::issued).flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
             reply.headers_mut().append(SET_COOKIE, cookie);
@@ -176,6 +203,9 @@ impl ProxyHttp for Phases {
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut RequestContext) {
         let spent = ctx.started.elapsed();
         access::log(session, ctx, spent);
+        if let Some(stream) = &mut ctx.stream {
+            stream.told();
+        }
         let metrics = ctx.backend.as_ref().map_or(&ctx.live.backends.without, |backend| &backend.metrics);
         metrics.request(ctx.outcome.decision, ctx.outcome.code_of_status(), spent);
         if ctx.admitted.is_some() && ctx.outcome.code.is_none() {
@@ -269,8 +299,46 @@ impl Phases {
         })?;
         ctx.patient = edit::is_patient(request);
         ctx.outcome.decision = Decision::Admitted;
+        if ctx.patient {
+            let (who, line) = (Self::who(&admitted, request, ctx), Line::of(request, caller, ctx));
+            let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));
+            ctx.stream = Some(opened.inspect_err(|_| ctx.issued = admitted.issued().cloned())?);
+        }
         ctx.admitted = Some(admitted);
         Ok(())
+    }
+
+    /// The app's response begins: is it a stream for which there is room, and is who asked so long ago still signed in? If not,
+    /// what is answered instead.
+    async fn begins(&self, session: &Session, response: &ResponseHeader, ctx: &mut RequestContext) -> Option<Problem> {
+        let (Some(admitted), Some(caller), None) = (&ctx.admitted, &ctx.caller, &ctx.stream) else { return None };
+        let request = session.req_header();
+        if response.status == StatusCode::SWITCHING_PROTOCOLS || edit::is_event_stream(response) {
+            let (who, line) = (Self::who(admitted, request, ctx), Line::of(request, caller, ctx));
+            return match self.streams.open(who, line, ctx.live.streams) {
+                Ok(open) => {
+                    ctx.stream = Some(open);
+                    None
+                }
+                Err(Full) => Some(Problem::TooManyStreams),
+            };
+        }
+        let is_over = ctx.started.elapsed() > LONG && self.streams.is_over(admitted).await;
+        is_over.then_some(Problem::Refused(Refusal::SessionEnded))
+    }
+
+    /// Something of the request or of its response passes: hold it by its session, if it has been under way for long.
+    fn lasts(&self, session: &Session, ctx: &mut RequestContext) {
+        let (Some(admitted), Some(caller), None) = (&ctx.admitted, &ctx.caller, &ctx.stream) else { return };
+        if admitted.claims().is_none() || ctx.started.elapsed() < LONG {
+            return;
+        }
+        let request = session.req_header();
+        ctx.stream = Some(self.streams.hold(Self::who(admitted, request, ctx), Line::of(request, caller, ctx)));
+    }
+
+    fn who(admitted: &Admitted, request: &RequestHeader, ctx: &RequestContext) -> Option<Who> {
+        Who::of(admitted, &request.headers, &ctx.live.cookies, &ctx.request_id)
     }
 
     /// Answer in the place of an app. The request has been answered then, so nothing goes upstream.
@@ -304,6 +372,15 @@ impl Phases {
                 ctx.failed(Decision::Refused, problem.code());
                 endpoints.problem(problem, head, &ctx.request_id)
             }
+        }
+    }
+
+    /// Words for a request that was let in, and comes to nothing.
+    fn instead(session: &Session, ctx: &RequestContext, problem: Problem) -> Response<Bytes> {
+        let (head, endpoints) = (session.req_header().as_ref(), &ctx.live.endpoints);
+        match (problem, &ctx.admitted) {
+            (Problem::Refused(refusal), Some(admitted)) => endpoints.refused(refusal, admitted.route().challenge, head, &ctx.request_id),
+            (problem, _) => endpoints.problem(problem, head, &ctx.request_id),
         }
     }
 

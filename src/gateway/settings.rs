@@ -23,6 +23,8 @@ pub struct ListenSettings {
     pub unix_mode: Mode,
     /// Peers whose forwarded headers are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Tunnels, event streams and gRPC calls that may be open at once.
+    pub streams: usize,
     /// Worker threads; one per core when unset.
     pub workers: Option<usize>,
     /// How long the head of a request may take in all; a connection that sends nothing is closed after it.
@@ -65,6 +67,7 @@ impl Default for ListenSettings {
             admin: SocketAddr::from(([127, 0, 0, 1], 9080)).into(),
             unix_mode: Mode(0o660),
             trusted_proxies: Vec::new(),
+            streams: 50_000,
             workers: None,
             head_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),

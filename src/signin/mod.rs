@@ -17,6 +17,7 @@ pub mod events;
 pub mod factor;
 mod issue;
 mod keyed;
+mod last;
 mod notice;
 pub mod pending;
 mod recovery;

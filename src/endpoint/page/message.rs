@@ -42,7 +42,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         Problem::InvalidRefresh | Problem::InvalidCode => (&words.not_signed_in, Way::SignIn),
         Problem::NotFound | Problem::Misdirected => (&words.not_found, Way::None),
         Problem::Unavailable => (&words.unavailable, Way::TryAgain),
-        Problem::UpstreamFailed => (&words.upstream_failed, Way::TryAgain),
+        Problem::UpstreamFailed | Problem::TooManyStreams => (&words.upstream_failed, Way::TryAgain),
         Problem::UpstreamTimeout => (&words.upstream_timeout, Way::TryAgain),
         Problem::Internal => (&words.internal, Way::TryAgain),
         Problem::InvalidJson

@@ -10,6 +10,7 @@ use crate::support::child::Signal;
 use crate::support::client::{Person, Raw, TEXT_FRAME};
 use crate::support::gateway::Gateway;
 use crate::support::redis::Redis;
+use crate::support::wait;
 
 /// Longer than a cut may take, and long enough for a machine that runs all tests at once.
 const PATIENT: Duration = Duration::from_secs(5);
@@ -31,9 +32,23 @@ async fn still_open(raw: &mut Raw) {
     assert_eq!(raw.frame().await, Some((TEXT_FRAME, "hello".to_owned())));
 }
 
+/// As a program asks, with the access token alone.
 fn request(node: &Gateway, person: &Person, lines: &str) -> String {
     let token = person.cookie(ACCESS).expect("signed in");
     format!("GET /live HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n{lines}\r\n", node.public())
+}
+
+/// As a browser asks, with all its cookies.
+fn visit(node: &Gateway, person: &Person, lines: &str) -> String {
+    format!("GET /live HTTP/1.1\r\nHost: {}\r\nCookie: {}\r\n{lines}\r\n", node.public(), person.cookie_header())
+}
+
+async fn switched(place: &Place, request: String) -> Raw {
+    let mut raw = Raw::connect(place.gateway.public()).await;
+    raw.send(request).await;
+    assert_eq!(raw.reply_head().await.unwrap().status, 101);
+    still_open(&mut raw).await;
+    raw
 }
 
 async fn signs_out(person: &Person, scope: &str) {
@@ -131,4 +146,132 @@ async fn a_stream_that_is_public_belongs_to_nobody_and_stays() {
 
     is_cut(&mut private).await;
     still_open(&mut raw).await;
+}
+
+/// Access tokens of three seconds.
+async fn hasty() -> Place {
+    let sections = vec![("tokens", "access_lifetime = \"3s\"\nleeway = \"0s\"")];
+    Place::with(Wants { sections, ..Wants::default() }).await
+}
+
+/// Longer than the life of such a token, and a second more until it is noticed.
+const OUTLIVED: Duration = Duration::from_millis(4500);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_outlives_its_token_as_long_as_its_session_does() {
+    let place = hasty().await;
+    let (browser, program) = (place.sign_in("ada@example.com").await, place.sign_in("grace@example.com").await);
+    let mut tab = switched(&place, visit(&place.gateway, &browser, UPGRADE)).await;
+    let mut script = switched(&place, request(&place.gateway, &program, UPGRADE)).await;
+
+    is_cut(&mut script).await;
+    assert!(!tab.is_closed_within(OUTLIVED).await, "a person who could renew at any moment was cut");
+    still_open(&mut tab).await;
+    place.gateway.wait_for_log("its token's time is over and it was not renewed");
+
+    signs_out(&browser, "local").await;
+    is_cut(&mut tab).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_a_token_alone_stays_while_others_renew_the_session() {
+    let place = hasty().await;
+    let ada = place.sign_in("ada@example.com").await;
+    let mut script = switched(&place, request(&place.gateway, &ada, UPGRADE)).await;
+
+    assert!(!script.is_closed_within(Duration::from_secs(2)).await);
+    let renewed = ada.post("/auth/refresh", &json!({})).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.text());
+    // The first token's time is over by then, the second's is not.
+    assert!(!script.is_closed_within(Duration::from_secs(2)).await, "the session was renewed");
+    still_open(&mut script).await;
+
+    is_cut(&mut script).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stolen_refresh_token_of_somebody_else_prolongs_nothing() {
+    let place = hasty().await;
+    let (ada, mallory) = (place.sign_in("ada@example.com").await, place.sign_in("mallory@example.com").await);
+    let token = ada.cookie(ACCESS).unwrap();
+    let lines = format!("{UPGRADE}Authorization: Bearer {token}\r\n");
+    mallory.forget_cookie(ACCESS);
+
+    let mut stolen = switched(&place, visit(&place.gateway, &mallory, &lines)).await;
+
+    is_cut(&mut stolen).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_stream_too_many_is_refused_before_the_app_is_asked() {
+    let place = Place::with(Wants { sections: vec![("listen", "streams = 1")], ..Wants::default() }).await;
+    let ada = place.sign_in("ada@example.com").await;
+    let mut first = websocket(&place.gateway, &ada).await;
+    let before = place.upstream.count();
+
+    for lines in [UPGRADE, "Accept: text/event-stream\r\n"] {
+        let reply = Raw::exchange(place.gateway.public(), request(&place.gateway, &ada, lines)).await;
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("too_many_streams")), "{}", reply.text());
+        assert_eq!(reply.header("Retry-After").as_deref(), Some("5"));
+    }
+    assert_eq!(place.upstream.count(), before);
+    // One that does not say so beforehand is found when its response begins.
+    let _events = place.upstream.stream_next();
+    let reply = Raw::exchange(place.gateway.public(), request(&place.gateway, &ada, "")).await;
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (503, Some("too_many_streams")), "{}", reply.text());
+    assert_eq!(Raw::exchange(place.gateway.public(), request(&place.gateway, &ada, "")).await.status, 200);
+
+    still_open(&mut first).await;
+    drop(first);
+    let again = || async {
+        let mut raw = Raw::connect(place.gateway.public()).await;
+        raw.send(request(&place.gateway, &ada, UPGRADE)).await;
+        (raw.reply_head().await.unwrap().status == 101).then_some(())
+    };
+    wait::until_async("room for another stream", PATIENT, again).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_download_is_cut_as_a_stream_is_and_a_late_answer_is_kept_back() {
+    let place = Place::on(Database::Sqlite).await;
+    let ada = place.sign_in("ada@example.com").await;
+    let pieces = place.upstream.download_next();
+    let mut download = Raw::connect(place.gateway.public()).await;
+    download.send(request(&place.gateway, &ada, "")).await;
+    assert_eq!(download.reply_head().await.unwrap().status, 200);
+    place.upstream.delay(Duration::from_secs(3));
+    let mut late = Raw::connect(place.gateway.public()).await;
+    late.send(request(&place.gateway, &ada, "")).await;
+    assert!(!download.is_closed_within(Duration::from_millis(1200)).await);
+    pieces.send("a piece".to_owned()).unwrap();
+    assert_eq!(download.chunk().await.as_deref(), Some(&b"a piece"[..]));
+
+    signs_out(&ada, "local").await;
+
+    is_cut(&mut download).await;
+    let reply = late.reply().await.unwrap();
+    assert_eq!((reply.status, reply.json()["code"].as_str()), (401, Some("session_ended")), "{}", reply.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_cut_has_its_line_in_the_access_log_and_is_counted() {
+    let place = Place::on(Database::Sqlite).await;
+    let ada = place.sign_in("ada@example.com").await;
+    let mut socket = websocket(&place.gateway, &ada).await;
+
+    signs_out(&ada, "local").await;
+    is_cut(&mut socket).await;
+
+    place.gateway.wait_for_log("\"refusal.code\":\"session_ended\"");
+    let log = place.gateway.log();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let line = lines.into_iter().find(|line| line["target"] == "access" && line["path"] == "/live").expect("a line");
+    assert_eq!((line["status"].as_u64(), line["decision"].as_str()), (Some(101), Some("admitted")), "{line}");
+    assert_eq!((line["route.name"].as_str(), line["method"].as_str()), (Some("wiki"), Some("GET")), "{line}");
+    // "hello", with the two bytes of its frame.
+    assert_eq!(line["response.bytes"].as_u64(), Some(7), "{line}");
+    assert!(line["upstream.address"].is_string() && line["duration_ms"].is_u64(), "{line}");
+    let metrics = place.gateway.operator().get("/metrics").await.text();
+    assert!(metrics.contains("doorward_requests_total{code=\"101\",decision=\"admitted\",route=\"wiki\"} 1"), "{metrics}");
+    assert!(metrics.contains("doorward_streams_open 0"), "{metrics}");
 }

@@ -66,7 +66,7 @@ impl Received {
 /// How the next request is answered; without one, by 200 and what was received, as JSON.
 #[derive(Debug)]
 enum Answer {
-    Chunks(UnboundedReceiver<String>),
+    Chunks(&'static str, UnboundedReceiver<String>),
     HangUp,
     Silence,
     Raw(Vec<u8>),
@@ -149,8 +149,17 @@ impl Upstream {
 
     /// The next request is answered by chunks, each when it is sent here; the body ends when the sender is dropped.
     pub fn stream_next(&self) -> UnboundedSender<String> {
+        self.chunks_next("text/event-stream")
+    }
+
+    /// The same, as something that a browser saves.
+    pub fn download_next(&self) -> UnboundedSender<String> {
+        self.chunks_next("application/octet-stream")
+    }
+
+    fn chunks_next(&self, kind: &'static str) -> UnboundedSender<String> {
         let (sender, chunks) = unbounded_channel();
-        self.state().answers.push_back(Answer::Chunks(chunks));
+        self.state().answers.push_back(Answer::Chunks(kind, chunks));
         sender
     }
 
@@ -275,7 +284,7 @@ impl Connection {
 
     async fn answer(&mut self, answer: Answer) -> std::io::Result<Next> {
         match answer {
-            Answer::Chunks(chunks) => self.stream_chunks(chunks).await,
+            Answer::Chunks(kind, chunks) => self.stream_chunks(kind, chunks).await,
             Answer::HangUp => Ok(Next::Close),
             Answer::Silence => std::future::pending().await,
             Answer::Raw(bytes) => {
@@ -285,8 +294,9 @@ impl Connection {
         }
     }
 
-    async fn stream_chunks(&mut self, mut chunks: UnboundedReceiver<String>) -> std::io::Result<Next> {
-        self.stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n").await?;
+    async fn stream_chunks(&mut self, kind: &str, mut chunks: UnboundedReceiver<String>) -> std::io::Result<Next> {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        self.stream.write_all(head.as_bytes()).await?;
         while let Some(chunk) = chunks.recv().await {
             self.stream.write_all(format!("{:x}\r\n{chunk}\r\n", chunk.len()).as_bytes()).await?;
         }
