@@ -12,4 +12,5 @@ mod f_log;
 mod f_pages;
 mod f_redirects;
 mod factors;
+mod g_outages;
 mod table;

@@ -21,9 +21,9 @@ use crate::support::child::Signal;
 use crate::support::redis::Redis;
 use crate::support::wait;
 
-const FAULTS: usize = 1000;
+const FAULTS: u64 = 1000;
 /// Scenes at once: most of a fault is waiting.
-const SCENES: usize = 4;
+const SCENES: u64 = 4;
 const MAX_STALENESS: Duration = Duration::from_secs(1);
 /// Who revokes, on each node.
 const REVOKERS: usize = 3;
@@ -32,7 +32,7 @@ const REVOKERS: usize = 3;
 fn a_thousand_faults_let_nobody_in_who_was_signed_out_and_turn_nobody_else_away() {
     let began = Instant::now();
     let seed = seed();
-    let scenes: Vec<_> = (0..SCENES as u64).map(|number| std::thread::spawn(move || scene(seed.wrapping_add(number)))).collect();
+    let scenes: Vec<_> = (0..SCENES).map(|number| std::thread::spawn(move || scene(seed + number))).collect();
     let found: Vec<Found> = scenes.into_iter().map(|scene| scene.join().unwrap_or_else(|cause| std::panic::resume_unwind(cause))).collect();
     for found in &found {
         eprintln!("{found}");
@@ -253,15 +253,11 @@ impl Scene {
             revoker.await.unwrap();
         }
         self.watchers.drain(..).for_each(|watcher| watcher.join().unwrap());
-        for node in &self.nodes {
-            node.until_usual().await;
-        }
         let people = self.play.people.read().unwrap().clone();
         for (at, node) in self.nodes.iter().enumerate() {
-            let forgotten = people.iter().filter(|one| !self.play.has_answer(node, one)).count();
-            if forgotten > 0 {
-                self.play.is_wrong(format!("in the end node {at} has forgotten {forgotten} of {}", people.len()));
-            }
+            let knows_all = async || people.iter().all(|one| knows(node, one)).then_some(());
+            wait::until_async(&format!("the mirror of node {at} to know everybody"), SOON, knows_all).await;
+            node.until_usual().await;
         }
         self.found(people.len())
     }
@@ -284,14 +280,10 @@ impl Scene {
 }
 
 impl Play {
-    fn is_wrong(&self, what: String) {
+    fn is_wrong(&self, what: &str) {
         let faults = self.faults.lock().unwrap();
         let last = faults.iter().rev().take(4).cloned().collect::<Vec<_>>().join(" < ");
         self.wrong.lock().unwrap().push(format!("{what}, after {} faults: {last}", faults.len()));
-    }
-
-    fn has_answer(&self, node: &Node, one: &Signed) -> bool {
-        node.revocations.glance(one.person.ids(), SystemClock.now()) == Some(Standing::Revoked)
     }
 
     /// Somebody of those who were signed out last, mostly.
@@ -316,8 +308,10 @@ impl Play {
                 self.late.fetch_add(1, Ordering::Relaxed);
                 self.latest.fetch_max(u64::try_from(after.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
-            Ok(Standing::Good) => self.is_wrong(format!("node {at} let {:?} in, {after:?} after node {} had answered", one.person.token, one.by)),
-            Err(outage) => self.is_wrong(format!("node {at} did not answer: {outage}")),
+            Ok(Standing::Good) => {
+                self.is_wrong(&format!("node {at} let {:?} in, {after:?} after node {} had answered", one.person.token, one.by))
+            }
+            Err(outage) => self.is_wrong(&format!("node {at} did not answer: {outage}")),
         }
     }
 
@@ -325,9 +319,14 @@ impl Play {
         let answer = revocations.ask(person.ids(), SystemClock.now()).await;
         self.answers.fetch_add(1, Ordering::Relaxed);
         if !matches!(answer, Ok(Standing::Good)) {
-            self.is_wrong(format!("node {at} turned {:?} away: {answer:?}", person.token));
+            self.is_wrong(&format!("node {at} turned {:?} away: {answer:?}", person.token));
         }
     }
+}
+
+/// Is this one in the node's memory?
+fn knows(node: &Node, one: &Signed) -> bool {
+    node.revocations.glance(one.person.ids(), SystemClock.now()) == Some(Standing::Revoked)
 }
 
 /// Asks node `at` without a pause, in a worker as the proxy has them.
@@ -337,7 +336,7 @@ fn watcher(at: usize, revocations: Arc<Revocations>, play: Arc<Play>, seed: u64)
         runtime.block_on(async {
             let several = (0..4).map(|number| {
                 let (revocations, play) = (Arc::clone(&revocations), Arc::clone(&play));
-                tokio::spawn(async move { watch(at, &revocations, &play, Dice(seed ^ (number << 32))).await })
+                tokio::spawn(async move { watch(at, &revocations, &play, Dice(seed ^ (number << 40))).await })
             });
             for one in several.collect::<Vec<_>>() {
                 one.await.unwrap();
