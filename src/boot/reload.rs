@@ -151,7 +151,7 @@ fn fixed(config: &Config) -> [(&'static str, String); 13] {
     [
         ("public_url", config.public_url.to_string()),
         ("prefix", config.prefix.clone()),
-        ("listen", format!("{:?}", (&listen.public, &listen.admin, listen.unix_mode, listen.workers, listen.patience()))),
+        ("listen", format!("{:?}", ListenSettings { trusted_proxies: Vec::new(), streams: 0, ..listen.clone() })),
         ("tls", format!("whether it is there: {}", is_tls(config))),
         ("store", format!("{:?}", config.store)),
         ("redis", format!("{:?}", config.redis)),

@@ -19,7 +19,7 @@ use crate::boot::{Extras, NotServing};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
-use crate::gateway::{Gateway, Listeners, Stop, Swap};
+use crate::gateway::{Bounds, Gateway, Listeners, Stop, Swap};
 use crate::token::Ring;
 
 /// How long messages may take to leave when we leave.
@@ -103,6 +103,8 @@ impl Parts {
             listeners,
             workers: config.listen.workers,
             patience: config.listen.patience(),
+            bounds: Bounds { total: config.listen.connections, per_network: config.listen.connections_per_address },
+            proxy_protocol: config.listen.proxy_protocol,
             rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),

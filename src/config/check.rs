@@ -109,6 +109,10 @@ fn listen(config: &Config, notes: &mut Notes) {
         notes.must(!span.is_zero(), key, "should be more than nothing");
     }
     notes.must(listen.requests_per_connection > 0, "listen.requests_per_connection", "should be at least 1");
+    notes.must(listen.connections > 0, "listen.connections", "should be at least 1");
+    notes.must(listen.connections_per_address > 0, "listen.connections_per_address", "should be at least 1");
+    let heard = !listen.proxy_protocol || !listen.trusted_proxies.is_empty();
+    notes.must(heard, "listen.proxy_protocol", "is believed from listen.trusted_proxies alone, and there is none");
 }
 
 const fn is_any_port(address: &Address) -> bool {

@@ -33,7 +33,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use tokio::runtime::Handle;
 
 use crate::clock::Clock;
@@ -42,16 +41,18 @@ use crate::random::Entropy;
 use crate::revocation::Revocations;
 use crate::telemetry::Metrics;
 
+pub use accept::Bounds;
 pub use demo_app::DemoApp;
 pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
 pub use server::Stop;
-pub use settings::{ListenSettings, Mode, Patience};
+pub use settings::{ListenSettings, Mode, Patience, Proxy};
 pub use stream::{Lasting, Opened};
 pub use tls::{CertificateSettings, Tls, TlsSettings};
 
-use accept::Entrance;
+use accept::{Caps, Entrance};
 use answer::{Answer, Answering, OwnListener};
+use client::Trusted;
 use flight::Flights;
 use phases::Phases;
 use server::Running;
@@ -65,6 +66,10 @@ pub struct Setup {
     pub workers: Option<usize>,
     /// How long clients may take.
     pub patience: Patience,
+    /// How many connections there may be.
+    pub bounds: Bounds,
+    /// Trusted proxies speak the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Who is let in, our own endpoints, whom we believe: what can be replaced while it runs.
     pub rules: Rules,
     /// The endpoints of the admin listener.
@@ -95,8 +100,8 @@ pub struct Gateway {
 /// What every listener needs.
 #[derive(Clone)]
 struct Common {
-    trusted: Vec<IpNet>,
     patience: Patience,
+    trusted: Trusted,
     slow: Handle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -120,12 +125,17 @@ impl Gateway {
     pub fn new(setup: Setup) -> Self {
         let flights = Flights::default();
         let mut running = Running::new(setup.workers, flights.clone());
-        let trusted = setup.rules.trusted_proxies.clone();
+        let trusted = Trusted::new(&setup.rules.trusted_proxies);
         let common = Common { trusted, patience: setup.patience, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow, &swap);
         let turned_away = setup.metrics.route(backend::NO_ROUTE);
+        let entrance = Entrance {
+            live: swap.clone(),
+            proxy_protocol: setup.proxy_protocol,
+            caps: Caps::new(setup.bounds, Arc::clone(&setup.metrics)),
+        };
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,
@@ -136,7 +146,6 @@ impl Gateway {
             streams,
             patience: setup.patience,
         };
-        let entrance = Entrance { tls: Some(swap.clone()) };
         running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away, setup.patience);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
         Self { running, on_leaving: setup.on_leaving, common, swap, watch }

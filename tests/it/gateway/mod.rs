@@ -4,16 +4,19 @@
 //! Most routes here are public: who may pass is another chapter.
 
 mod bounds;
+mod connections;
 mod forwarded;
 mod habits;
 mod leaving;
 mod nonsense;
 mod own;
+mod proxy_protocol;
 mod reload;
 mod renewal;
 mod streams;
 mod tls;
 mod trace;
+mod unix;
 mod upstreams;
 mod wire;
 
