@@ -18,6 +18,9 @@ mod demo_app;
 mod edit;
 mod exchange;
 mod flight;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod head;
 mod listener;
