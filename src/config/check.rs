@@ -98,6 +98,8 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(fixed().collect::<BTreeSet<_>>().len() == fixed().count(), "listen.public", "names an address twice");
     let shared = listen.public.iter().any(|public| collide(public, &listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
+    let whole = listen.upgrade_socket.as_ref().is_none_or(|path| path.is_absolute());
+    notes.must(whole, "listen.upgrade_socket", "should be a whole path, as \"/run/doorward/upgrade.sock\"");
     notes.must(listen.streams > 0, "listen.streams", "should be at least 1");
     let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
     notes.must(workers, "listen.workers", "should be 1 to 256");

@@ -48,7 +48,7 @@ pub use accept::Bounds;
 pub use demo_app::DemoApp;
 pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
-pub use server::Stop;
+pub use server::{Hooks, Leaving, Stop};
 pub use settings::{ListenSettings, Mode, Patience, Proxy};
 pub use stream::{Lasting, Opened};
 pub use tls::{CertificateSettings, Tls, TlsSettings};
@@ -87,14 +87,14 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Chance, for request ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Called first when the process is told to leave: readiness goes before the listeners do.
-    pub on_leaving: Box<dyn Fn() + Send + Sync>,
+    /// Called when everything listens, and first thing when the process is told to leave.
+    pub hooks: Hooks,
 }
 
 /// A gateway that is ready to run.
 pub struct Gateway {
     running: Running,
-    on_leaving: Box<dyn Fn() + Send + Sync>,
+    hooks: Hooks,
     common: Common,
     swap: Swap,
     watch: Watch,
@@ -151,7 +151,7 @@ impl Gateway {
         };
         running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away, setup.patience);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
-        Self { running, on_leaving: setup.on_leaving, common, swap, watch }
+        Self { running, hooks: setup.hooks, common, swap, watch }
     }
 
     /// The demo's app too, on a listener of its own.
@@ -171,7 +171,7 @@ impl Gateway {
     ///
     /// Blocks; must not be called inside a runtime.
     pub fn run(self, stop: Stop) {
-        self.running.run(stop, self.on_leaving);
+        self.running.run(stop, self.hooks);
         drop(self.watch);
     }
 }

@@ -1,6 +1,7 @@
 //! The section `[listen]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -31,6 +32,8 @@ pub struct ListenSettings {
     pub connections_per_address: usize,
     /// Tunnels, event streams and gRPC calls that may be open at once.
     pub streams: usize,
+    /// Where a new process finds this one, to take its sockets over; in `$RUNTIME_DIRECTORY` when unset.
+    pub upgrade_socket: Option<PathBuf>,
     /// Worker threads; one per core when unset.
     pub workers: Option<usize>,
     /// How long the head of a request may take in all; a connection that sends nothing is closed after it.
@@ -77,6 +80,7 @@ impl Default for ListenSettings {
             proxy_protocol: false,
             connections: 20_000,
             connections_per_address: 500,
+            upgrade_socket: None,
             workers: None,
             head_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),

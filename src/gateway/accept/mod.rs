@@ -24,6 +24,7 @@ use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -116,20 +117,34 @@ pub(super) struct Door<A> {
     name: String,
     threads: Option<usize>,
     sockets: Vec<Bound>,
-    closing: Option<(ShutdownWatch, Flights)>,
+    closing: Closing,
     inside: Arc<Inside<A>>,
+}
+
+/// How a door closes, and who waits for it.
+pub(super) struct Closing {
+    /// Says when to stop listening.
+    pub told: ShutdownWatch,
+    /// Counts the door, while it listens.
+    pub open: Flights,
+    /// Counts its connections.
+    pub connections: Flights,
+    /// Counts the doors that have begun to listen.
+    pub listening: watch::Sender<usize>,
 }
 
 /// What serves the connections.
 struct Inside<A> {
     entrance: Option<Entrance>,
     front: Arc<Front<A>>,
+    connections: Flights,
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
-    /// On `sockets`. With `closing` it stops when that says so and counts itself there; else when the process ends.
-    pub(super) fn new(name: &str, front: Front<A>, sockets: Vec<Bound>, closing: Option<(ShutdownWatch, Flights)>) -> Self {
-        let inside = Arc::new(Inside { entrance: None, front: Arc::new(front) });
+    /// On `sockets`.
+    pub(super) fn new(name: &str, front: Front<A>, sockets: Vec<Bound>, closing: Closing) -> Self {
+        let connections = closing.connections.clone();
+        let inside = Arc::new(Inside { entrance: None, front: Arc::new(front), connections });
         Self { name: name.to_owned(), threads: None, sockets, closing, inside }
     }
 
@@ -142,18 +157,15 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
     /// Behind an entrance.
     #[must_use]
     pub(super) fn behind(self, entrance: Entrance) -> Self {
-        let front = Arc::clone(&self.inside.front);
-        Self { inside: Arc::new(Inside { entrance: Some(entrance), front }), ..self }
+        let (front, connections) = (Arc::clone(&self.inside.front), self.inside.connections.clone());
+        Self { inside: Arc::new(Inside { entrance: Some(entrance), front, connections }), ..self }
     }
 }
 
 #[async_trait]
 impl<A: HttpServerApp + Send + Sync + 'static> Service for Door<A> {
-    async fn start_service(&mut self, _fds: Option<ListenFds>, shutdown: ShutdownWatch, _listeners_per_fd: usize) {
-        let (closing, _open) = match &self.closing {
-            Some((closing, open)) => (closing.clone(), Some(open.begin())),
-            None => (shutdown, None),
-        };
+    async fn start_service(&mut self, _fds: Option<ListenFds>, _shutdown: ShutdownWatch, _listeners_per_fd: usize) {
+        let (closing, _open) = (self.closing.told.clone(), self.closing.open.begin());
         let mut ears = JoinSet::new();
         for bound in self.sockets.drain(..) {
             match Listening::new(bound) {
@@ -161,6 +173,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Service for Door<A> {
                 Err(error) => tracing::error!(%error, "a listener of ours cannot be used: {error}"),
             }
         }
+        self.closing.listening.send_modify(|listening| *listening += 1);
         ears.join_all().await;
         self.inside.front.cleanup().await;
     }
@@ -255,10 +268,13 @@ impl Listening {
 /// Have a connection served by a worker.
 fn begin<A: HttpServerApp + Send + Sync + 'static>(raw: Raw, peer: Option<SocketAddr>, inside: Arc<Inside<A>>, closing: ShutdownWatch) {
     let worker = pingora_runtime::current_handle();
+    // From here on: between two workers it belongs to nobody else.
+    let counted = inside.connections.begin();
     let arrived = if worker.id() == Handle::current().id() { Ok(Arrived::Here(raw)) } else { Arrived::leaving(raw) };
     drop(worker.spawn(async move {
         let arrived = arrived.and_then(Arrived::settled).map(|raw| (raw, peer));
         inside.serve(arrived, closing).await;
+        drop(counted);
     }));
 }
 

@@ -17,6 +17,7 @@ mod streams;
 mod tls;
 mod trace;
 mod unix;
+mod upgrade;
 mod upstreams;
 mod wire;
 
