@@ -25,6 +25,7 @@ mod rule;
 mod settings;
 #[cfg(test)]
 mod support;
+mod upstream;
 mod verify;
 
 use std::sync::Arc;
@@ -36,9 +37,6 @@ pub use credentials::{Presented, Tokens};
 pub use cross_site::{is_cross_site, is_unsafe};
 pub use identity::{Assertions, HeaderEdit};
 pub use matched::Matched;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub use matched::fuzzing;
 pub use names::{ASSERTION, Names};
 pub use policy::Permit;
 pub use reading::is_ours;
@@ -47,6 +45,7 @@ pub use renew::{NotRenewed, Renew};
 pub use revocation::{Caller, Live, Revocations};
 pub use route::{Route, Table};
 pub use settings::{Challenge, CrossSite, IdentitySettings, Preflight, Preset, Require, RouteSettings, RuleSettings};
+pub use upstream::{Address, AddressSettings, Balance, CheckKind, Destination, HealthSettings, Place, Protocol, UpstreamTlsSettings};
 pub use verify::Verified;
 
 use crate::client::Client;

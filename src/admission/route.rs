@@ -6,12 +6,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::{Host, Url};
-
 use crate::admission::host::{self, Pattern};
 use crate::admission::reading::{self, Case};
 use crate::admission::rule::{self, Rule};
 use crate::admission::settings::{Challenge, CrossSite, Preflight, RouteSettings};
+use crate::admission::upstream::Destination;
 use crate::config::Mistake;
 
 /// A route, ready to be asked.
@@ -19,8 +18,8 @@ use crate::config::Mistake;
 pub struct Route {
     /// Its name: in logs, metrics and as `aud` of assertions.
     pub name: String,
-    /// Addresses of its upstream, `host:port` (IPv6 in brackets); at least one.
-    pub upstream: Vec<String>,
+    /// Where its requests go.
+    pub destination: Destination,
     /// Take the route's path off before forwarding.
     pub strip_prefix: bool,
     /// Send the client's Host on.
@@ -65,7 +64,7 @@ impl Route {
         if path.as_ref().is_some_and(|path| reading::covers(prefix.as_bytes(), path.as_bytes(), Case::Folded)) {
             note("path", &format!("lies under {prefix}, which is Doorward's own"));
         }
-        let upstream = upstream(&settings.upstream, &mut note);
+        let destination = Destination::new(settings, &mut note);
         for (field, timeout) in timeouts(settings) {
             if timeout.is_zero() {
                 note(field, "should be more than nothing");
@@ -73,13 +72,13 @@ impl Route {
         }
         let rules = rule::compile(settings, key, path.as_deref().unwrap_or_default(), mistakes);
         let (host, path) = (host?, path?);
-        (mistakes.len() == before).then(|| Self::of(settings, upstream, rules, host, path))
+        (mistakes.len() == before).then(|| Self::of(settings, destination, rules, host, path))
     }
 
-    fn of(settings: &RouteSettings, upstream: Vec<String>, rules: Vec<Rule>, host: Pattern, path: String) -> Self {
+    fn of(settings: &RouteSettings, destination: Destination, rules: Vec<Rule>, host: Pattern, path: String) -> Self {
         Self {
             name: settings.name.clone(),
-            upstream,
+            destination,
             strip_prefix: settings.strip_prefix,
             preserve_host: settings.preserve_host,
             forward_token: settings.forward_token,
@@ -209,40 +208,6 @@ const fn timeouts(settings: &RouteSettings) -> [(&'static str, Duration); 4] {
         ("write_timeout", settings.write_timeout),
         ("body_timeout", settings.body_timeout),
     ]
-}
-
-fn upstream(addresses: &[String], note: &mut impl FnMut(&str, &str)) -> Vec<String> {
-    if addresses.is_empty() {
-        note("upstream", "should name at least one address, as \"http://127.0.0.1:3000\"");
-    }
-    let mut good = Vec::new();
-    for (index, text) in addresses.iter().enumerate() {
-        match address(text) {
-            Ok(address) => good.push(address),
-            Err(problem) => note(&format!("upstream[{index}]"), problem),
-        }
-    }
-    good
-}
-
-/// `host:port` of an upstream's URL.
-fn address(text: &str) -> Result<String, &'static str> {
-    const SHAPE: &str = "should be http://host:port";
-    let url = Url::parse(text).map_err(|_| SHAPE)?;
-    match url.scheme() {
-        "http" => {}
-        "https" => return Err("is https; TLS to an upstream comes with a later release, only http:// works in this one"),
-        "h2c" => return Err("is h2c; HTTP/2 to an upstream comes with a later release, only http:// works in this one"),
-        _ => return Err(SHAPE),
-    }
-    let bare =
-        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    if !bare {
-        return Err("should be http://host:port alone, without user, path or query");
-    }
-    let host: Host<&str> = url.host().ok_or(SHAPE)?;
-    let port = url.port_or_known_default().filter(|port| *port != 0).ok_or(SHAPE)?;
-    Ok(format!("{host}:{port}"))
 }
 
 #[cfg(test)]

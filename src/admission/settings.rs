@@ -6,6 +6,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::admission::upstream::{AddressSettings, Balance, HealthSettings, UpstreamTlsSettings};
 use crate::config::{duration, size};
 
 /// What a rule asks for first.
@@ -94,8 +95,8 @@ pub struct RouteSettings {
     /// Path prefix by whole segments.
     #[serde(default = "root")]
     pub path: String,
-    /// Addresses: `http://host:port`.
-    pub upstream: Vec<String>,
+    /// Addresses.
+    pub upstream: Vec<AddressSettings>,
     /// The rule of a route that has only one.
     #[serde(default)]
     pub require: Option<Require>,
@@ -145,6 +146,27 @@ pub struct RouteSettings {
     /// How to ask for credentials.
     #[serde(default)]
     pub challenge: Challenge,
+    /// How addresses share the requests.
+    #[serde(default)]
+    pub balance: Balance,
+    /// Most requests at the upstream at once; what comes beyond waits for a second.
+    #[serde(default)]
+    pub max_connections: Option<u32>,
+    /// How often an idempotent request is sent again when its upstream breaks off before it answers.
+    #[serde(default = "once")]
+    pub retries: u32,
+    /// How long an address that comes back takes to have its whole share.
+    #[serde(default, with = "duration::option")]
+    pub slow_start: Option<Duration>,
+    /// Offer HTTP/2 to `https` addresses; gRPC always gets it.
+    #[serde(default)]
+    pub http2: bool,
+    /// How addresses are asked whether they are well; they are not when unset.
+    #[serde(default)]
+    pub health: Option<HealthSettings>,
+    /// TLS to the upstream.
+    #[serde(default)]
+    pub upstream_tls: UpstreamTlsSettings,
     /// Time to connect to the upstream.
     #[serde(default = "ten_seconds", with = "duration")]
     pub connect_timeout: Duration,
@@ -168,6 +190,10 @@ fn root() -> String {
 
 const fn yes() -> bool {
     true
+}
+
+const fn once() -> u32 {
+    1
 }
 
 const fn ten_seconds() -> Duration {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
 use crate::endpoint::{Brand, Endpoints};
-use crate::gateway::{Rules, Tls};
+use crate::gateway::{Rules, Tls, Trusts};
 use crate::signin::SignIn;
 use crate::token::{Asserter, Ring};
 
@@ -42,6 +42,7 @@ impl Rulemaker {
         Ok(Rules {
             gate: Arc::new(self.gate(config, &cookies)?),
             endpoints: Arc::new(self.endpoints(config, &cookies)?),
+            trusts: Trusts::read(&config.routes).map_err(NotServing::Configuration)?,
             cookies,
             trusted_proxies: config.listen.trusted_proxies.clone(),
             tls: Tls::read(&config.tls, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),

@@ -44,6 +44,8 @@ pub enum Problem {
     InvalidRefresh,
     /// Something that a decision needs could not be asked.
     Unavailable,
+    /// The app has as many requests as it may have at once.
+    UpstreamBusy,
     /// The app could not be reached, or broke off.
     UpstreamFailed,
     /// The app did not answer in time.
@@ -76,7 +78,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -114,6 +116,7 @@ impl Problem {
         Self::UpstreamFailed,
         Self::Unavailable,
         Self::TooManyStreams,
+        Self::UpstreamBusy,
         Self::UpstreamTimeout,
     ];
 
@@ -138,6 +141,7 @@ impl Problem {
             Self::LimitReached => "limit_reached",
             Self::InvalidRefresh => "invalid_refresh",
             Self::Unavailable => "unavailable",
+            Self::UpstreamBusy => "upstream_busy",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
             Self::TooManyStreams => "too_many_streams",
@@ -162,7 +166,7 @@ impl Problem {
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
             Self::LastAddress | Self::AlreadyEnrolled => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::TooManyStreams | Self::UpstreamBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -193,6 +197,7 @@ impl Problem {
             Self::LimitReached => "Limit reached",
             Self::InvalidRefresh => "Session not renewable",
             Self::Unavailable => "Temporarily unavailable",
+            Self::UpstreamBusy => "App busy",
             Self::UpstreamFailed => "App not reachable",
             Self::UpstreamTimeout => "App too slow",
             Self::TooManyStreams => "Too many streams",
@@ -226,6 +231,7 @@ impl Problem {
             Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",
             Self::InvalidRefresh => "The session has ended or cannot be renewed. Sign in again.",
             Self::Unavailable => "This cannot be decided at the moment. Try again shortly.",
+            Self::UpstreamBusy => "The app behind this address has as many requests as it may have at once. Try again shortly.",
             Self::UpstreamFailed => "The app behind this address could not be reached or broke off its answer.",
             Self::UpstreamTimeout => "The app behind this address did not answer in time.",
             Self::TooManyStreams => "As many streams are open here as may be. Wait as long as Retry-After says.",

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use pingora::Error;
 use pingora::proxy::Session;
-use tracing::field::display;
 
 use super::context::RequestContext;
 
@@ -26,7 +25,7 @@ pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
         decision = outcome.decision.as_str(),
         refusal.code = outcome.code,
         duration_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
-        upstream.address = ctx.upstream().map(display),
+        upstream.address = ctx.upstream(),
         client.address = ctx.caller.as_ref().map(|caller| display(caller.client.address)),
         response.bytes = session.body_bytes_sent(),
         "{} {status}",
@@ -39,7 +38,7 @@ pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
 pub(super) fn failed(error: &Error, ctx: &RequestContext) {
     let (kind, cause) = (error.etype().as_str(), error.root_etype().as_str());
     let source = error.esource().as_str();
-    let address = ctx.upstream().map(display);
+    let address = ctx.upstream();
     if source == "Downstream" {
         tracing::debug!(request.id = ctx.request_id, route.name = ctx.route_name(), error = kind, cause, "the client broke off");
         return;

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::upstream::Upstream;
+use tokio::runtime::Handle;
+
+use super::upstream::{Keepers, Trusts, Upstream};
 use crate::admission::{Route, Table};
 use crate::telemetry::{Metrics, RouteMetrics};
 
@@ -15,7 +17,7 @@ pub(super) struct Backend {
     /// The route's name.
     pub name: String,
     /// Where its requests go.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// What its requests count.
     pub metrics: RouteMetrics,
 }
@@ -28,13 +30,24 @@ pub(super) struct Backends {
 }
 
 impl Backends {
-    /// From all routes.
-    pub(super) fn new(routes: &Table, metrics: &Metrics) -> Self {
+    /// From all routes. What those `before` know of their addresses is kept.
+    pub(super) fn new(routes: &Table, trusts: &Trusts, metrics: &Arc<Metrics>, before: Option<&Self>) -> Self {
+        let upstream_before = |name: &str| before.and_then(|before| before.by_name.get(name)).map(|backend| &*backend.upstream);
         let backend = |route: &Arc<Route>| {
-            let backend = Backend { name: route.name.clone(), upstream: Upstream::new(route), metrics: metrics.route(&route.name) };
+            let upstream = Upstream::new(route, trusts, metrics, upstream_before(&route.name));
+            let backend = Backend { name: route.name.clone(), upstream: Arc::new(upstream), metrics: metrics.route(&route.name) };
             (route.name.clone(), Arc::new(backend))
         };
-        Self { by_name: routes.iter().map(backend).collect(), without: metrics.route(NO_ROUTE) }
+        let backends = Self { by_name: routes.iter().map(backend).collect(), without: metrics.route(NO_ROUTE) };
+        for (name, gone) in before.into_iter().flat_map(|before| &before.by_name) {
+            gone.upstream.retire(backends.by_name.get(name).map(|backend| &*backend.upstream));
+        }
+        backends
+    }
+
+    /// Look after all upstreams, in the runtime `slow`, as long as what is returned lives.
+    pub(super) fn keep(&self, slow: &Handle) -> Keepers {
+        Keepers::keep(self.by_name.values().map(|backend| &backend.upstream), slow)
     }
 
     /// The backend of a route.

@@ -1,10 +1,10 @@
 //! What one request has become so far: the state between phases.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use http::StatusCode;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::backend::Backend;
 use super::client::Caller;
@@ -12,7 +12,7 @@ use super::flight::Flight;
 use super::live::Live;
 use super::stream::Open;
 use super::trace::Trace;
-use super::upstream::Choice;
+use super::upstream::{self, Attempt, Endpoint, Failure, Manner};
 use crate::admission::Admitted;
 use crate::clock::Timestamp;
 use crate::endpoint::{Call, Problem};
@@ -39,12 +39,16 @@ pub(super) struct RequestContext {
     pub admitted: Option<Admitted>,
     /// Tokens that were made in passing for a request that is denied all the same.
     pub issued: Option<Issued>,
-    /// Addresses to try, in order; found at the first try.
-    pub choices: Vec<Choice>,
-    /// How many have been tried.
-    pub tries: usize,
-    /// Silence is normal in its response.
-    pub patient: bool,
+    /// Its place among the requests at the upstream, where their number is bounded.
+    pub place: Option<OwnedSemaphorePermit>,
+    /// The address that it is at.
+    pub attempt: Option<Attempt>,
+    /// Those that it was at in vain.
+    pub tried: Vec<Arc<Endpoint>>,
+    /// How often it was sent again after an upstream had broken off.
+    pub again: usize,
+    /// What its connection must know of it.
+    pub manner: Manner,
     /// So many bytes of its body have been sent on, in this try.
     pub sent_on: u64,
     /// What is answered instead of the app's response that was there already.
@@ -87,9 +91,11 @@ impl RequestContext {
             backend: None,
             admitted: None,
             issued: None,
-            choices: Vec::new(),
-            tries: 0,
-            patient: false,
+            place: None,
+            attempt: None,
+            tried: Vec::new(),
+            again: 0,
+            manner: Manner::default(),
             sent_on: 0,
             outcome: Outcome { decision: Decision::Refused, code: None, status: None },
             instead: None,
@@ -103,14 +109,36 @@ impl RequestContext {
         Call { client: caller.client.clone(), now: self.now, request_id: self.request_id.clone() }
     }
 
-    /// The address that is being tried.
-    pub(super) fn choice(&self) -> Option<&Choice> {
-        self.choices.get(self.tries.checked_sub(1)?.checked_rem(self.choices.len())?)
+    /// The address that it is at, or was at last.
+    pub(super) fn endpoint(&self) -> Option<&Arc<Endpoint>> {
+        self.attempt.as_ref().map(|attempt| &attempt.endpoint)
     }
 
-    /// The address that was tried last.
-    pub(super) fn upstream(&self) -> Option<SocketAddr> {
-        self.choice().map(|choice| choice.address)
+    /// The same, in words that outlive the request.
+    pub(super) fn label(&self) -> Option<Arc<str>> {
+        self.endpoint().map(|endpoint| Arc::clone(&endpoint.label))
+    }
+
+    /// The same, in words.
+    pub(super) fn upstream(&self) -> Option<&str> {
+        self.endpoint().map(|endpoint| &*endpoint.label)
+    }
+
+    /// Who asks, as a number: the session, else the client's address.
+    pub(super) fn whose(&self) -> u64 {
+        let session = self.admitted.as_ref().and_then(Admitted::session);
+        let address = || self.caller.as_ref().map(|caller| caller.client.address.to_string()).unwrap_or_default();
+        session.map_or_else(|| upstream::number(address().as_bytes()), |session| upstream::number(session.as_str().as_bytes()))
+    }
+
+    /// It failed at this address, which did this wrong, if anything. True when there is another to try.
+    pub(super) fn failed_at(&mut self, failure: Option<Failure>) -> bool {
+        let (Some(backend), Some(attempt)) = (&self.backend, &mut self.attempt) else { return false };
+        if let Some(failure) = failure {
+            backend.upstream.failed(attempt, failure);
+            self.tried.push(Arc::clone(&attempt.endpoint));
+        }
+        backend.upstream.has_another(&self.tried)
     }
 
     /// The route's name, or a dash.

@@ -8,6 +8,7 @@ use pingora::{Error, ErrorType};
 use super::client::{self, REQUEST_ID};
 use super::context::RequestContext;
 use super::trace::{TRACEPARENT, TRACESTATE, Trace};
+use super::upstream::Manner;
 use crate::admission::Admitted;
 use crate::cookie::{self, Cookies, Kind};
 use crate::token::Issued;
@@ -18,7 +19,7 @@ use crate::token::Issued;
 /// # Errors
 /// When the request was never admitted: a mistake of ours that must not reach the upstream.
 pub(super) fn request(request: &mut RequestHeader, original: &RequestHeader, ctx: &RequestContext) -> pingora::Result<usize> {
-    let (Some(admitted), Some(caller), Some(choice)) = (&ctx.admitted, &ctx.caller, ctx.choice()) else {
+    let (Some(admitted), Some(caller), Some(endpoint)) = (&ctx.admitted, &ctx.caller, ctx.endpoint()) else {
         return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
     };
     let edit = admitted.edit();
@@ -36,7 +37,7 @@ pub(super) fn request(request: &mut RequestHeader, original: &RequestHeader, ctx
         follow(request, trace)?;
     }
     if !admitted.route().preserve_host {
-        request.insert_header(HOST, HeaderValue::from_str(&choice.authority).map_err(|_| Error::new(ErrorType::InternalError))?)?;
+        request.insert_header(HOST, HeaderValue::from_str(&endpoint.authority).map_err(|_| Error::new(ErrorType::InternalError))?)?;
     }
     let target = stripped.map_or_else(|| target(original), |(rest, _)| rest).as_bytes();
     if request.raw_path() != target {
@@ -97,10 +98,18 @@ pub(super) fn issued_cookies(cookies: &Cookies, issued: &Issued) -> impl Iterato
     access.into_iter().chain(refresh)
 }
 
-/// Is silence normal in the response to this request: a WebSocket, an event stream, a gRPC stream?
-pub(super) fn is_patient(request: &RequestHeader) -> bool {
+/// What the connection of this request must know of it. Silence is normal in a tunnel, an event stream, a gRPC stream.
+pub(super) fn manner(request: &RequestHeader) -> Manner {
     let says = |name, what: &str| request.headers.get_all(name).iter().any(|value| contains(value, what));
-    says(UPGRADE, "websocket") || says(ACCEPT, "text/event-stream") || says(CONTENT_TYPE, "application/grpc")
+    let is_upgrade = says(UPGRADE, "websocket");
+    let is_grpc = request.headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
+    Manner { is_patient: is_upgrade || is_grpc || says(ACCEPT, "text/event-stream"), is_upgrade, is_grpc }
+}
+
+/// `application/grpc`, alone or with what its messages are; not `application/grpc-web`, which travels on HTTP/1 too.
+fn is_grpc(kind: &[u8]) -> bool {
+    let rest = kind.get(..16).filter(|start| start.eq_ignore_ascii_case(b"application/grpc")).and_then(|_| kind.get(16..));
+    rest.is_some_and(|rest| rest.first().is_none_or(|byte| matches!(byte, b'+' | b';' | b' ')))
 }
 
 /// Is this response an event stream?

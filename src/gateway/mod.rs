@@ -18,9 +18,6 @@ mod demo_app;
 mod edit;
 mod exchange;
 mod flight;
-#[cfg(feature = "fuzzing")]
-#[doc(hidden)]
-pub mod fuzzing;
 mod guard;
 mod head;
 mod listener;
@@ -36,6 +33,7 @@ mod wire;
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use tokio::runtime::Handle;
 
 use crate::clock::Clock;
@@ -44,18 +42,17 @@ use crate::random::Entropy;
 use crate::revocation::Revocations;
 use crate::telemetry::Metrics;
 
-pub use accept::Bounds;
 pub use demo_app::DemoApp;
 pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
-pub use server::{Hooks, Leaving, Stop};
-pub use settings::{ListenSettings, Mode, Patience, Proxy};
+pub use server::Stop;
+pub use settings::{ListenSettings, Mode, Patience};
 pub use stream::{Lasting, Opened};
 pub use tls::{CertificateSettings, Tls, TlsSettings};
+pub use upstream::Trusts;
 
-use accept::{Caps, Entrance};
+use accept::Entrance;
 use answer::{Answer, Answering, OwnListener};
-use client::Trusted;
 use flight::Flights;
 use phases::Phases;
 use server::Running;
@@ -69,10 +66,6 @@ pub struct Setup {
     pub workers: Option<usize>,
     /// How long clients may take.
     pub patience: Patience,
-    /// How many connections there may be.
-    pub bounds: Bounds,
-    /// Trusted proxies speak the PROXY protocol.
-    pub proxy_protocol: bool,
     /// Who is let in, our own endpoints, whom we believe: what can be replaced while it runs.
     pub rules: Rules,
     /// The endpoints of the admin listener.
@@ -87,14 +80,14 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Chance, for request ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Called when everything listens, and first thing when the process is told to leave.
-    pub hooks: Hooks,
+    /// Called first when the process is told to leave: readiness goes before the listeners do.
+    pub on_leaving: Box<dyn Fn() + Send + Sync>,
 }
 
 /// A gateway that is ready to run.
 pub struct Gateway {
     running: Running,
-    hooks: Hooks,
+    on_leaving: Box<dyn Fn() + Send + Sync>,
     common: Common,
     swap: Swap,
     watch: Watch,
@@ -103,8 +96,8 @@ pub struct Gateway {
 /// What every listener needs.
 #[derive(Clone)]
 struct Common {
+    trusted: Vec<IpNet>,
     patience: Patience,
-    trusted: Trusted,
     slow: Handle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -128,30 +121,25 @@ impl Gateway {
     pub fn new(setup: Setup) -> Self {
         let flights = Flights::default();
         let mut running = Running::new(setup.workers, flights.clone());
-        let trusted = Trusted::new(&setup.rules.trusted_proxies);
+        let trusted = setup.rules.trusted_proxies.clone();
         let common = Common { trusted, patience: setup.patience, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow, &swap);
         let turned_away = setup.metrics.route(backend::NO_ROUTE);
-        let entrance = Entrance {
-            live: swap.clone(),
-            proxy_protocol: setup.proxy_protocol,
-            caps: Caps::new(setup.bounds, Arc::clone(&setup.metrics)),
-        };
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,
-            slow: common.slow.clone(),
             clock: Arc::clone(&common.clock),
             entropy: Arc::clone(&common.entropy),
             flights,
             streams,
             patience: setup.patience,
         };
+        let entrance = Entrance { tls: Some(swap.clone()) };
         running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away, setup.patience);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
-        Self { running, hooks: setup.hooks, common, swap, watch }
+        Self { running, on_leaving: setup.on_leaving, common, swap, watch }
     }
 
     /// The demo's app too, on a listener of its own.
@@ -171,7 +159,7 @@ impl Gateway {
     ///
     /// Blocks; must not be called inside a runtime.
     pub fn run(self, stop: Stop) {
-        self.running.run(stop, self.hooks);
+        self.running.run(stop, self.on_leaving);
         drop(self.watch);
     }
 }

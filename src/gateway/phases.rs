@@ -13,7 +13,6 @@ use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{BError, Error, ErrorSource, ErrorType};
-use tokio::runtime::Handle;
 
 use super::access;
 use super::answer;
@@ -26,6 +25,7 @@ use super::live::Swap;
 use super::settings::Patience;
 use super::stream::{Full, LONG, Line, Streams, Who};
 use super::trace::Trace;
+use super::upstream::{self, Failure, Nowhere, Trial};
 use super::{edit, exchange, head, wire};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
@@ -41,7 +41,6 @@ const CLIENT_GONE: &str = "client_gone";
 pub(super) struct Phases {
     pub swap: Swap,
     pub metrics: Arc<Metrics>,
-    pub slow: Handle,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub flights: Flights,
@@ -72,24 +71,53 @@ impl ProxyHttp for Phases {
         let Some(backend) = ctx.backend.clone().filter(|_| ctx.admitted.is_some()) else {
             return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
         };
-        if ctx.choices.is_empty() {
-            let found = backend.upstream.choices(&self.slow).await;
-            ctx.choices = found.map_err(|none| Error::because(ErrorType::ConnectNoRoute, "resolving the upstream", none).into_up())?;
+        let upstream = &backend.upstream;
+        if ctx.place.is_none() {
+            ctx.place = upstream.enter().await.map_err(nowhere)?;
         }
-        ctx.tries += 1;
-        ctx.sent_on = 0;
-        let address = ctx.upstream().ok_or_else(|| Error::new(ErrorType::ConnectNoRoute).into_up())?;
-        Ok(Box::new(backend.upstream.peer(address, ctx.patient)))
+        let attempt = upstream.choose(|| ctx.whose(), &ctx.tried).await.map_err(nowhere)?;
+        let peer = attempt.endpoint.peer(ctx.manner);
+        ctx.attempt = Some(attempt);
+        Ok(Box::new(peer))
     }
 
     /// The next address of the route, as long as there is one: nothing has been sent yet.
     fn fail_to_connect(&self, _session: &mut Session, _peer: &HttpPeer, ctx: &mut RequestContext, mut error: BError) -> BError {
-        self.reached(ctx, false);
         tracing::warn!(
-            request.id = %ctx.request_id, route.name = ctx.route_name(), upstream.address = ctx.upstream().map(tracing::field::display), error = error.etype().as_str(),
+            request.id = %ctx.request_id, route.name = ctx.route_name(), upstream.address = ctx.upstream(), error = error.etype().as_str(),
             "an upstream's address takes no connection"
         );
-        error.set_retry(ctx.tries < ctx.choices.len());
+        let is_refusing = !upstream::is_unprocessed(&error);
+        error.set_retry(ctx.failed_at(is_refusing.then_some(Failure::Connect)));
+        error
+    }
+
+    /// Once more, where that can do no harm: at another address, if there is one.
+    fn error_while_proxy(
+        &self,
+        _peer: &HttpPeer,
+        session: &mut Session,
+        mut error: BError,
+        ctx: &mut RequestContext,
+        is_reused: bool,
+    ) -> BError {
+        let trial = Trial {
+            method: &session.req_header().method,
+            is_answered: session.response_written().is_some_and(|head| !head.status.is_informational()),
+            is_whole: !session.as_ref().retry_buffer_truncated(),
+            is_reused,
+            again: ctx.again,
+            retries: ctx.backend.as_ref().map_or(0, |backend| backend.upstream.retries()),
+        };
+        let goes_again = trial.may_go_again(&error);
+        if trial.is_its_fault(&error) {
+            ctx.again += 1;
+            if !ctx.failed_at(Some(Failure::Answer)) {
+                // Where there is no other address, the same may do better the second time.
+                ctx.tried.clear();
+            }
+        }
+        error.set_retry(goes_again);
         error
     }
 
@@ -102,8 +130,8 @@ impl ProxyHttp for Phases {
         _digest: Option<&Digest>,
         ctx: &mut RequestContext,
     ) -> pingora::Result<()> {
-        if !reused {
-            self.reached(ctx, true);
+        if let (false, Some(backend), Some(endpoint)) = (reused, &ctx.backend, ctx.endpoint()) {
+            backend.upstream.connected(endpoint);
         }
         Ok(())
     }
@@ -138,9 +166,12 @@ impl ProxyHttp for Phases {
     }
 
     async fn response_filter(&self, session: &mut Session, response: &mut ResponseHeader, ctx: &mut RequestContext) -> pingora::Result<()> {
-        let (switched, upstream) = (response.status == StatusCode::SWITCHING_PROTOCOLS, ctx.upstream());
+        let switched = response.status == StatusCode::SWITCHING_PROTOCOLS;
         if response.status.is_informational() && !switched {
             return Ok(());
+        }
+        if let (Some(backend), Some(attempt)) = (&ctx.backend, &mut ctx.attempt) {
+            backend.upstream.succeeded(attempt);
         }
         if let Some(problem) = self.begins(session, response, ctx).await {
             ctx.instead = Some(problem);
@@ -152,6 +183,7 @@ impl ProxyHttp for Phases {
             // A tunnel may be silent for as long as it likes.
             session.set_read_timeout(None);
         }
+        let upstream = ctx.label();
         if let Some(line) = ctx.stream.as_mut().and_then(|open| open.line()) {
             (line.status, line.upstream) = (ctx.outcome.status, upstream);
         }
@@ -202,6 +234,7 @@ impl ProxyHttp for Phases {
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut RequestContext) {
         let spent = ctx.started.elapsed();
+        ctx.place = None;
         access::log(session, ctx, spent);
         if let Some(stream) = &mut ctx.stream {
             stream.told();
@@ -297,9 +330,9 @@ impl Phases {
                 Why::Outage(outage) => No::Outage(outage),
             }
         })?;
-        ctx.patient = edit::is_patient(request);
+        ctx.manner = edit::manner(request);
         ctx.outcome.decision = Decision::Admitted;
-        if ctx.patient {
+        if ctx.manner.is_patient {
             let (who, line) = (Self::who(&admitted, request, ctx), Line::of(request, caller, ctx));
             let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));
             ctx.stream = Some(opened.inspect_err(|_| ctx.issued = admitted.issued().cloned())?);
@@ -383,13 +416,18 @@ impl Phases {
             (problem, _) => endpoints.problem(problem, head, &ctx.request_id),
         }
     }
+}
 
-    /// Tell the metrics whether the address that was tried last takes connections.
-    fn reached(&self, ctx: &RequestContext, up: bool) {
-        if let Some(address) = ctx.upstream() {
-            self.metrics.upstream_up(ctx.route_name(), &address.to_string(), up);
-        }
-    }
+/// The word for a request that has to wait for others.
+const BUSY: ErrorType = ErrorType::Custom("UpstreamBusy");
+
+/// Why a request has no address, as the framework says it.
+fn nowhere(why: Nowhere) -> BError {
+    let kind = match why {
+        Nowhere::Busy => BUSY,
+        Nowhere::NoAddress | Nowhere::Exhausted => ErrorType::ConnectNoRoute,
+    };
+    Error::because(kind, "choosing an address of the upstream", why).into_up()
 }
 
 /// Whose fault it is, in words for the client; `None` when the client is gone and nobody reads them.
@@ -398,6 +436,7 @@ fn blame(error: &Error) -> Option<Problem> {
         (ErrorSource::Upstream, ErrorType::ConnectTimedout | ErrorType::ReadTimedout | ErrorType::WriteTimedout) => {
             Some(Problem::UpstreamTimeout)
         }
+        (ErrorSource::Upstream, kind) if *kind == BUSY => Some(Problem::UpstreamBusy),
         (ErrorSource::Upstream, _) => Some(Problem::UpstreamFailed),
         (ErrorSource::Downstream, ErrorType::ReadTimedout) => Some(Problem::RequestTimeout),
         (ErrorSource::Downstream, ErrorType::ReadError) if exchange::unread(error) == Unread::TooSlow => Some(Problem::RequestTimeout),

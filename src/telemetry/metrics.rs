@@ -79,8 +79,6 @@ pub struct Metrics {
     streams_cut: IntCounter,
     config_reloaded: IntGauge,
     certificate_expiry: IntGaugeVec,
-    connections_open: IntGauge,
-    connections_refused: IntCounterVec,
 }
 
 impl Metrics {
@@ -129,8 +127,6 @@ impl Metrics {
                 r,
                 IntGaugeVec::new(named("certificate_expiry_seconds", "When the certificate for a name expires, in Unix time."), &["name"])?,
             )?,
-            connections_open: gauge(r, "connections_open", "Connections to the public listeners.")?,
-            connections_refused: counters(r, "connections_refused_total", "Connections that were closed before a request.", &["reason"])?,
             registry,
         })
     }
@@ -210,17 +206,6 @@ impl Metrics {
         }
     }
 
-    /// So many more connections are open; fewer, when negative.
-    pub fn connections(&self, more: i64) {
-        self.connections_open.add(more);
-    }
-
-    /// A connection was closed before its first request: `connections`, `connections_per_address`, `proxy_protocol`,
-    /// `handshake`, `handshake_timeout`.
-    pub fn connection_refused(&self, reason: &str) {
-        count(&self.connections_refused, &[reason]);
-    }
-
     /// `limit` refused somebody.
     pub fn limit_refusal(&self, limit: &str) {
         count(&self.limit_refusals, &[limit]);
@@ -236,6 +221,12 @@ impl Metrics {
         if let Ok(gauge) = self.upstream_up.get_metric_with_label_values(&[route, address]) {
             gauge.set(i64::from(up));
         }
+    }
+
+    /// The address is none of the route's any more: nothing is said of it.
+    pub fn upstream_gone(&self, route: &str, address: &str) {
+        // Nothing was ever said of one that no request has reached.
+        drop(self.upstream_up.remove_label_values(&[route, address]));
     }
 
     /// The configuration was read again, and was good, or not.

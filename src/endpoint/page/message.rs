@@ -43,7 +43,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         Problem::NotFound | Problem::Misdirected => (&words.not_found, Way::None),
         Problem::Unavailable => (&words.unavailable, Way::TryAgain),
         Problem::UpstreamFailed | Problem::TooManyStreams => (&words.upstream_failed, Way::TryAgain),
-        Problem::UpstreamTimeout => (&words.upstream_timeout, Way::TryAgain),
+        Problem::UpstreamTimeout | Problem::UpstreamBusy => (&words.upstream_timeout, Way::TryAgain),
         Problem::Internal => (&words.internal, Way::TryAgain),
         Problem::InvalidJson
         | Problem::InvalidBody

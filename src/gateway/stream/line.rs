@@ -1,6 +1,6 @@
 //! What the log and the metrics say of a request that was cut: what served it is gone, and the framework's last phase with it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ pub(in crate::gateway) struct Line {
     /// The status that was answered.
     pub status: Option<StatusCode>,
     /// The upstream's address.
-    pub upstream: Option<SocketAddr>,
+    pub upstream: Option<Arc<str>>,
     /// Of the response's body, as it went to the client.
     pub bytes: u64,
 }
@@ -48,7 +48,7 @@ impl Line {
             backend: ctx.backend.clone(),
             started: ctx.started,
             status: ctx.outcome.status,
-            upstream: ctx.upstream(),
+            upstream: ctx.label(),
             bytes: 0,
         }
     }
@@ -74,7 +74,7 @@ impl Line {
             decision = Decision::Admitted.as_str(),
             refusal.code = code,
             duration_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
-            upstream.address = self.upstream.map(display),
+            upstream.address = self.upstream.as_deref(),
             client.address = display(self.client),
             response.bytes = self.bytes,
             "{} {status}",

@@ -13,8 +13,6 @@
 
 mod framing;
 mod front;
-#[cfg(feature = "fuzzing")]
-pub mod fuzzing;
 mod head;
 mod line;
 mod pace;

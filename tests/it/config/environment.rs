@@ -31,7 +31,7 @@ fn a_variable_takes_the_type_of_its_setting() {
     assert_eq!(config.pages.name, "123");
     assert_eq!(config.listen.public.len(), 2);
     assert_eq!(config.listen.trusted_proxies.len(), 2);
-    assert_eq!(config.routes[0].upstream, ["http://10.0.0.1:80"]);
+    assert_eq!(config.routes[0].upstream[0].url, "http://10.0.0.1:80");
     assert_eq!((config.routes[1].name.as_str(), config.routes[1].host.as_deref()), ("2", Some("git.example.com")));
     assert_eq!(config.store.url.expose(), "postgres://u:p@h/db");
 }

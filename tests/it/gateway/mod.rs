@@ -3,21 +3,18 @@
 //!
 //! Most routes here are public: who may pass is another chapter.
 
+mod balance;
 mod bounds;
-mod connections;
 mod forwarded;
 mod habits;
 mod leaving;
 mod nonsense;
 mod own;
-mod proxy_protocol;
 mod reload;
 mod renewal;
 mod streams;
 mod tls;
 mod trace;
-mod unix;
-mod upgrade;
 mod upstreams;
 mod wire;
 

@@ -3,8 +3,6 @@
 //!
 //! `docs/immunity.md` is the table of them; `table` keeps it equal to what stands here.
 
-mod a_headers;
-mod c_paths;
 mod e_addresses;
 mod e_answers;
 mod e_codes;
@@ -14,5 +12,4 @@ mod f_log;
 mod f_pages;
 mod f_redirects;
 mod factors;
-mod g_outages;
 mod table;

@@ -2,7 +2,6 @@
 //! Redis or the database is gone.
 
 mod database_gone;
-mod faults;
 mod index;
 mod limits;
 mod load;

@@ -21,7 +21,6 @@ pub enum Signal {
     Stop,
     Cont,
     Hup,
-    Usr2,
 }
 
 impl Signal {
@@ -33,7 +32,6 @@ impl Signal {
             Self::Stop => "STOP",
             Self::Cont => "CONT",
             Self::Hup => "HUP",
-            Self::Usr2 => "USR2",
         }
     }
 }
