@@ -145,6 +145,10 @@ impl Lent {
     }
 }
 
+/// What the system keeps for a connection beyond what is under way, in bytes; connections have it from their listener. Else a
+/// client that reads nothing holds up to 4 MiB of it, and one that reads slowly is seen to read every minute or so.
+const MOST_UNSENT: u32 = 128 * 1024;
+
 /// All our addresses.
 #[derive(Debug)]
 pub struct Listeners {
@@ -220,6 +224,7 @@ impl Ear {
                 let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
                 socket.set_reuse_address(true)?;
                 socket.bind(&(*address).into())?;
+                socket.set_tcp_notsent_lowat(MOST_UNSENT)?;
                 listen(&socket)?;
                 Ok(Self::Tcp(socket.into()))
             }

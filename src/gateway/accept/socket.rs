@@ -161,6 +161,8 @@ impl AsyncWrite for Socket {
         }
         // A socket keeps nothing back itself.
         ready!(this.poll_write_out(context, &[]))?;
+        // Who is idle holds no memory.
+        this.gathered = Vec::new();
         Poll::Ready(Ok(()))
     }
 

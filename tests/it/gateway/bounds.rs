@@ -254,7 +254,8 @@ async fn a_client_that_reads_nothing_is_cut() {
     wait::until_true("the end of it", PATIENT, cut);
     let mut rest = Vec::new();
     drop(timeout(PATIENT, stream.read_to_end(&mut rest)).await.expect("it is closed"));
-    assert!(rest.len() < DOWNLOAD, "{}", rest.len());
+    // What the system kept, on both sides.
+    assert!(rest.len() < 1024 * 1024, "{}", rest.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
