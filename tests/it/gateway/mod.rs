@@ -12,6 +12,7 @@ mod nonsense;
 mod own;
 mod reload;
 mod renewal;
+mod slow;
 mod streams;
 mod tls;
 mod trace;
@@ -22,28 +23,28 @@ use crate::support::gateway::{Gateway, Place};
 use crate::support::upstream::Upstream;
 
 /// A gateway in front of apps.
-struct Edge {
-    gateway: Gateway,
+pub struct Edge {
+    pub gateway: Gateway,
 }
 
 impl Edge {
     /// With these routes, and lines in the section `[listen]`.
-    fn start(listen: &str, routes: &str) -> Self {
+    pub fn start(listen: &str, routes: &str) -> Self {
         Self { gateway: Gateway::start(|place| configuration(place, listen, routes)) }
     }
 
     /// One public route to an app.
-    fn before(app: &Upstream) -> Self {
+    pub fn before(app: &Upstream) -> Self {
         Self::start("", &public("app", &[&app.url()], ""))
     }
 
-    fn address(&self) -> std::net::SocketAddr {
+    pub fn address(&self) -> std::net::SocketAddr {
         self.gateway.public()
     }
 }
 
 /// A route that everybody may use, with more keys.
-fn public(name: &str, upstream: &[&str], more: &str) -> String {
+pub fn public(name: &str, upstream: &[&str], more: &str) -> String {
     format!("[[route]]\nname = \"{name}\"\nupstream = {upstream:?}\nrequire = \"public\"\n{more}\n")
 }
 
@@ -76,6 +77,6 @@ kind = "console"
 }
 
 /// A request for `/`, with more header lines.
-fn get(lines: &str) -> String {
+pub fn get(lines: &str) -> String {
     format!("GET / HTTP/1.1\r\nHost: app.example\r\n{lines}\r\n")
 }
