@@ -12,4 +12,6 @@ mod f_log;
 mod f_pages;
 mod f_redirects;
 mod factors;
+mod g_floors;
+mod g_http1;
 mod table;
