@@ -29,7 +29,7 @@ where
     W: AsyncFnOnce(&Core) -> Result<(), Failed>,
 {
     let quiet = TelemetrySettings { log: "warn".to_owned(), log_format: LogFormat::Text };
-    telemetry::log::init(&quiet).map_err(|error| Failed::refused(error.to_string()))?;
+    drop(telemetry::log::init(&quiet).map_err(|error| Failed::refused(error.to_string()))?);
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let core = Core::open(config, runtime.handle()).await?;

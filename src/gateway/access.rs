@@ -6,31 +6,38 @@ use pingora::Error;
 use pingora::proxy::Session;
 
 use super::context::RequestContext;
+use crate::telemetry::access_log;
 
 /// Say what became of a request.
 pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
+    if !tracing::enabled!(target: "access", tracing::Level::INFO) {
+        return;
+    }
     let (request, outcome) = (session.req_header(), &ctx.outcome);
-    let status = outcome.code_of_status();
-    let host = ctx.caller.as_ref().map(|caller| caller.client.host.as_str()).unwrap_or_default();
-    tracing::event!(
-        target: "access",
-        tracing::Level::INFO,
-        request.id = ctx.request_id,
-        trace.id = ctx.trace.map(|trace| display(trace.id())),
-        method = request.method.as_str(),
-        host,
-        path = request.uri.path(),
-        route.name = ctx.route_name(),
-        status,
-        decision = outcome.decision.as_str(),
-        refusal.code = outcome.code,
-        duration_ms = u64::try_from(spent.as_millis()).unwrap_or(u64::MAX),
-        upstream.address = ctx.upstream(),
-        client.address = ctx.caller.as_ref().map(|caller| display(caller.client.address)),
-        response.bytes = session.body_bytes_sent(),
-        "{} {status}",
-        request.method,
-    );
+    let (method, status) = (request.method.as_str(), outcome.code_of_status());
+    access_log::write(format_args!("{method} {status}"), |line| {
+        line.text("request.id", &ctx.request_id);
+        if let Some(trace) = &ctx.trace {
+            line.plain("trace.id", trace.id());
+        }
+        line.text("method", method);
+        line.text("host", ctx.caller.as_ref().map(|caller| caller.client.host.as_str()).unwrap_or_default());
+        line.text("path", request.uri.path());
+        line.text("route.name", ctx.route_name());
+        line.number("status", u64::from(status));
+        line.text("decision", outcome.decision.as_str());
+        if let Some(code) = outcome.code {
+            line.text("refusal.code", code);
+        }
+        line.number("duration_ms", u64::try_from(spent.as_millis()).unwrap_or(u64::MAX));
+        if let Some(address) = ctx.upstream() {
+            line.text("upstream.address", address);
+        }
+        if let Some(caller) = &ctx.caller {
+            line.address("client.address", caller.client.address);
+        }
+        line.number("response.bytes", u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX));
+    });
 }
 
 /// Say why a request that was let in did not get an answer. The words of the error could hold a header of the app: only its

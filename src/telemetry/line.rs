@@ -44,11 +44,12 @@ fn visible(event: &[u8], format: LogFormat) -> Option<String> {
 }
 
 /// Rust's `Debug` knows which characters can be seen. Of ASCII it would also escape quotes, which belong to the line.
-fn is_visible(letter: char) -> bool {
+pub(super) fn is_visible(letter: char) -> bool {
     matches!(letter, ' '..='~') || (!letter.is_ascii() && letter.escape_debug().len() == 1)
 }
 
-fn write_out(letter: char, format: LogFormat, text: &mut String) {
+/// Written out as the format does it.
+pub(super) fn write_out(letter: char, format: LogFormat, text: &mut String) {
     match format {
         LogFormat::Text => text.extend(letter.escape_debug()),
         LogFormat::Json => {

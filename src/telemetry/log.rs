@@ -5,6 +5,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt as _;
 
+use super::access_log::AccessLog;
 use super::line::Line;
 use super::settings::{LogFormat, TelemetrySettings};
 
@@ -24,13 +25,17 @@ pub enum NotLogging {
     /// There is a log already.
     #[error("the log has begun already")]
     Twice,
+    /// The thread that writes the access log could not be started.
+    #[error("the access log cannot be written: {0}")]
+    Access(#[from] std::io::Error),
 }
 
-/// Begin the log of this process, for `tracing` and for libraries that use `log`.
+/// Begin the log of this process, for `tracing` and for libraries that use `log`. What is given back writes out the last lines
+/// of the access log when it is dropped.
 ///
 /// # Errors
 /// When the directives cannot be read, or it has begun already.
-pub fn init(settings: &TelemetrySettings) -> Result<(), NotLogging> {
+pub fn init(settings: &TelemetrySettings) -> Result<AccessLog, NotLogging> {
     let format = settings.log_format;
     let lines = tracing_subscriber::fmt::layer().with_writer(move || Line(format));
     let filter = filter(&settings.log)?;
@@ -42,7 +47,8 @@ pub fn init(settings: &TelemetrySettings) -> Result<(), NotLogging> {
         LogFormat::Json => tracing::subscriber::set_global_default(registry.with(lines.json().flatten_event(true))),
         LogFormat::Text => tracing::subscriber::set_global_default(registry.with(lines)),
     };
-    begun.map_err(|_| NotLogging::Twice)
+    begun.map_err(|_| NotLogging::Twice)?;
+    Ok(AccessLog::begin(format)?)
 }
 
 /// Which lines are written: the libraries' quiet levels, then `directives`, which win.

@@ -1,5 +1,6 @@
 //! Logs and metrics.
 
+pub mod access_log;
 mod line;
 pub mod log;
 mod metrics;
