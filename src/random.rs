@@ -1,5 +1,7 @@
 //! Chance, as a parameter: the system's random source in production, a seed in tests.
 
+use std::cell::RefCell;
+
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +27,45 @@ pub struct SystemEntropy(SystemRandom);
 impl Entropy for SystemEntropy {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
         self.0.fill(bytes).map_err(|_| NoEntropy)
+    }
+}
+
+/// What is drawn at once for names.
+const DRAWN: usize = 3 * 1024;
+
+thread_local! {
+    static LEFT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The system's random source for what every request needs: each thread draws much at once, and gives it out in pieces. As
+/// unpredictable as the source; what was drawn stays in memory until it is given out, so it is for names, not for secrets.
+#[derive(Debug, Default)]
+pub struct Drawn(SystemEntropy);
+
+impl Entropy for Drawn {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        let given = LEFT.try_with(|left| self.give(&mut left.borrow_mut(), bytes));
+        // A thread that ends has nothing left to give.
+        given.unwrap_or_else(|_| self.0.fill(bytes))
+    }
+}
+
+impl Drawn {
+    fn give(&self, left: &mut Vec<u8>, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        if bytes.len() > DRAWN {
+            return self.0.fill(bytes);
+        }
+        if left.len() < bytes.len() {
+            left.resize(DRAWN, 0);
+            if let Err(none) = self.0.fill(left) {
+                left.clear();
+                return Err(none);
+            }
+        }
+        let rest = left.len() - bytes.len();
+        bytes.copy_from_slice(left.get(rest..).ok_or(NoEntropy)?);
+        left.truncate(rest);
+        Ok(())
     }
 }
 
@@ -88,6 +129,18 @@ mod tests {
             .sum();
         // 9 degrees of freedom: 40 is passed by chance once in 100,000 runs.
         assert!(chi < 40.0, "chi-square {chi}");
+    }
+
+    #[test]
+    fn what_was_drawn_is_given_out_once() {
+        let source = Drawn::default();
+        let pieces: std::collections::HashSet<_> = (0..10_000).map(|_| bytes::<24>(&source).unwrap()).collect();
+        assert_eq!(pieces.len(), 10_000);
+        let (mut much, mut more) = ([0; 2 * DRAWN], [0; 2 * DRAWN]);
+        source.fill(&mut much).unwrap();
+        source.fill(&mut more).unwrap();
+        assert_ne!(much, more);
+        assert_eq!(LEFT.with_borrow(Vec::len) % 24, 0);
     }
 
     #[test]

@@ -36,6 +36,33 @@ impl<T: Zeroize> Drop for Secret<T> {
     }
 }
 
+/// A secret that somebody else holds: it prints as `[secret]`, too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SecretStr<'a>(&'a str);
+
+impl<'a> SecretStr<'a> {
+    /// Look at `value`.
+    pub const fn new(value: &'a str) -> Self {
+        Self(value)
+    }
+
+    /// The value itself, for the one place that needs it.
+    pub const fn expose(self) -> &'a str {
+        self.0
+    }
+
+    /// One of our own, that leaves memory when it is dropped.
+    pub fn keep(self) -> Secret<String> {
+        Secret::new(self.0.to_owned())
+    }
+}
+
+impl fmt::Debug for SecretStr<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
 /// Equal, found out in constant time.
 pub fn same(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()
@@ -132,6 +159,7 @@ mod tests {
     #[test]
     fn a_secret_says_nothing() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "[secret]");
+        assert_eq!(format!("{:?}", SecretStr::new("hunter2")), "[secret]");
         assert_eq!(format!("{:?}", RootKey::new([7; 32])), "RootKey([secret])");
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::revocation::{Observer, Source};
 use crate::signin::{Channel, Events, Means};
 use crate::telemetry::{Counter, Metrics};
+use crate::token::Lookups;
 
 /// Counts what it hears.
 pub struct Heard {
@@ -14,6 +15,8 @@ pub struct Heard {
     by_mirror: Counter,
     by_memory: Counter,
     by_ledger: Counter,
+    known_tokens: Counter,
+    unknown_tokens: Counter,
 }
 
 impl Heard {
@@ -24,6 +27,8 @@ impl Heard {
             by_mirror: metrics.revocation_checks_by(Source::Mirror.word()),
             by_memory: metrics.revocation_checks_by(Source::Memory.word()),
             by_ledger: metrics.revocation_checks_by(Source::Ledger.word()),
+            known_tokens: metrics.token_lookups(true),
+            unknown_tokens: metrics.token_lookups(false),
             metrics: Arc::clone(metrics),
         }
     }
@@ -45,6 +50,12 @@ impl Observer for Heard {
 
     fn lag(&self, lag: Duration) {
         self.metrics.revocation_lag(lag);
+    }
+}
+
+impl Lookups for Heard {
+    fn looked_up(&self, is_known: bool) {
+        if is_known { self.known_tokens.add() } else { self.unknown_tokens.add() }
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use crate::admission::{Gate, Names, Ports, Table};
 use crate::boot::NotServing;
 use crate::boot::core::Core;
+use crate::boot::heard::Heard;
 use crate::boot::inbox::Shown;
 use crate::boot::services::{self, Through};
 use crate::config::Config;
@@ -16,7 +17,7 @@ use crate::deliver::Inbox;
 use crate::endpoint::{Brand, Endpoints};
 use crate::gateway::{Rules, Tls, Trusts};
 use crate::signin::SignIn;
-use crate::token::{Asserter, Ring};
+use crate::token::{Asserter, Remembering, Ring};
 
 /// Makes rules.
 pub(super) struct Rulemaker {
@@ -55,7 +56,7 @@ impl Rulemaker {
         let table = Table::new(&config.routes, &config.prefix).map_err(NotServing::Configuration)?;
         let names = Names::new(&config.identity).map_err(NotServing::Configuration)?;
         let ports = Ports {
-            tokens: Arc::new(services::verifier(config, &self.ring)),
+            tokens: Arc::new(Remembering::new(services::verifier(config, &self.ring), Arc::new(Heard::new(&self.core.metrics)))),
             renew: self.through(),
             revocations: Arc::<crate::revocation::Revocations>::clone(&self.core.revocations),
             assertions: Arc::new(Asserter::new(Arc::clone(&self.ring), Arc::clone(&self.core.entropy))),

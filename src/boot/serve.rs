@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
 use crate::gateway::{Gateway, Listeners, Stop, Swap};
+use crate::random::Drawn;
 use crate::token::Ring;
 
 /// How long messages may take to leave when we leave.
@@ -109,7 +110,7 @@ impl Parts {
             revocations: Arc::clone(&self.core.revocations),
             slow: runtime.handle().clone(),
             clock: Arc::clone(&self.core.clock),
-            entropy: Arc::clone(&self.core.entropy),
+            entropy: Arc::new(Drawn::default()),
             on_leaving: Box::new(move || vitals.leaving.store(true, Ordering::SeqCst)),
         })
     }

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -212,18 +212,6 @@ impl Line<'_> {
         self.quoted(name, |line| line.ip(address));
     }
 
-    /// A field that holds an address with its port.
-    pub fn socket(&mut self, name: &'static str, address: SocketAddr) {
-        self.quoted(name, |line| match address {
-            SocketAddr::V4(v4) => {
-                line.ip(IpAddr::V4(*v4.ip()));
-                line.out.push(b':');
-                digits(line.out, u64::from(v4.port()));
-            }
-            SocketAddr::V6(_) => line.shown(format_args!("{address}")),
-        });
-    }
-
     fn begin(&mut self, now: Timestamp, message: fmt::Arguments<'_>) {
         match self.format {
             LogFormat::Json => {
@@ -370,7 +358,7 @@ mod tests {
             line.number("status", 200);
             line.address("client.address", "192.0.2.7".parse().unwrap());
             line.address("other.address", "2001:db8::1".parse().unwrap());
-            line.socket("upstream.address", "10.0.0.255:3000".parse().unwrap());
+            line.text("upstream.address", "10.0.0.255:3000");
             line.plain("trace.id", "abc");
         });
         String::from_utf8(out).unwrap()
@@ -387,7 +375,7 @@ mod tests {
         assert_eq!(
             line(LogFormat::Text, "/größe"),
             "2023-11-14T22:13:20.042000Z  INFO access: GET 200 path=\"/größe\" status=200 client.address=192.0.2.7 \
-             other.address=2001:db8::1 upstream.address=10.0.0.255:3000 trace.id=abc\n"
+             other.address=2001:db8::1 upstream.address=\"10.0.0.255:3000\" trace.id=abc\n"
         );
     }
 

@@ -69,6 +69,7 @@ pub struct Metrics {
     revocations: IntCounterVec,
     revocation_lag: Histogram,
     revocation_checks: IntCounterVec,
+    token_cache: IntCounterVec,
     reserved_headers: IntCounter,
     limit_refusals: IntCounterVec,
     alarms: IntCounterVec,
@@ -107,6 +108,7 @@ impl Metrics {
             revocations: counters(r, "revocations_total", "Revocations committed here.", &["kind"])?,
             revocation_lag: histogram(r, "revocation_lag_seconds", "From a revocation's commit to its being in the index.", &LAG)?,
             revocation_checks: counters(r, "revocation_checks_total", "Checks of revocation, by who answered.", &["source"])?,
+            token_cache: counters(r, "token_cache_total", "Access tokens that were presented, by whether they were known.", &["outcome"])?,
             reserved_headers: counter(r, "reserved_headers_removed_total", "Headers of clients that bore a name of ours.")?,
             limit_refusals: counters(r, "limit_refusals_total", "Refusals by a limit.", &["limit"])?,
             alarms: counters(r, "alarms_total", "What an operator should look at; the log says more.", &["alarm"])?,
@@ -189,6 +191,11 @@ impl Metrics {
     /// The counter of checks that `source` answers: for who counts one on every request.
     pub fn revocation_checks_by(&self, source: &str) -> Counter {
         Counter(self.revocation_checks.get_metric_with_label_values(&[source]).ok())
+    }
+
+    /// The counter of access tokens that were known, or not: for who counts one on every request.
+    pub fn token_lookups(&self, is_known: bool) -> Counter {
+        Counter(self.token_cache.get_metric_with_label_values(&[if is_known { "hit" } else { "miss" }]).ok())
     }
 
     /// So many headers of a client bore a name of ours.

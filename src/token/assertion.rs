@@ -1,15 +1,14 @@
 //! The assertion: a token for the app behind a route, which says who is signed in and can be verified with our JWK Set.
 //!
-//! Made once per access token and route while it is fresh, not once per request: signing costs as much as the rest of the
-//! request.
+//! Who tells an app keeps it while it is fresh: signing costs as much as the rest of the request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use quick_cache::sync::Cache;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
-use crate::id::{AccountId, SessionId, TokenId};
+use crate::id::{AccountId, SessionId};
 use crate::outage::{Dependency, Outage};
 use crate::random::{self, Entropy};
 use crate::token::claims::{Acr, Amr, Claims};
@@ -22,11 +21,8 @@ pub const TYPE: &str = "doorward-assertion+jwt";
 /// Life of an assertion, seconds.
 const LIFE: i64 = 60;
 
-/// An assertion is not given out with less than this left, seconds.
-const FRESH: i64 = 30;
-
-/// How many are kept.
-const KEPT: usize = 10_000;
+/// How long an assertion may be given out: the other half of its life is the app's.
+pub const FRESH: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
 struct Said<'a> {
@@ -52,38 +48,21 @@ struct Said<'a> {
     auth_time: i64,
 }
 
-struct Kept {
-    token: Arc<str>,
-    expires: i64,
-}
-
 /// Makes assertions.
 pub struct Asserter {
     ring: Arc<Ring>,
     entropy: Arc<dyn Entropy>,
-    kept: Cache<(TokenId, Box<str>), Arc<Kept>>,
 }
 
 impl Asserter {
     /// With the keys of `ring`.
-    pub fn new(ring: Arc<Ring>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { ring, entropy, kept: Cache::new(KEPT) }
+    pub const fn new(ring: Arc<Ring>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { ring, entropy }
     }
 
-    /// The assertion of `claims` for the app behind `route`: one that is fresh, or a new one. `claims` are those of a
-    /// verified token; the route's name is its audience.
-    pub fn assert(&self, claims: &Claims, route: &str, now: Timestamp) -> Result<Arc<str>, Outage> {
-        let key = (claims.jti.clone(), Box::from(route));
-        if let Some(kept) = self.kept.get(&key).filter(|kept| kept.expires - now.as_secs() >= FRESH) {
-            return Ok(Arc::clone(&kept.token));
-        }
-        let token: Arc<str> = self.sign(claims, route, now)?.into();
-        let kept = Kept { token: Arc::clone(&token), expires: now.as_secs().saturating_add(LIFE) };
-        self.kept.insert(key, Arc::new(kept));
-        Ok(token)
-    }
-
-    fn sign(&self, claims: &Claims, route: &str, now: Timestamp) -> Result<String, Outage> {
+    /// An assertion of `claims` for the app behind `route`. `claims` are those of a verified token; the route's name is its
+    /// audience. It may be given out for [`FRESH`].
+    pub fn assert(&self, claims: &Claims, route: &str, now: Timestamp) -> Result<String, Outage> {
         let issued = now.as_secs();
         let said = Said {
             iss: &claims.iss,

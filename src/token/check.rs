@@ -8,10 +8,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::Header;
 
 use crate::clock::Timestamp;
+use crate::token::cache::Belief;
 use crate::token::claims::{ACCESS, Claims};
 use crate::token::keys::Purpose;
 use crate::token::mint::TYPE;
-use crate::token::ring::Ring;
+use crate::token::ring::{Key, Ring};
 
 /// The longest token that is looked at, in bytes.
 pub const LONGEST: usize = 8 * 1024;
@@ -64,14 +65,34 @@ impl Verifier {
         self.believe(claims, then)
     }
 
+    /// What `token` says, with the time in which nothing but its session decides whether it is to be believed.
+    pub(super) fn believe_for_a_while(&self, token: &str, now: Timestamp) -> Result<Belief, Invalid> {
+        let (claims, key) = self.genuine_by(token, now)?;
+        let claims = self.believe(claims, now)?;
+        let from = claims.nbf.max(claims.iat).saturating_sub(self.leeway);
+        let until = claims.exp.saturating_add(self.leeway);
+        Ok(Belief { claims: Arc::new(claims), from, until, key_until: key.verifies_until })
+    }
+
+    /// Which keys are asked; another number after they have changed.
+    pub(super) fn generation(&self) -> u64 {
+        self.ring.generation()
+    }
+
     fn genuine(&self, token: &str, now: Timestamp) -> Result<Claims, Invalid> {
+        self.genuine_by(token, now).map(|(claims, _)| claims)
+    }
+
+    /// What it says, and the key that says that we have said it.
+    fn genuine_by(&self, token: &str, now: Timestamp) -> Result<(Claims, Arc<Key>), Invalid> {
         if token.len() > LONGEST {
             return Err(Invalid::Foreign);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Invalid::Foreign)?;
         let kid = plain_header(&header).ok_or(Invalid::Foreign)?;
         let key = self.ring.verifier(kid, Purpose::Access, now).ok_or(Invalid::UnknownKey)?;
-        jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation).map(|decoded| decoded.claims).map_err(|error| why(&error))
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &key.validation).map_err(|error| why(&error))?;
+        Ok((decoded.claims, key))
     }
 
     /// Does `token` say that it is ours, whether or not it is to be believed? One that does is refused when it fails; one that

@@ -1,13 +1,14 @@
 //! Access tokens and the assertion for the app: what they say, what signs them, and what is believed.
 //!
 //! ```text
-//! claims ─▶ mint ─▶ a person's cookie ─▶ check ─▶ claims        keys ─▶ ring: what signs and verifies now
+//! claims ─▶ mint ─▶ a person's cookie ─▶ cache ─▶ check ─▶ claims        keys ─▶ ring: what signs and verifies now
 //! claims ─▶ assertion ─▶ the app, which verifies it with jwks   rotate: keys are made, and followed by others
 //! ```
 //!
 //! The only module that names `jsonwebtoken`.
 
 pub mod assertion;
+pub mod cache;
 pub mod check;
 pub mod claims;
 mod issued;
@@ -18,6 +19,7 @@ pub mod rotate;
 mod settings;
 
 pub use assertion::Asserter;
+pub use cache::{Lookups, Remembering};
 pub use check::{Invalid, Verifier};
 pub use claims::{Acr, Amr, Claims};
 pub use issued::Issued;

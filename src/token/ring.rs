@@ -30,21 +30,37 @@ pub struct Key {
     pub(super) validation: Validation,
     public: Option<Value>,
     signs_from: Timestamp,
-    verifies_until: Option<Timestamp>,
+    pub(super) verifies_until: Option<Timestamp>,
 }
 
 /// The keys that sign and verify.
-pub struct Ring(ArcSwap<HashMap<String, Arc<Key>>>);
+pub struct Ring(ArcSwap<Held>);
+
+/// What it holds at one time.
+struct Held {
+    keys: HashMap<String, Arc<Key>>,
+    /// Counts the times that the keys were others.
+    generation: u64,
+}
 
 impl Ring {
     /// A ring of these keys.
     pub fn new(keys: Vec<Key>) -> Self {
-        Self(ArcSwap::from_pointee(by_name(keys)))
+        Self(ArcSwap::from_pointee(Held { keys: by_name(keys), generation: 0 }))
     }
 
     /// Take these keys instead.
     pub fn replace(&self, keys: Vec<Key>) {
-        self.0.store(Arc::new(by_name(keys)));
+        let keys = by_name(keys);
+        self.0.rcu(|held| {
+            let is_other = !verify_alike(&held.keys, &keys);
+            Held { keys: keys.clone(), generation: held.generation.wrapping_add(u64::from(is_other)) }
+        });
+    }
+
+    /// The same number as long as the same keys verify the same tokens. Some may have reached their end meanwhile.
+    pub fn generation(&self) -> u64 {
+        self.0.load().generation
     }
 
     /// The key that signs for `purpose` at `now`: the newest that may sign by then.
@@ -52,24 +68,24 @@ impl Ring {
     /// # Errors
     /// [`Dependency::Keys`] when there is none: nothing can be issued.
     pub fn signer(&self, purpose: Purpose, now: Timestamp) -> Result<Arc<Key>, Outage> {
-        let keys = self.0.load();
-        let candidates = keys.values().filter(|key| key.purpose == purpose && key.signs_from <= now);
+        let held = self.0.load();
+        let candidates = held.keys.values().filter(|key| key.purpose == purpose && key.signs_from <= now);
         let newest = candidates.max_by(|a, b| a.signs_from.cmp(&b.signs_from).then_with(|| a.kid.cmp(&b.kid)));
         newest.cloned().ok_or_else(|| Outage::new(Dependency::Keys, "there is no key to sign with"))
     }
 
     /// The key with this name, if it verifies for `purpose` at `now`.
     pub fn verifier(&self, kid: &str, purpose: Purpose, now: Timestamp) -> Option<Arc<Key>> {
-        let keys = self.0.load();
-        let key = keys.get(kid)?;
+        let held = self.0.load();
+        let key = held.keys.get(kid)?;
         let over = key.verifies_until.is_some_and(|until| until <= now);
         (key.purpose == purpose && !over).then(|| Arc::clone(key))
     }
 
     /// The public keys that verify at `now` or will, as a JWK Set (RFC 7517 §5), JSON. HMAC keys have no public part.
     pub fn jwks(&self, now: Timestamp) -> String {
-        let keys = self.0.load();
-        let mut live: Vec<_> = keys.values().filter(|key| key.verifies_until.is_none_or(|until| until > now)).collect();
+        let held = self.0.load();
+        let mut live: Vec<_> = held.keys.values().filter(|key| key.verifies_until.is_none_or(|until| until > now)).collect();
         live.sort_by(|a, b| b.signs_from.cmp(&a.signs_from).then_with(|| a.kid.cmp(&b.kid)));
         let public: Vec<&Value> = live.iter().filter_map(|key| key.public.as_ref()).collect();
         json!({ "keys": public }).to_string()
@@ -78,7 +94,7 @@ impl Ring {
 
 impl std::fmt::Debug for Ring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.0.load().keys()).finish()
+        f.debug_list().entries(self.0.load().keys.keys()).finish()
     }
 }
 
@@ -135,6 +151,17 @@ impl Key {
 
 fn by_name(keys: Vec<Key>) -> HashMap<String, Arc<Key>> {
     keys.into_iter().map(|key| (key.kid.clone(), Arc::new(key))).collect()
+}
+
+/// Do both verify the same tokens, and for as long? A key's name is drawn with it, or follows from it: it never gets another
+/// key.
+fn verify_alike(one: &HashMap<String, Arc<Key>>, other: &HashMap<String, Arc<Key>>) -> bool {
+    let same = |(name, key): (&String, &Arc<Key>)| {
+        other
+            .get(name)
+            .is_some_and(|other| (key.purpose, key.algorithm, key.verifies_until) == (other.purpose, other.algorithm, other.verifies_until))
+    };
+    one.len() == other.len() && one.iter().all(same)
 }
 
 /// Our name of an algorithm, in the library's words.

@@ -258,16 +258,6 @@ async fn a_key_of_one_purpose_does_not_verify_for_the_other() {
 }
 
 #[tokio::test]
-async fn an_assertion_is_made_once_while_it_is_fresh_and_for_one_route_only() {
-    let ring = Bench::new(Algorithm::Hs256).ring(NOW).await;
-    let asserter = Asserter::new(ring, Arc::new(SystemEntropy::default()));
-    let first = asserter.assert(&claims(), "wiki", NOW).unwrap();
-    assert_eq!(asserter.assert(&claims(), "wiki", at(30)).unwrap(), first);
-    assert_ne!(asserter.assert(&claims(), "wiki", at(31)).unwrap(), first);
-    assert_ne!(asserter.assert(&claims(), "other", NOW).unwrap(), first);
-}
-
-#[tokio::test]
 async fn an_algorithm_that_is_changed_brings_a_new_key_and_an_old_key_opens_only_with_its_own_encryption_key() {
     let mut bench = Bench::new(Algorithm::Hs256);
     bench.ring(NOW).await;
