@@ -8,7 +8,7 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 
 use crate::clock::ceil_secs;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretStr};
 
 /// The section `[cookies]`.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -60,6 +60,17 @@ pub struct Carried {
     pub challenge: Option<Secret<String>>,
 }
 
+/// The same where it stands, without a copy.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shown<'a> {
+    /// The access token.
+    pub access: Option<SecretStr<'a>>,
+    /// The refresh token.
+    pub refresh: Option<SecretStr<'a>>,
+    /// The challenge's id.
+    pub challenge: Option<SecretStr<'a>>,
+}
+
 impl Cookies {
     /// From the section.
     pub fn new(settings: &CookieSettings) -> Self {
@@ -96,27 +107,38 @@ impl Cookies {
     /// # Errors
     /// [`Repeated`] when one of our names stands there twice: which one counts would be a guess.
     pub fn read(&self, headers: &HeaderMap) -> Result<Carried, Repeated> {
-        let mut carried = Carried::default();
+        let shown = self.look(headers)?;
+        let keep = |cookie: Option<SecretStr<'_>>| cookie.map(SecretStr::keep);
+        Ok(Carried { access: keep(shown.access), refresh: keep(shown.refresh), challenge: keep(shown.challenge) })
+    }
+
+    /// What a request carries of ours, without a copy: on the way of every proxied request.
+    ///
+    /// # Errors
+    /// Those of [`Cookies::read`].
+    pub fn look<'a>(&self, headers: &'a HeaderMap) -> Result<Shown<'a>, Repeated> {
+        let mut shown = Shown::default();
         for (name, value) in pairs(headers) {
             let Some(kind) = self.kind(name) else { continue };
             let place = match kind {
-                Kind::Access => &mut carried.access,
-                Kind::Refresh => &mut carried.refresh,
-                Kind::Challenge => &mut carried.challenge,
+                Kind::Access => &mut shown.access,
+                Kind::Refresh => &mut shown.refresh,
+                Kind::Challenge => &mut shown.challenge,
             };
-            if place.replace(Secret::new(value.to_owned())).is_some() {
+            // A value that is no text is no token of ours either: it reads as empty, and is refused as such.
+            let value = SecretStr::new(std::str::from_utf8(value).unwrap_or_default().trim());
+            if place.replace(value).is_some() {
                 return Err(Repeated);
             }
         }
-        Ok(carried)
+        Ok(shown)
     }
 
     /// The `Cookie` header without ours, for the upstream; `None` when nothing is left.
     pub fn without_ours(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut left: Vec<u8> = Vec::new();
         for header in headers.get_all(COOKIE) {
-            for pair in header.as_bytes().split(|byte| *byte == b';') {
-                let pair = pair.trim_ascii();
+            for pair in pieces(header.as_bytes()) {
                 if pair.is_empty() || is_ours(name_of(pair)) {
                     continue;
                 }
@@ -162,18 +184,34 @@ pub fn sets_ours(set_cookie: &HeaderValue) -> bool {
 }
 
 fn name_of(pair: &[u8]) -> &[u8] {
-    pair.split(|byte| *byte == b'=' || *byte == b';').next().unwrap_or_default().trim_ascii()
+    let end = memchr::memchr2(b'=', b';', pair).unwrap_or(pair.len());
+    pair.get(..end).unwrap_or_default().trim_ascii()
 }
 
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &str)> {
-    let all = headers.get_all(COOKIE).into_iter().flat_map(|header| header.as_bytes().split(|byte| *byte == b';'));
+/// Does a cookie of ours stand there, under whatever prefix?
+pub fn carries_ours(headers: &HeaderMap) -> bool {
+    pairs(headers).any(|(name, _)| is_ours(name))
+}
+
+/// Names and values.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let all = headers.get_all(COOKIE).into_iter().flat_map(|header| pieces(header.as_bytes()));
     all.map(|pair| {
-        let pair = pair.trim_ascii();
         let name = name_of(pair);
         let value = pair.get(name.len()..).unwrap_or_default();
-        let value = value.trim_ascii_start().strip_prefix(b"=").unwrap_or_default();
-        // A value that is no text is no token of ours either: it reads as empty, and is refused as such.
-        (name, std::str::from_utf8(value).unwrap_or_default().trim())
+        (name, value.trim_ascii_start().strip_prefix(b"=").unwrap_or_default())
+    })
+}
+
+/// What stands between semicolons. Cookies are long, and are gone through on every request.
+fn pieces(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let all = rest?;
+        let end = memchr::memchr(b';', all);
+        let (piece, after) = end.map_or((all, None), |end| (all.get(..end).unwrap_or_default(), all.get(end + 1..)));
+        rest = after;
+        Some(piece.trim_ascii())
     })
 }
 

@@ -7,8 +7,8 @@ use http::header::AUTHORIZATION;
 
 use crate::admission::Refusal;
 use crate::clock::Timestamp;
-use crate::cookie::{Carried, Cookies};
-use crate::secret::Secret;
+use crate::cookie::{Cookies, Shown};
+use crate::secret::SecretStr;
 use crate::token::{self, Claims};
 
 /// Believes access tokens.
@@ -31,25 +31,35 @@ impl Tokens for token::Verifier {
     }
 }
 
+impl Tokens for token::Remembering {
+    fn check(&self, token: &str, now: Timestamp) -> Option<Arc<Claims>> {
+        self.check(token, now).ok()
+    }
+
+    fn names_us(&self, token: &str) -> bool {
+        self.names_us(token)
+    }
+}
+
 /// What a request presents of ours.
 #[derive(Debug)]
-pub struct Presented {
-    pub(super) what: What,
+pub struct Presented<'a> {
+    pub(super) what: What<'a>,
     _made_here: (),
 }
 
 /// Where it stands.
 #[derive(Debug)]
-pub(super) enum What {
+pub(super) enum What<'a> {
     /// Nowhere.
     Nothing,
     /// In `Authorization`; the access cookie beside it must not name another session.
-    Header { token: Secret<String>, beside: Option<Secret<String>> },
+    Header { token: SecretStr<'a>, beside: Option<SecretStr<'a>> },
     /// In cookies; at least one of them is there.
-    Cookies { access: Option<Secret<String>>, refresh: Option<Secret<String>> },
+    Cookies { access: Option<SecretStr<'a>>, refresh: Option<SecretStr<'a>> },
 }
 
-impl Presented {
+impl Presented<'_> {
     /// Did a browser add it on its own?
     pub fn by_cookie(&self) -> bool {
         match self.what {
@@ -63,15 +73,15 @@ impl Presented {
 ///
 /// # Errors
 /// `Malformed` for several `Authorization` headers, `RepeatedCookie` for a cookie of ours that is there twice.
-pub(super) fn extract(headers: &HeaderMap, cookies: &Cookies, tokens: &dyn Tokens) -> Result<Presented, Refusal> {
-    let carried = cookies.read(headers).map_err(|_| Refusal::RepeatedCookie)?;
+pub(super) fn extract<'a>(headers: &'a HeaderMap, cookies: &Cookies, tokens: &dyn Tokens) -> Result<Presented<'a>, Refusal> {
+    let shown = cookies.look(headers).map_err(|_| Refusal::RepeatedCookie)?;
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let field = fields.next();
     if fields.next().is_some() {
         return Err(Refusal::Malformed);
     }
     let ours = field.and_then(|value| bearer(value.to_str().ok()?)).filter(|token| tokens.names_us(token));
-    Ok(Presented { what: what(ours, carried), _made_here: () })
+    Ok(Presented { what: what(ours, shown), _made_here: () })
 }
 
 /// Does one of the `Authorization` headers hold a token of ours?
@@ -80,11 +90,11 @@ pub(super) fn holds_ours(headers: &HeaderMap, tokens: &dyn Tokens) -> bool {
     headers.get_all(AUTHORIZATION).iter().any(ours)
 }
 
-fn what(bearer: Option<&str>, carried: Carried) -> What {
-    let some = |cookie: Option<Secret<String>>| cookie.filter(|value| !value.expose().is_empty());
-    let (access, refresh) = (some(carried.access), some(carried.refresh));
+fn what<'a>(bearer: Option<&'a str>, shown: Shown<'a>) -> What<'a> {
+    let some = |cookie: Option<SecretStr<'a>>| cookie.filter(|value| !value.expose().is_empty());
+    let (access, refresh) = (some(shown.access), some(shown.refresh));
     match bearer {
-        Some(token) => What::Header { token: Secret::new(token.to_owned()), beside: access },
+        Some(token) => What::Header { token: SecretStr::new(token), beside: access },
         None if access.is_none() && refresh.is_none() => What::Nothing,
         None => What::Cookies { access, refresh },
     }

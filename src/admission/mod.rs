@@ -54,7 +54,7 @@ use crate::cookie::Cookies;
 use crate::id::SessionId;
 use crate::outage::Outage;
 use crate::token::{Claims, Issued};
-use identity::Teller;
+use identity::{Introductions, Teller};
 use verify::Verifier;
 
 /// A request that has come in.
@@ -93,13 +93,18 @@ pub struct Denied {
 #[derive(Debug)]
 pub struct Admitted {
     matched: Matched,
-    permit: Permit,
+    claims: Option<Arc<Claims>>,
+    rule: Option<usize>,
     edit: HeaderEdit,
     issued: Option<Issued>,
     _made_here: (),
 }
 
 impl Admitted {
+    fn with(permit: &Permit<'_>, matched: &Matched, edit: HeaderEdit, issued: Option<Issued>) -> Self {
+        Self { matched: matched.clone(), claims: permit.claims().cloned(), rule: permit.rule, edit, issued, _made_here: () }
+    }
+
     /// Where to.
     pub const fn route(&self) -> &Arc<Route> {
         self.matched.route()
@@ -117,7 +122,7 @@ impl Admitted {
 
     /// As whom; nobody on what is public.
     pub fn claims(&self) -> Option<&Claims> {
-        self.permit.claims()
+        self.claims.as_deref()
     }
 
     /// In which session; none on what is public.
@@ -127,7 +132,7 @@ impl Admitted {
 
     /// By which of the route's rules, counted from 0; none for a preflight.
     pub const fn rule(&self) -> Option<usize> {
-        self.permit.rule
+        self.rule
     }
 
     /// The target to forward instead of the one that came, and the path that was taken off it, for `X-Forwarded-Prefix`;
@@ -157,12 +162,14 @@ pub struct Gate {
     cookies: Cookies,
     leeway: i64,
     ports: Ports,
+    introductions: Introductions,
 }
 
 impl Gate {
     /// With these routes, header names and cookies; clocks may differ by `leeway`.
     pub fn new(table: Table, names: Names, cookies: Cookies, leeway: Duration, ports: Ports) -> Self {
-        Self { table, names, cookies, leeway: i64::try_from(leeway.as_secs()).unwrap_or(0), ports }
+        let leeway = i64::try_from(leeway.as_secs()).unwrap_or(0);
+        Self { table, names, cookies, leeway, ports, introductions: Introductions::new() }
     }
 
     /// Its routes.
@@ -182,18 +189,18 @@ impl Gate {
     pub async fn admit(&self, incoming: &Incoming<'_>, matched: &Matched, now: Timestamp) -> Result<Admitted, Denied> {
         let mut issued = None;
         match self.decide(incoming, matched, now, &mut issued).await {
-            Ok((permit, edit)) => Ok(Admitted { matched: matched.clone(), permit, edit, issued, _made_here: () }),
+            Ok((permit, edit)) => Ok(Admitted::with(&permit, matched, edit, issued)),
             Err(why) => Err(Denied { why, issued }),
         }
     }
 
-    async fn decide(
+    async fn decide<'a>(
         &self,
-        incoming: &Incoming<'_>,
+        incoming: &Incoming<'a>,
         matched: &Matched,
         now: Timestamp,
         issued: &mut Option<Issued>,
-    ) -> Result<(Permit, HeaderEdit), Why> {
+    ) -> Result<(Permit<'a>, HeaderEdit), Why> {
         let nobody = Caller::Nobody(Refusal::Unauthenticated);
         let caller = if policy::is_open(matched, incoming) { nobody } else { self.caller(incoming, matched, now, issued).await? };
         let permit = policy::decide(caller, matched, incoming, self.leeway, now)?;
@@ -201,7 +208,13 @@ impl Gate {
         Ok((permit, edit))
     }
 
-    async fn caller(&self, incoming: &Incoming<'_>, matched: &Matched, now: Timestamp, issued: &mut Option<Issued>) -> Result<Caller, Why> {
+    async fn caller<'a>(
+        &self,
+        incoming: &Incoming<'a>,
+        matched: &Matched,
+        now: Timestamp,
+        issued: &mut Option<Issued>,
+    ) -> Result<Caller<'a>, Why> {
         let step = Verifier { tokens: self.ports.tokens.as_ref(), renew: self.ports.renew.as_ref(), now };
         let presented = credentials::extract(&incoming.head.headers, &self.cookies, self.ports.tokens.as_ref())?;
         cross_site::check(&presented, incoming, matched.route())?;
@@ -211,7 +224,7 @@ impl Gate {
 
     fn teller(&self) -> Teller<'_> {
         let (tokens, assertions) = (self.ports.tokens.as_ref(), self.ports.assertions.as_ref());
-        Teller { names: &self.names, cookies: &self.cookies, tokens, assertions }
+        Teller { names: &self.names, cookies: &self.cookies, tokens, assertions, introductions: &self.introductions }
     }
 }
 

@@ -29,9 +29,16 @@ pub(super) enum Told {
 #[derive(Debug, Clone)]
 pub struct Names {
     told: Arc<[(HeaderName, Told)]>,
-    reserved: Arc<HashSet<String>>,
-    /// One bit for each character that a reserved name begins with: most headers are free by their first letter alone.
-    initials: u128,
+    reserved: Arc<Reserved>,
+}
+
+/// The names that clients may not use, folded.
+#[derive(Debug)]
+struct Reserved {
+    names: HashSet<String>,
+    /// For each character that one of them can begin with, one bit for each length that it can have then: nearly all headers
+    /// are free by that alone, and every request has some.
+    shapes: Box<[u64; 128]>,
 }
 
 impl Names {
@@ -46,8 +53,7 @@ impl Names {
         told.retain(|(name, _)| own.iter().all(|(own, _)| own != name));
         told.extend(own);
         let reserved = reserved(told.iter().map(|(name, _)| name.as_str()));
-        let initials = reserved.iter().map(String::as_str).chain(OURS).fold(0, |initials, name| initials | initial(name));
-        Ok(Self { told: told.into(), reserved: Arc::new(reserved), initials })
+        Ok(Self { told: told.into(), reserved: Arc::new(Reserved::new(reserved)) })
     }
 
     /// The headers that are set, with what they tell.
@@ -59,15 +65,39 @@ impl Names {
     /// `X_Remote.User` arrives as `x-remote-user`.
     pub fn is_reserved(&self, name: &HeaderName) -> bool {
         let name = name.as_str();
-        if initial(name) & self.initials == 0 {
+        let could_be = self.reserved.could_be(name);
+        if !could_be {
             return false;
         }
         let straight = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if straight { self.holds(name) } else { self.holds(&fold(name)) }
+        if straight { self.reserved.holds(name) } else { self.reserved.holds(&fold(name)) }
+    }
+}
+
+impl Reserved {
+    fn new(names: HashSet<String>) -> Self {
+        let mut shapes = Box::new([0; 128]);
+        for name in &names {
+            if let Some(lengths) = shapes.get_mut(initial(name)) {
+                *lengths |= length(name);
+            }
+        }
+        for name in OURS {
+            if let Some(lengths) = shapes.get_mut(initial(name)) {
+                // Whatever follows, from this length on.
+                *lengths |= u64::MAX << name.len();
+            }
+        }
+        Self { names, shapes }
+    }
+
+    /// False only for a name that is not reserved, however it is spelled: no spelling changes its length.
+    fn could_be(&self, name: &str) -> bool {
+        self.shapes.get(initial(name)).is_some_and(|lengths| lengths & length(name) != 0)
     }
 
     fn holds(&self, folded: &str) -> bool {
-        OURS.iter().any(|ours| folded.starts_with(ours)) || self.reserved.contains(folded)
+        OURS.iter().any(|ours| folded.starts_with(ours)) || self.names.contains(folded)
     }
 }
 
@@ -76,10 +106,15 @@ fn fold(name: &str) -> String {
     name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' }).collect()
 }
 
-/// The bit of a name's first character, folded.
-fn initial(name: &str) -> u128 {
+/// A name's first character, folded.
+fn initial(name: &str) -> usize {
     let first = name.bytes().next().map_or(b'-', |byte| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' });
-    1_u128.checked_shl(u32::from(first)).unwrap_or(0)
+    usize::from(first)
+}
+
+/// The bit of a name's length; all long names share one.
+fn length(name: &str) -> u64 {
+    1 << name.len().min(63)
 }
 
 /// All names of all presets and `told`, folded, and each with `x-` before it.

@@ -1,6 +1,8 @@
 //! May they? Of a route's rules those with the longest path that is the request's are asked, in order; the first that admits
 //! decides.
 
+use std::sync::Arc;
+
 use http::Method;
 
 use crate::admission::matched::Matched;
@@ -13,22 +15,22 @@ use crate::token::{Acr, Claims};
 
 /// Leave to pass.
 #[derive(Debug)]
-pub struct Permit {
+pub struct Permit<'a> {
     /// As whom; nobody on what is public.
-    pub(super) live: Option<Live>,
+    pub(super) live: Option<Live<'a>>,
     /// Which of the route's rules decided; none for a preflight.
     pub(super) rule: Option<usize>,
     _made_here: (),
 }
 
-impl Permit {
+impl Permit<'_> {
     const fn open(rule: Option<usize>) -> Self {
         Self { live: None, rule, _made_here: () }
     }
 
     /// What the app is told of; nothing on what is public.
-    pub fn claims(&self) -> Option<&Claims> {
-        self.live.as_ref().map(|live| live.verified.claims.as_ref())
+    pub(super) fn claims(&self) -> Option<&Arc<Claims>> {
+        self.live.as_ref().map(|live| &live.verified.claims)
     }
 }
 
@@ -43,7 +45,13 @@ pub(super) fn is_open(matched: &Matched, incoming: &Incoming<'_>) -> bool {
 ///
 /// # Errors
 /// The refusal: of the first rule that only wanted a better or fresher sign-in, if there is one.
-pub(super) fn decide(caller: Caller, matched: &Matched, incoming: &Incoming<'_>, leeway: i64, now: Timestamp) -> Result<Permit, Refusal> {
+pub(super) fn decide<'a>(
+    caller: Caller<'a>,
+    matched: &Matched,
+    incoming: &Incoming<'_>,
+    leeway: i64,
+    now: Timestamp,
+) -> Result<Permit<'a>, Refusal> {
     if preflight::is_preflight(incoming.head) {
         return preflight(matched, incoming);
     }
@@ -83,7 +91,7 @@ fn selected<'a>(matched: &'a Matched, method: &'a Method) -> impl Iterator<Item 
 }
 
 /// A preflight passes where there is a rule for the request that it announces, as far as that can be told.
-fn preflight(matched: &Matched, incoming: &Incoming<'_>) -> Result<Permit, Refusal> {
+fn preflight(matched: &Matched, incoming: &Incoming<'_>) -> Result<Permit<'static>, Refusal> {
     let announced = preflight::announced(incoming.head).ok_or(Refusal::Malformed)?;
     let mut rules = selected(matched, &announced);
     match matched.route().preflight {
@@ -93,7 +101,7 @@ fn preflight(matched: &Matched, incoming: &Incoming<'_>) -> Result<Permit, Refus
     }
 }
 
-fn claims(caller: &Caller, leeway: i64, now: Timestamp) -> Result<Option<&Claims>, Refusal> {
+fn claims<'c>(caller: &'c Caller<'_>, leeway: i64, now: Timestamp) -> Result<Option<&'c Claims>, Refusal> {
     let Caller::SignedIn(live) = caller else { return Ok(None) };
     let claims = live.verified.claims.as_ref();
     // Nobody has signed in tomorrow: such a token would be fresh for ever.

@@ -33,16 +33,16 @@ impl Revocations for revocation::Revocations {
 
 /// A token that is believed, of a session that goes on.
 #[derive(Debug)]
-pub struct Live {
-    pub(super) verified: Verified,
+pub struct Live<'a> {
+    pub(super) verified: Verified<'a>,
     _made_here: (),
 }
 
 /// Who is asking.
 #[derive(Debug)]
-pub enum Caller {
+pub enum Caller<'a> {
     /// Somebody who is signed in.
-    SignedIn(Live),
+    SignedIn(Live<'a>),
     /// Nobody that we know, and what they are told where somebody is required.
     Nobody(Refusal),
 }
@@ -51,7 +51,7 @@ pub enum Caller {
 ///
 /// # Errors
 /// An [`Outage`] when it could not be asked.
-pub(super) async fn check(verified: Option<Verified>, revocations: &dyn Revocations, now: Timestamp) -> Result<Caller, Outage> {
+pub(super) async fn check<'a>(verified: Option<Verified<'a>>, revocations: &dyn Revocations, now: Timestamp) -> Result<Caller<'a>, Outage> {
     let Some(verified) = verified else { return Ok(Caller::Nobody(Refusal::Unauthenticated)) };
     let claims = &verified.claims;
     let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };

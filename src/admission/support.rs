@@ -21,7 +21,7 @@ use crate::outage::Outage;
 use crate::revocation::Ids;
 use crate::secret::Secret;
 use crate::token::ring::Key;
-use crate::token::{Acr, Amr, Claims, Issued, Minter, Ring, Verifier};
+use crate::token::{Acr, Amr, Claims, Issued, Lookups, Minter, Remembering, Ring, Verifier};
 
 /// When the tests happen.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -131,6 +131,7 @@ pub(super) struct Behind {
     revoked: Mutex<HashSet<SessionId>>,
     pub(super) gone: AtomicBool,
     pub(super) asked: AtomicUsize,
+    pub(super) asserted: AtomicUsize,
     pub(super) renewed: AtomicUsize,
     pub(super) seen: Mutex<Option<Seen>>,
 }
@@ -160,10 +161,15 @@ impl Revocations for Behind {
     }
 }
 
+impl Lookups for Behind {
+    fn looked_up(&self, _is_known: bool) {}
+}
+
 impl Assertions for Behind {
-    fn assert(&self, claims: &Claims, route: &str, _now: Timestamp) -> Result<Arc<str>, Outage> {
+    fn assert(&self, claims: &Claims, route: &str, _now: Timestamp) -> Result<String, Outage> {
         self.outage()?;
-        Ok(format!("assertion.{route}.{}", claims.jti).into())
+        self.asserted.fetch_add(1, Ordering::Relaxed);
+        Ok(format!("assertion.{route}.{}", claims.jti))
     }
 }
 
@@ -185,7 +191,7 @@ impl World {
         let tokens = Verifier::new(Arc::clone(&ring), ISSUER, ISSUER, Duration::from_secs(30));
         let names = Names::new(&serde_json::from_value(identity.clone()).unwrap()).unwrap();
         let ports = Ports {
-            tokens: Arc::new(tokens),
+            tokens: Arc::new(Remembering::new(tokens, Arc::<Behind>::clone(&behind))),
             renew: Arc::<Behind>::clone(&behind),
             revocations: Arc::<Behind>::clone(&behind),
             assertions: Arc::<Behind>::clone(&behind),
@@ -216,22 +222,30 @@ impl World {
         self.behind.revoked.lock().unwrap().insert(claims.sid.clone());
     }
 
-    /// Whom the steps before policy make of these claims, presented in a header.
-    pub(super) async fn caller(&self, claims: Option<Claims>) -> Caller {
+    /// A request of somebody with these claims, presented in a header.
+    pub(super) fn asked_by(&self, claims: Option<Claims>) -> Asked {
         let asked = Asked::get("/");
-        let asked = match claims {
+        match claims {
             Some(claims) => asked.bearer(&self.token(&claims)),
             None => asked,
-        };
+        }
+    }
+
+    /// Whom the steps before policy make of who asks.
+    pub(super) async fn caller<'a>(&self, asked: &'a Asked) -> Caller<'a> {
         let incoming = asked.incoming();
         let matched = self.gate.matched(&incoming).unwrap();
         self.gate.caller(&incoming, &matched, NOW, &mut None).await.unwrap()
     }
 
     pub(super) async fn admit(&self, asked: &Asked) -> Result<Admitted, Denied> {
+        self.admit_at(asked, NOW).await
+    }
+
+    pub(super) async fn admit_at(&self, asked: &Asked, now: Timestamp) -> Result<Admitted, Denied> {
         let incoming = asked.incoming();
         let matched = self.gate.matched(&incoming).map_err(|refusal| Denied { why: refusal.into(), issued: None })?;
-        self.gate.admit(&incoming, &matched, NOW).await
+        self.gate.admit(&incoming, &matched, now).await
     }
 
     /// What is said to a request that must not get in.
@@ -246,7 +260,7 @@ impl World {
     pub(super) async fn received(&self, asked: &Asked) -> Vec<(String, String)> {
         let admitted = self.admit(asked).await.unwrap();
         let mut headers = asked.head.headers.clone();
-        for name in admitted.edit().removals(&headers) {
+        for name in asked.head.headers.keys().filter(|name| admitted.edit().removes(name)) {
             headers.remove(name);
         }
         for (name, value) in admitted.edit().sets() {

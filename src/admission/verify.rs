@@ -8,17 +8,33 @@ use crate::admission::{Incoming, Refusal, Why};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::outage::{Dependency, Outage};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretStr};
 use crate::token::{Claims, Issued};
 
 /// A token that is to be believed.
 #[derive(Debug)]
-pub struct Verified {
+pub struct Verified<'a> {
     pub(super) claims: Arc<Claims>,
-    pub(super) token: Secret<String>,
+    pub(super) token: Token<'a>,
     /// In `Authorization`, and not in a cookie.
     pub(super) by_header: bool,
     _made_here: (),
+}
+
+/// Where a token stands: in the request, or with us, since it was made in passing.
+#[derive(Debug)]
+pub(super) enum Token<'a> {
+    Shown(SecretStr<'a>),
+    Made(Secret<String>),
+}
+
+impl Token<'_> {
+    pub(super) fn expose(&self) -> &str {
+        match self {
+            Self::Shown(token) => token.expose(),
+            Self::Made(token) => token.expose(),
+        }
+    }
 }
 
 /// Believes, and renews.
@@ -31,48 +47,48 @@ pub(super) struct Verifier<'a> {
 impl Verifier<'_> {
     /// What was presented, if it is to be believed; `None` when nothing was, or only cookies whose time is over. Tokens that
     /// were made in passing are left in `issued`, whatever is decided afterwards: the old ones are spent.
-    pub(super) async fn verify(
+    pub(super) async fn verify<'a>(
         &self,
-        presented: Presented,
+        presented: Presented<'a>,
         incoming: &Incoming<'_>,
         issued: &mut Option<Issued>,
-    ) -> Result<Option<Verified>, Why> {
+    ) -> Result<Option<Verified<'a>>, Why> {
         match presented.what {
             What::Nothing => Ok(None),
-            What::Header { token, beside } => Ok(Some(self.header(token, beside.as_ref())?)),
+            What::Header { token, beside } => Ok(Some(self.header(token, beside)?)),
             What::Cookies { access, refresh } => {
-                let good = access.and_then(|token| self.believed(token, false));
+                let good = access.and_then(|token| self.believed(Token::Shown(token), false));
                 match (good, refresh) {
-                    (None, Some(refresh)) => self.renewed(&refresh, incoming, issued).await,
+                    (None, Some(refresh)) => self.renewed(&refresh.keep(), incoming, issued).await,
                     (good, _) => Ok(good),
                 }
             }
         }
     }
 
-    fn header(&self, token: Secret<String>, beside: Option<&Secret<String>>) -> Result<Verified, Refusal> {
-        let verified = self.believed(token, true).ok_or(Refusal::InvalidToken)?;
+    fn header<'a>(&self, token: SecretStr<'a>, beside: Option<SecretStr<'a>>) -> Result<Verified<'a>, Refusal> {
+        let verified = self.believed(Token::Shown(token), true).ok_or(Refusal::InvalidToken)?;
         let other = beside.and_then(|cookie| self.tokens.check(cookie.expose(), self.now));
         let conflict = other.is_some_and(|other| other.sid != verified.claims.sid);
         if conflict { Err(Refusal::ConflictingCredentials) } else { Ok(verified) }
     }
 
-    async fn renewed(
+    async fn renewed<'a>(
         &self,
         refresh: &Secret<String>,
         incoming: &Incoming<'_>,
         issued: &mut Option<Issued>,
-    ) -> Result<Option<Verified>, Why> {
+    ) -> Result<Option<Verified<'a>>, Why> {
         let made = match self.renew.renew(refresh, &Seen::of(incoming.client.address, &incoming.head.headers), self.now).await {
             Ok(made) => issued.insert(made),
             Err(NotRenewed::Ended) => return Ok(None),
             Err(NotRenewed::Outage(outage)) => return Err(outage.into()),
         };
         let unusable = || Outage::new(Dependency::Keys, "a token that was just made is not believed");
-        Ok(Some(self.believed(made.access.clone(), false).ok_or_else(unusable)?))
+        Ok(Some(self.believed(Token::Made(made.access.clone()), false).ok_or_else(unusable)?))
     }
 
-    fn believed(&self, token: Secret<String>, by_header: bool) -> Option<Verified> {
+    fn believed<'a>(&self, token: Token<'a>, by_header: bool) -> Option<Verified<'a>> {
         let claims = self.tokens.check(token.expose(), self.now)?;
         Some(Verified { claims, token, by_header, _made_here: () })
     }

@@ -16,8 +16,6 @@ use crate::client::Client;
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// A request's name, in logs and replies, here and at the app.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -49,8 +47,8 @@ const LONGEST_REQUEST_ID: usize = 64;
 pub(super) struct Caller {
     /// Who is calling.
     pub client: Client,
-    /// The client, then the trusted proxies it came through, outermost first; the value of `X-Forwarded-For`.
-    chain: String,
+    /// The client, then the trusted proxies it came through, outermost first; none, where it came through none.
+    chain: Option<String>,
     /// The request id that a trusted proxy gave, if it is a plain one.
     pub request_id: Option<String>,
 }
@@ -71,7 +69,7 @@ impl Caller {
         let host = text(headers.get(HOST)).to_owned();
         if !is_trusted(peer, trusted) {
             let client = Client { address: peer, secure: connection.secure, host };
-            return Self { client, chain: peer.to_string(), request_id: None };
+            return Self { client, chain: None, request_id: None };
         }
         let said = Said::read(headers);
         let (path, behind) = walk(peer, &said.addresses, trusted);
@@ -79,32 +77,41 @@ impl Caller {
         let host = said.host(behind).unwrap_or(host);
         let address = path.first().copied().unwrap_or(peer);
         let chain = path.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
-        Self { client: Client { address, secure, host }, chain, request_id: plain_request_id(headers) }
+        Self { client: Client { address, secure, host }, chain: Some(chain), request_id: plain_request_id(headers) }
     }
 
-    /// What the upstream is told, in the place of all that the client said of it. `prefix` is the part of the path that was
-    /// taken off.
-    pub(super) fn forwarded(&self, request_id: &str, prefix: Option<&str>) -> Vec<(HeaderName, HeaderValue)> {
-        let proto = if self.client.secure { "https" } else { "http" };
-        let address = self.client.address.to_string();
-        let said = [
-            (FORWARDED_FOR, self.chain.as_str()),
-            (FORWARDED_PROTO, proto),
-            (FORWARDED_HOST, self.client.host.as_str()),
-            (REAL_IP, address.as_str()),
-            (REQUEST_ID, request_id),
-        ];
-        let prefix = prefix.map(|prefix| (FORWARDED_PREFIX, prefix));
-        said.into_iter().chain(prefix).filter_map(|(name, value)| Some((name, HeaderValue::from_str(value).ok()?))).collect()
+    /// Tell the upstream, in the place of all that the client said of it. `host` is the client's own `Host`; `prefix` is the part
+    /// of the path that was taken off.
+    ///
+    /// # Errors
+    /// Those of `tell`.
+    pub(super) fn forwarded<E>(
+        &self,
+        request_id: &str,
+        host: Option<&HeaderValue>,
+        prefix: Option<&str>,
+        mut tell: impl FnMut(&'static str, HeaderValue) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut some = |name, value: Option<HeaderValue>| value.map_or(Ok(()), |value| tell(name, value));
+        let address = HeaderValue::try_from(self.client.address.to_string()).ok();
+        let chain = self.chain.as_deref().map_or_else(|| address.clone(), |chain| HeaderValue::from_str(chain).ok());
+        some("x-forwarded-for", chain)?;
+        some("x-forwarded-proto", Some(HeaderValue::from_static(if self.client.secure { "https" } else { "http" })))?;
+        // It is the same, most times, and then needs no copy.
+        let same = host.filter(|host| host.as_bytes() == self.client.host.as_bytes()).cloned();
+        some("x-forwarded-host", same.or_else(|| HeaderValue::from_str(&self.client.host).ok()))?;
+        some("x-real-ip", address)?;
+        some("x-request-id", HeaderValue::from_str(request_id).ok())?;
+        some("x-forwarded-prefix", prefix.and_then(|prefix| HeaderValue::from_str(prefix).ok()))
     }
 }
 
-/// The names of `headers` that only a proxy may say, however they are spelled.
-pub(super) fn said_by_proxies(headers: &HeaderMap) -> Vec<HeaderName> {
-    headers.keys().filter(|name| is_said_by_proxies(name.as_str())).cloned().collect()
-}
-
-fn is_said_by_proxies(name: &str) -> bool {
+/// Is this a name that only a proxy may say, however it is spelled?
+pub(super) fn is_said_by_proxies(name: &str) -> bool {
+    // All of them begin so: most headers are none by their first letter alone.
+    if !matches!(name.as_bytes().first(), Some(b'x' | b'f' | b'c' | b't')) {
+        return false;
+    }
     let forwarded = name.get(..FORWARDED_AS.len()).is_some_and(|start| folds_to(start, FORWARDED_AS));
     forwarded || SAID_BY_PROXIES.iter().any(|said| folds_to(name, said))
 }
@@ -258,7 +265,10 @@ mod tests {
         ];
         let found = caller("192.0.2.7", &lines);
         assert_eq!(found.client, Client { address: "192.0.2.7".parse().unwrap(), secure: false, host: "wiki.example.com:8080".into() });
-        assert_eq!((found.chain.as_str(), found.request_id), ("192.0.2.7", None));
+        assert_eq!(
+            (found.chain.clone().unwrap_or_else(|| found.client.address.to_string()).as_str(), found.request_id),
+            ("192.0.2.7", None)
+        );
     }
 
     #[test]
@@ -279,7 +289,11 @@ mod tests {
             ("'; drop table", "10.0.0.1", "10.0.0.1"),
         ] {
             let found = caller(PROXY, &[("x-forwarded-for", list)]);
-            assert_eq!((found.client.address, found.chain.as_str()), (client.parse().unwrap(), chain), "{list}");
+            assert_eq!(
+                (found.client.address, found.chain.clone().unwrap_or_else(|| found.client.address.to_string()).as_str()),
+                (client.parse().unwrap(), chain),
+                "{list}"
+            );
         }
     }
 
@@ -356,10 +370,14 @@ mod tests {
             ("x-forwarded-prefix", "/evil"),
             ("accept", "*/*"),
         ]);
-        let removed = said_by_proxies(&said);
-        assert_eq!((removed.len(), removed.iter().any(|name| name == "accept")), (8, false));
-        let told = caller("192.0.2.7", &[]).forwarded("id-1", Some("/wiki"));
-        let told: Vec<_> = told.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let removed: Vec<_> = said.keys().filter(|name| is_said_by_proxies(name.as_str())).collect();
+        assert_eq!((removed.len(), removed.iter().any(|name| *name == "accept")), (8, false));
+        let mut told = Vec::new();
+        let mut tell = |name: &'static str, value: HeaderValue| {
+            told.push((name, value.to_str().unwrap().to_owned()));
+            Ok::<(), ()>(())
+        };
+        caller("192.0.2.7", &[]).forwarded("id-1", None, Some("/wiki"), &mut tell).unwrap();
         let expected = [
             ("x-forwarded-for", "192.0.2.7"),
             ("x-forwarded-proto", "http"),
@@ -368,6 +386,6 @@ mod tests {
             ("x-request-id", "id-1"),
             ("x-forwarded-prefix", "/wiki"),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(told, expected.map(|(name, value)| (name, value.to_owned())));
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
-use super::client::{self, REQUEST_ID};
+use super::client;
 use super::context::RequestContext;
 use super::trace::{TRACEPARENT, TRACESTATE, Trace};
 use super::upstream::Manner;
@@ -23,15 +23,20 @@ pub(super) fn request(request: &mut RequestHeader, original: &RequestHeader, ctx
         return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
     };
     let edit = admitted.edit();
-    let removals = edit.removals(&request.headers);
-    let forged = original.headers.keys().filter(|name| edit.is_reserved(name)).count();
-    for name in removals.iter().chain(&client::said_by_proxies(&request.headers)) {
-        request.remove_header(name);
+    let mut forged = 0;
+    // What came is asked, not what is left of it: a name that was nominated in `Connection` counts, too.
+    for name in original.headers.keys() {
+        let is_forged = edit.is_reserved(name);
+        forged += usize::from(is_forged);
+        if is_forged || edit.removes(name) || client::is_said_by_proxies(name.as_str()) {
+            request.remove_header(name);
+        }
     }
     let stripped = admitted.stripped();
-    let told = caller.forwarded(&ctx.request_id, stripped.map(|(_, prefix)| prefix));
-    for (name, value) in told.iter().chain(edit.sets()) {
-        request.insert_header(name.clone(), value.clone())?;
+    let prefix = stripped.map(|(_, prefix)| prefix);
+    caller.forwarded(&ctx.request_id, original.headers.get(HOST), prefix, |name, value| request.insert_header(name, value))?;
+    for (name, value) in edit.sets() {
+        request.insert_header(name, value.clone())?;
     }
     if let Some(trace) = &ctx.trace {
         follow(request, trace)?;
@@ -76,7 +81,7 @@ pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &Re
         // `Cache-Control` is ours.
         response.insert_header(CACHE_CONTROL, "private, no-store")?;
     }
-    response.insert_header(REQUEST_ID, ctx.request_id.as_str())
+    response.insert_header("x-request-id", ctx.request_id.as_str())
 }
 
 fn keep_apps_cookies(response: &mut ResponseHeader) -> pingora::Result<()> {

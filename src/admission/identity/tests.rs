@@ -1,7 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::admission::support::{ACCESS, Asked, World, claims};
+use crate::admission::Refusal;
+use crate::admission::support::{ACCESS, Asked, NOW, World, claims};
 
 fn told(pairs: &[(String, String)], name: &str) -> Vec<String> {
     pairs.iter().filter(|(found, _)| found == name).map(|(_, value)| value.clone()).collect()
@@ -114,7 +115,7 @@ async fn names_of_ours_are_counted_and_tokens_are_not() {
     let token = world.token(&claims());
     let asked = Asked::get("/").bearer(&token).cookie(ACCESS, &token).with("remote.user", "a").with("x-other", "b");
     let edit = world.admit(&asked).await.unwrap().edit().clone();
-    let removals = edit.removals(&asked.incoming().head.headers);
+    let removals: Vec<_> = asked.incoming().head.headers.keys().filter(|name| edit.removes(name)).collect();
     assert_eq!(removals.len(), 3);
     assert_eq!(removals.iter().filter(|name| edit.is_reserved(name)).count(), 1);
 }
@@ -161,4 +162,47 @@ async fn values_of_tokens_do_not_print() {
     let token = world.token(&claims());
     let edit = world.admit(&Asked::get("/").cookie(ACCESS, &token)).await.unwrap().edit().clone();
     assert!(!format!("{edit:?}").contains(token.expose().as_str()) && !format!("{edit:?}").contains("assertion.route"));
+}
+
+#[tokio::test]
+async fn an_app_is_told_the_same_while_it_is_fresh() {
+    let world = World::new(json!([{ "name": "wiki" }, { "name": "shop", "path": "/shop" }]));
+    let token = world.token(&claims());
+    let asserted = || world.behind.asserted.load(std::sync::atomic::Ordering::Relaxed);
+    for (path, offset, made) in [("/", 0, 1), ("/", 30, 1), ("/shop", 30, 2), ("/", 31, 3), ("/shop", 60, 3), ("/", -1, 4), ("/", 29, 4)] {
+        let now = Timestamp::from_secs(NOW.as_secs() + offset);
+        world.admit_at(&Asked::get(path).bearer(&token), now).await.unwrap();
+        assert_eq!(asserted(), made, "{path} {offset}");
+    }
+}
+
+/// A token's name is chosen by whoever mints it: with `tokens.secret` that may be somebody else, who counts from one.
+#[tokio::test]
+async fn tokens_of_one_name_are_those_of_two_people_all_the_same() {
+    let world = World::new(json!([{ "name": "wiki" }, { "name": "shop", "path": "/shop" }]));
+    let ada = claims();
+    let eve = Claims { sub: crate::id::AccountId::new("account-2"), preferred_username: Some("eve".to_owned()), ..claims() };
+    assert_eq!((&ada.jti, &ada.sid), (&eve.jti, &eve.sid));
+    for _ in 0..3 {
+        for (who, name) in [(&ada, "ada"), (&eve, "eve")] {
+            for (path, route) in [("/", "wiki"), ("/shop", "shop")] {
+                let received = world.received(&Asked::get(path).cookie(ACCESS, &world.token(who))).await;
+                assert_eq!(told(&received, "remote-user"), [name]);
+                assert_eq!(told(&received, "x-doorward-assertion"), [format!("assertion.{route}.token-1")]);
+            }
+        }
+    }
+}
+
+/// Nothing that is remembered lets anybody in.
+#[tokio::test]
+async fn who_is_known_is_asked_about_again() {
+    let world = World::new(json!([{}]));
+    let asked = Asked::get("/").bearer(&world.token(&claims()));
+    for _ in 0..3 {
+        world.admit(&asked).await.unwrap();
+    }
+    assert_eq!(world.behind.asked.load(std::sync::atomic::Ordering::Relaxed), 3);
+    world.revoke(&claims());
+    assert_eq!(world.refusal(&asked).await, Refusal::SessionEnded);
 }

@@ -15,7 +15,8 @@ async fn decided_by(table: &Table, claims: Option<Claims>, asked: &Asked) -> Res
     let world = World::new(json!([{}]));
     let incoming = asked.incoming();
     let matched = matched::find(table, &incoming).unwrap();
-    let caller = world.caller(claims).await;
+    let asking = world.asked_by(claims);
+    let caller = world.caller(&asking).await;
     decide(caller, &matched, &incoming, 30, NOW).map(|permit| permit.rule)
 }
 
@@ -207,7 +208,8 @@ async fn a_session_that_has_ended_is_told_so() {
     let incoming = asked.incoming();
     let table = table(json!([{}]));
     let matched = matched::find(&table, &incoming).unwrap();
-    let caller = world.caller(Some(claims())).await;
+    let asking = world.asked_by(Some(claims()));
+    let caller = world.caller(&asking).await;
     assert!(matches!(caller, revocation::Caller::Nobody(Refusal::SessionEnded)));
     assert_eq!(decide(caller, &matched, &incoming, 30, NOW).unwrap_err(), Refusal::SessionEnded);
 }
