@@ -1,8 +1,12 @@
-//! Revocations in memory, by fingerprint: readers take no lock, and a line costs about 43 bytes.
+//! Revocations in memory, by fingerprint: readers take no lock, and a line costs about 45 bytes.
 //!
 //! A table with open addressing, of atomics. There is one writer at a time; it fills a free place from the back (the line, the
 //! second half of the fingerprint, then the first, which readers look at), changes the line of a place in one store, and frees
 //! no place. A table that is full, or holds much that has expired, is written anew and swapped.
+//!
+//! In front of the table stands a filter (Bloom's, four bits in one word), of which a byte belongs to each place. Nearly all who
+//! are asked for are not revoked, and nearly all of those end there: a million lines are 40 MB, their filter is 2 MB and stays in
+//! a processor's cache.
 //!
 //! Names are not kept. A fingerprint is 127 bits of a hash (`SipHash` 1-3, under a key of this process that nobody outside
 //! knows). Somebody who was not revoked would be refused if his token, session or account had the fingerprint of another: with
@@ -110,7 +114,11 @@ struct Place {
 }
 
 #[derive(Debug)]
-struct Table(Box<[Place]>);
+struct Table {
+    places: Box<[Place]>,
+    /// A word for each eight places.
+    filter: Box<[AtomicU64]>,
+}
 
 /// Lines by the fingerprint of what they name.
 #[derive(Debug)]
@@ -145,7 +153,7 @@ impl Roll {
         let mut taken = lock(&self.taken);
         let mut table = self.table.load_full();
         for (kind, name, line) in lines {
-            if taken.saturating_mul(8) >= table.0.len().saturating_mul(5) {
+            if taken.saturating_mul(8) >= table.places.len().saturating_mul(5) {
                 table = self.renew(&table, &mut taken, now);
             }
             *taken += usize::from(table.put(self.half(0, kind, name), self.half(1, kind, name), line));
@@ -169,7 +177,7 @@ impl Roll {
 
     /// How many bytes it takes.
     pub(in crate::store) fn bytes(&self) -> usize {
-        self.table.load().0.len().saturating_mul(size_of::<Place>())
+        self.table.load().places.len().saturating_mul(size_of::<Place>() + 1)
     }
 
     /// A table of twice the size of what is live.
@@ -195,10 +203,15 @@ impl Roll {
 
 impl Table {
     fn with(places: usize) -> Self {
-        Self((0..places).map(|_| Place::default()).collect())
+        let words = places.div_ceil(8);
+        Self { places: (0..places).map(|_| Place::default()).collect(), filter: (0..words).map(|_| AtomicU64::new(0)).collect() }
     }
 
     fn find(&self, first: u64, second: impl FnOnce() -> u64) -> Option<Line> {
+        let bits = bits_of(first);
+        if self.word_of(first).is_some_and(|word| word.load(Ordering::Acquire) & bits != bits) {
+            return None;
+        }
         let mut wanted = None;
         let mut second = Some(second);
         for place in self.places_of(first) {
@@ -218,6 +231,9 @@ impl Table {
 
     /// `true` when it took a new place. There is always a free one.
     fn put(&self, first: u64, second: u64, line: Line) -> bool {
+        if let Some(word) = self.word_of(first) {
+            word.fetch_or(bits_of(first), Ordering::Release);
+        }
         for place in self.places_of(first) {
             let there = place.first.load(Ordering::Relaxed);
             if there == 0 {
@@ -237,17 +253,107 @@ impl Table {
 
     /// All places, from the one where it belongs.
     fn places_of(&self, first: u64) -> impl Iterator<Item = &Place> {
-        let places = u64::try_from(self.0.len()).unwrap_or(0);
-        let at = usize::try_from((u128::from(first) * u128::from(places)) >> 64).unwrap_or(0);
-        let (before, after) = self.0.split_at_checked(at).unwrap_or((&[], &self.0));
+        let (before, after) = self.places.split_at_checked(share(first, self.places.len())).unwrap_or((&[], &self.places));
         after.iter().chain(before)
     }
 
+    fn word_of(&self, first: u64) -> Option<&AtomicU64> {
+        self.filter.get(share(first, self.filter.len()))
+    }
+
     fn lines(&self) -> impl Iterator<Item = (u64, u64, Line)> {
-        let taken = self.0.iter().filter(|place| place.first.load(Ordering::Relaxed) != 0);
+        let taken = self.places.iter().filter(|place| place.first.load(Ordering::Relaxed) != 0);
         taken.map(|place| {
             let [first, second, line] = [&place.first, &place.second, &place.line].map(|part| part.load(Ordering::Relaxed));
             (first, second, Line::unpacked(line))
         })
+    }
+}
+
+/// Where a fingerprint belongs among so many, by its highest bits.
+fn share(first: u64, length: usize) -> usize {
+    let length = u64::try_from(length).unwrap_or(0);
+    usize::try_from((u128::from(first) * u128::from(length)) >> 64).unwrap_or(0)
+}
+
+/// Its bits in its word of the filter, by its lowest bits but the one that is always set.
+fn bits_of(first: u64) -> u64 {
+    [1, 7, 13, 19].into_iter().fold(0, |bits, shift| bits | 1 << ((first >> shift) & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::id::{AccountId, SessionId, TokenId};
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+
+    fn put(roll: &Roll, names: impl Iterator<Item = String>, expires_at: Timestamp) {
+        let names: Vec<String> = names.collect();
+        roll.put(names.iter().map(|name| (Kind::Session, name.as_str(), Line::until(expires_at))), NOW);
+    }
+
+    fn holds(roll: &Roll, session: &str) -> bool {
+        let (token, session, account) = (TokenId::new("t"), SessionId::new(session), AccountId::new("a"));
+        roll.holds(Ids { token: &token, session: &session, account: &account, issued_at: NOW.as_secs() }, NOW)
+    }
+
+    #[test]
+    fn all_that_is_put_is_held_and_nothing_else_however_much_it_grows() {
+        let roll = Roll::default();
+        for page in 0..50 {
+            put(&roll, (page * 1000..(page + 1) * 1000).map(|number| format!("s{number}")), NOW.plus(HOUR));
+        }
+        assert_eq!(roll.len(), 50_000);
+        assert!((0..50_000).all(|number| holds(&roll, &format!("s{number}"))));
+        assert!((50_000..150_000).all(|number| !holds(&roll, &format!("s{number}"))));
+        assert!(roll.bytes() < 50_000 * 60, "{}", roll.bytes());
+    }
+
+    #[test]
+    fn a_line_that_is_put_twice_is_one() {
+        let roll = Roll::default();
+        put(&roll, ["s", "s", "t"].into_iter().map(str::to_owned), NOW.plus(HOUR));
+        assert_eq!(roll.len(), 2);
+    }
+
+    #[test]
+    fn what_has_expired_leaves_and_what_has_not_stays() {
+        let roll = Roll::default();
+        put(&roll, (0..10_000).map(|number| format!("old{number}")), NOW.plus(HOUR));
+        put(&roll, (0..10_000).map(|number| format!("new{number}")), NOW.plus(HOUR * 2));
+        let before = roll.bytes();
+        roll.sweep(NOW.plus(HOUR).minus(std::time::Duration::from_millis(1)));
+        assert_eq!((roll.len(), roll.bytes()), (20_000, before));
+        roll.sweep(NOW.plus(HOUR));
+        assert_eq!(roll.len(), 10_000);
+        assert!(roll.bytes() < before);
+        assert!((0..10_000).all(|number| holds(&roll, &format!("new{number}"))));
+    }
+
+    #[test]
+    fn a_reader_misses_nothing_while_the_table_grows() {
+        let roll = Roll::default();
+        put(&roll, (0..100).map(|number| format!("s{number}")), NOW.plus(HOUR));
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            let reader = threads.spawn(|| {
+                let mut rounds = 0_u32;
+                while !is_over.load(Ordering::Relaxed) {
+                    assert!((0..100).all(|number| holds(&roll, &format!("s{number}"))));
+                    rounds += 1;
+                }
+                rounds
+            });
+            for number in 0..200 {
+                put(&roll, (0..100).map(|line| format!("more{number}-{line}")), if number % 2 == 0 { NOW } else { NOW.plus(HOUR) });
+                roll.sweep(NOW);
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert!(reader.join().unwrap() > 0);
+        });
     }
 }
