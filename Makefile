@@ -12,7 +12,7 @@ CARGO  ?= cargo
 WARNINGS := -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint fmt check bench doc screenshots setup setup-build setup-lint advisories alike clean-free
+.PHONY: help demo test test-quick lint fmt check bench bench-mirror doc screenshots setup setup-build setup-lint advisories alike clean-free
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -46,6 +46,9 @@ check: setup-build ## does it compile?
 
 bench: setup ## compare with a bare proxy, interleaved, and print the ratios
 	$(CARGO) bench --locked --bench path
+
+bench-mirror: setup ## what a million revocations cost in memory, and a question about them
+	$(CARGO) bench --locked --bench mirror
 
 # The development profile: what differs in time differs more there.
 alike: setup ## can a known address be told from an unknown one? prints what it finds, fails when it can

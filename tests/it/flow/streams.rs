@@ -1,7 +1,7 @@
 //! Open streams end with their session: over a WebSocket and over server-sent events, here and on another node, with Redis,
 //! without it, and while it is out. Nobody else's stream is touched.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -117,6 +117,38 @@ async fn a_stream_on_another_node_is_cut_with_redis_without_it_and_while_it_is_o
         signs_out(&ada, "global").await;
 
         is_cut(&mut there).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_here_and_on_another_node_is_cut_with_a_mirror_whole_stale_and_without_redis() {
+    let mut redis = Redis::start();
+    let sections = vec![("redis", "check = \"mirror\"")];
+    let place = Place::with(Wants { store: Database::Postgres.url(), redis: Some(redis.url()), sections, ..Wants::default() }).await;
+    let other = place.another_node().await;
+    for node in [&place.gateway, &other] {
+        node.wait_for_log("The mirror of revocations is whole");
+    }
+    for fault in ["none", "it stands still", "it is gone"] {
+        let (ada, grace) = (place.sign_in("ada@example.com").await, place.sign_in("grace@example.com").await);
+        let (mut here, mut there) = (websocket(&place.gateway, &ada).await, websocket(&other, &ada).await);
+        let mut hers = websocket(&other, &grace).await;
+        match fault {
+            "it stands still" => redis.pause(),
+            "it is gone" => redis.stop(Signal::Kill),
+            _ => {}
+        }
+
+        signs_out(&ada, "global").await;
+
+        let began = Instant::now();
+        is_cut(&mut here).await;
+        is_cut(&mut there).await;
+        eprintln!("Redis, {fault}: both streams were cut within {:?} of the answer", began.elapsed());
+        still_open(&mut hers).await;
+        if fault == "it stands still" {
+            redis.resume();
+        }
     }
 }
 

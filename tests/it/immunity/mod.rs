@@ -14,4 +14,5 @@ mod f_redirects;
 mod factors;
 mod g_floors;
 mod g_http1;
+mod g_outages;
 mod table;

@@ -2,6 +2,7 @@
 //! Redis or the database is gone.
 
 mod database_gone;
+mod faults;
 mod index;
 mod limits;
 mod load;

@@ -7,6 +7,7 @@ pub mod alike;
 pub mod authenticator;
 pub mod axe;
 pub mod browser;
+pub mod cable;
 pub mod child;
 pub mod client;
 pub mod curl;

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use redis::{Connection, FromRedisValue};
+use redis::{Connection, FromRedisValue, RedisResult};
 use tempfile::TempDir;
 
 use super::child::{self, Process, Signal, Spawn};
@@ -70,11 +70,16 @@ impl Redis {
 
     /// Any command, typed as in redis-cli.
     pub fn command<T: FromRedisValue>(&self, words: &[&str]) -> T {
+        self.try_command(words).expect("redis answers")
+    }
+
+    /// Any command, which it may refuse.
+    pub fn try_command<T: FromRedisValue>(&self, words: &[&str]) -> RedisResult<T> {
         let mut command = redis::cmd(words[0]);
         for word in &words[1..] {
             command.arg(*word);
         }
-        command.query(&mut self.connect()).expect("redis answers")
+        command.query(&mut redis::Client::open(self.url())?.get_connection()?)
     }
 
     pub fn keys(&self) -> Vec<String> {
