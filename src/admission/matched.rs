@@ -48,6 +48,16 @@ impl RuleSet {
     }
 }
 
+impl Table {
+    /// The route of a request, which needs no look at who asks.
+    ///
+    /// # Errors
+    /// Those of the route step: `MethodNotAllowed`, `Malformed`, `NoRoute`, `AmbiguousPath`.
+    pub fn matched(&self, incoming: &Incoming<'_>) -> Result<Matched, Refusal> {
+        find(self, incoming)
+    }
+}
+
 /// Find the route of a request.
 ///
 /// # Errors
@@ -104,8 +114,13 @@ impl<'a> Place<'a> {
     fn agreed(&self, path: &str) -> Result<Option<Found<'a>>, Refusal> {
         let raw = self.look_up(path.as_bytes(), Case::Exact)?;
         if reading::plain(path) {
-            return self.same(raw, path.as_bytes()).map(|()| raw);
+            let folded = self.look_up(path.as_bytes(), Case::Folded)?;
+            return if folded == raw { Ok(raw) } else { Err(Refusal::AmbiguousPath) };
         }
+        self.all_agree(path, raw)
+    }
+
+    fn all_agree(&self, path: &str, raw: Option<Found<'a>>) -> Result<Option<Found<'a>>, Refusal> {
         for reading in Readings::of(path)?.iter() {
             self.same(raw, reading)?;
         }
@@ -142,6 +157,9 @@ fn rest(route: &Route, target: &str) -> Option<String> {
     let rest = target.strip_prefix(route.path()).filter(|_| route.strip_prefix && !route.path().is_empty())?;
     Some(if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") })
 }
+
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 
 #[cfg(test)]
 mod tests;

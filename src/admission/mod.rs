@@ -37,6 +37,9 @@ pub use credentials::{Presented, Tokens};
 pub use cross_site::{is_cross_site, is_unsafe};
 pub use identity::{Assertions, HeaderEdit};
 pub use matched::Matched;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use matched::fuzzing;
 pub use names::{ASSERTION, Names};
 pub use policy::Permit;
 pub use reading::is_ours;

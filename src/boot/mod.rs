@@ -1,9 +1,11 @@
 //! The composition root: a configuration becomes stores, services and a gateway. The only module that knows them all.
 
 pub mod core;
+mod handover;
 mod heard;
 mod inbox;
 mod keeper;
+mod notify;
 mod reload;
 mod rules;
 mod serve;
@@ -28,6 +30,8 @@ pub struct Extras {
     pub app: Option<DemoApp>,
     /// The configuration's file: read again when it changes, and at SIGHUP.
     pub file: Option<PathBuf>,
+    /// Take the listening sockets over from the process that runs.
+    pub upgrade: bool,
     /// Tells the server to leave, as SIGTERM does.
     pub stop: Stop,
     /// Called once everything is ready, before the first request is taken.
@@ -36,7 +40,7 @@ pub struct Extras {
 
 impl Default for Extras {
     fn default() -> Self {
-        Self { inbox: None, app: None, file: None, stop: Stop::default(), on_ready: Box::new(|| ()) }
+        Self { inbox: None, app: None, file: None, upgrade: false, stop: Stop::default(), on_ready: Box::new(|| ()) }
     }
 }
 
@@ -70,6 +74,9 @@ pub enum NotServing {
     /// The prefix is none.
     #[error(transparent)]
     Prefix(#[from] crate::endpoint::BadPrefix),
+    /// There is nobody to take over from.
+    #[error("listen.upgrade_socket: the sockets cannot be taken over: {0}")]
+    Upgrade(std::io::Error),
     /// Threads cannot be made.
     #[error("the runtime cannot be made: {0}")]
     Runtime(std::io::Error),

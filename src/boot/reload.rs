@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::boot::NotServing;
 use crate::boot::rules::Rulemaker;
+use crate::boot::{NotServing, notify};
 use crate::config::{Config, Mistake};
 use crate::gateway::{ListenSettings, Swap};
 use crate::telemetry::Metrics;
@@ -66,7 +66,7 @@ impl Watched {
         let mut seen = read;
         loop {
             tokio::select! {
-                _ = hangups.recv() => read = self.again(),
+                _ = hangups.recv() => read = self.told(),
                 _ = looks.tick() => {
                     let stamp = self.stamp();
                     if stamp != read && stamp == seen && stamp.is_some() {
@@ -76,6 +76,14 @@ impl Watched {
                 }
             }
         }
+    }
+
+    /// The same, where somebody told us to and waits for it.
+    fn told(&self) -> Stamp {
+        notify::reloading();
+        let stamp = self.again();
+        notify::ready();
+        stamp
     }
 
     /// Read it again; says which state of the file that was.
@@ -151,7 +159,7 @@ fn fixed(config: &Config) -> [(&'static str, String); 13] {
     [
         ("public_url", config.public_url.to_string()),
         ("prefix", config.prefix.clone()),
-        ("listen", format!("{:?}", (&listen.public, &listen.admin, listen.unix_mode, listen.workers, listen.patience()))),
+        ("listen", format!("{:?}", ListenSettings { trusted_proxies: Vec::new(), streams: 0, ..listen.clone() })),
         ("tls", format!("whether it is there: {}", is_tls(config))),
         ("store", format!("{:?}", config.store)),
         ("redis", format!("{:?}", config.redis)),

@@ -1,6 +1,7 @@
 //! The server: everything is put together, and runs until it is told to leave.
 
 use std::collections::HashSet;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +12,9 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::boot::core::Core;
+use crate::boot::handover::{self, Offer, Predecessor, Successor};
 use crate::boot::keeper::{Keeper, Pulse};
+use crate::boot::notify::{self, Alive};
 use crate::boot::reload::{Reload, Watched};
 use crate::boot::rules::Rulemaker;
 use crate::boot::services;
@@ -19,7 +22,7 @@ use crate::boot::{Extras, NotServing};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
-use crate::gateway::{Gateway, Listeners, Stop, Swap};
+use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop, Swap};
 use crate::random::Drawn;
 use crate::token::Ring;
 
@@ -34,19 +37,30 @@ const SLOW_THREADS: usize = 2;
 /// Blocks; must not be called inside a runtime. The runtime of everything slow is owned here, and lives until the last worker
 /// has returned.
 pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
-    let listeners = Listeners::bind(&config.listen)?;
+    // An address that is taken is found before anything else is done; one that is lent, when all else is done.
+    let bound = if extras.upgrade { None } else { Some(Listeners::bind(&config.listen)?) };
     let runtime = slow()?;
     let parts = runtime.block_on(put_together(config, &extras, &runtime))?;
-    let mut gateway = Gateway::new(parts.setup(config, listeners, &runtime)?);
+    let (listeners, predecessor) = match bound {
+        Some(listeners) => (listeners, None),
+        None => take_over(config)?,
+    };
+    let offer = offer(config, &extras, &listeners, &runtime);
+    let hooks = hooks(&parts.vitals, offer, predecessor);
+    let mut gateway = Gateway::new(parts.setup(config, listeners, hooks, &runtime)?);
     let reload = extras.file.as_deref().map(|file| parts.reload(config, file, gateway.swap(), &runtime));
     if let Some(app) = extras.app {
         gateway = gateway.with_demo_app(app);
     }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "Doorward {} serves {}", env!("CARGO_PKG_VERSION"), config.public_url);
     leave_when_told(&runtime, &extras.stop)?;
+    if let Some(file) = &extras.file {
+        replace_when_told(&runtime, file)?;
+    }
+    let alive = Alive::keep_saying(runtime.handle());
     (extras.on_ready)();
     gateway.run(extras.stop);
-    drop(reload);
+    drop((reload, alive));
     runtime.block_on(parts.queue.drain(LAST_MAIL));
     drop(parts);
     runtime.shutdown_timeout(LAST_MAIL);
@@ -74,6 +88,65 @@ fn leave_when_told(runtime: &Runtime, stop: &Stop) -> Result<(), NotServing> {
     Ok(())
 }
 
+/// At SIGUSR2 a new process is started, which takes over when it is ready.
+fn replace_when_told(runtime: &Runtime, file: &Path) -> Result<(), NotServing> {
+    let _in_it = runtime.enter();
+    let mut upgrade = signal(SignalKind::user_defined2()).map_err(NotServing::Runtime)?;
+    let successor = Successor::new(file).map_err(NotServing::Runtime)?;
+    runtime.spawn(async move {
+        while upgrade.recv().await.is_some() {
+            successor.start();
+        }
+    });
+    Ok(())
+}
+
+/// The sockets of the process that runs, and that process.
+fn take_over(config: &Config) -> Result<(Listeners, Option<Predecessor>), NotServing> {
+    let missing = || io::Error::new(io::ErrorKind::NotFound, "is not set, and there is no $RUNTIME_DIRECTORY");
+    let place = handover::place(config.listen.upgrade_socket.as_deref()).ok_or_else(missing).map_err(NotServing::Upgrade)?;
+    let (predecessor, lent) = Predecessor::ask(&place).map_err(NotServing::Upgrade)?;
+    Ok((Listeners::inherit(&config.listen, lent)?, Some(predecessor)))
+}
+
+/// Our sockets for the next process, where the configuration says how it finds us.
+fn offer(config: &Config, extras: &Extras, listeners: &Listeners, runtime: &Runtime) -> Option<Offer> {
+    let place = handover::place(config.listen.upgrade_socket.as_deref()).filter(|_| extras.file.is_some())?;
+    match Offer::new(place, listeners, extras.stop.clone(), runtime.handle().clone()) {
+        Ok(offer) => Some(offer),
+        Err(error) => {
+            tracing::error!(%error, "no new process can take over: {error}");
+            None
+        }
+    }
+}
+
+/// What is done when everything listens, and when we leave: first the one that systemd and others ask is another one, then the
+/// process before us goes, then we can be taken over from.
+fn hooks(vitals: &Arc<Signs>, offer: Option<Offer>, predecessor: Option<Predecessor>) -> Hooks {
+    let (vitals, offer) = (Arc::clone(vitals), Arc::new(offer));
+    let offered = Arc::clone(&offer);
+    let on_running = move || {
+        notify::ready();
+        if let Some(predecessor) = &predecessor {
+            predecessor.relieve();
+        }
+        if let Some(offer) = offer.as_ref() {
+            offer.make();
+        }
+    };
+    let on_leaving = move |leaving| {
+        if leaving == Leaving::Stopped {
+            notify::stopping();
+            vitals.leaving.store(true, Ordering::SeqCst);
+        }
+        if let Some(offer) = offered.as_ref() {
+            offer.withdraw(leaving);
+        }
+    };
+    Hooks { on_running: Box::new(on_running), on_leaving: Box::new(on_leaving) }
+}
+
 /// All that lives as long as the gateway runs.
 struct Parts {
     core: Arc<Core>,
@@ -97,13 +170,14 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
 }
 
 impl Parts {
-    fn setup(&self, config: &Config, listeners: Listeners, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
+    fn setup(&self, config: &Config, listeners: Listeners, hooks: Hooks, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
         let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), config.listen.admin.ip().map(|ip| ip.to_string()).unwrap_or_default());
-        let vitals = Arc::clone(&self.vitals);
         Ok(crate::gateway::Setup {
             listeners,
             workers: config.listen.workers,
             patience: config.listen.patience(),
+            bounds: Bounds { total: config.listen.connections, per_network: config.listen.connections_per_address },
+            proxy_protocol: config.listen.proxy_protocol,
             rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),
@@ -111,7 +185,7 @@ impl Parts {
             slow: runtime.handle().clone(),
             clock: Arc::clone(&self.core.clock),
             entropy: Arc::new(Drawn::default()),
-            on_leaving: Box::new(move || vitals.leaving.store(true, Ordering::SeqCst)),
+            hooks,
         })
     }
 

@@ -35,7 +35,7 @@ enum Command {
     /// Everything on one machine, no configuration
     Demo(demo::Demo),
     /// Run the gateway
-    Serve(ConfigFile),
+    Serve(serve::Serve),
     /// Name every mistake in the configuration at once
     Check(ConfigFile),
     /// Write a commented configuration with fresh secrets
@@ -127,7 +127,7 @@ impl Command {
     fn run(self) -> Result<(), Failed> {
         match self {
             Self::Demo(demo) => demo::run(&demo),
-            Self::Serve(file) => serve::run(&file.config),
+            Self::Serve(serve) => serve::run(&serve),
             Self::Check(file) => check::run(&file.config),
             Self::Init(init) => init::run(&init),
             Self::Migrate(file) => migrate::run(&file.config),

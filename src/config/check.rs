@@ -98,6 +98,8 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(fixed().collect::<BTreeSet<_>>().len() == fixed().count(), "listen.public", "names an address twice");
     let shared = listen.public.iter().any(|public| collide(public, &listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
+    let whole = listen.upgrade_socket.as_ref().is_none_or(|path| path.is_absolute());
+    notes.must(whole, "listen.upgrade_socket", "should be a whole path, as \"/run/doorward/upgrade.sock\"");
     notes.must(listen.streams > 0, "listen.streams", "should be at least 1");
     let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
     notes.must(workers, "listen.workers", "should be 1 to 256");
@@ -109,6 +111,10 @@ fn listen(config: &Config, notes: &mut Notes) {
         notes.must(!span.is_zero(), key, "should be more than nothing");
     }
     notes.must(listen.requests_per_connection > 0, "listen.requests_per_connection", "should be at least 1");
+    notes.must(listen.connections > 0, "listen.connections", "should be at least 1");
+    notes.must(listen.connections_per_address > 0, "listen.connections_per_address", "should be at least 1");
+    let heard = !listen.proxy_protocol || !listen.trusted_proxies.is_empty();
+    notes.must(heard, "listen.proxy_protocol", "is believed from listen.trusted_proxies alone, and there is none");
 }
 
 const fn is_any_port(address: &Address) -> bool {

@@ -8,13 +8,12 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
-use ipnet::IpNet;
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
 use pingora::server::ShutdownWatch;
 use tokio::runtime::Handle;
 
-use super::client::{Caller, Connection};
+use super::client::{Caller, Connection, Trusted};
 use super::exchange::{self, Unread};
 use super::head;
 use super::settings::Patience;
@@ -116,8 +115,8 @@ pub(super) async fn write(session: &mut ServerSession, reply: Response<Bytes>) -
 /// A listener on which everything is answered by us.
 pub(super) struct OwnListener {
     pub answering: Answering,
-    pub trusted: Vec<IpNet>,
     pub patience: Patience,
+    pub trusted: Trusted,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
 }
@@ -155,9 +154,9 @@ impl HttpServerApp for OwnListener {
     }
 }
 
-/// The other end of a connection. One that has no address (there is none such on our listeners) is nobody whom we trust.
+/// The other end of a connection: an address, or a Unix socket of ours.
 pub(super) fn connection(session: &ServerSession) -> Connection {
-    let peer =
-        session.client_addr().and_then(|address| address.as_inet()).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), std::net::SocketAddr::ip);
-    Connection { peer, secure: session.digest().is_some_and(|digest| digest.ssl_digest.is_some()) }
+    let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
+    let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    Connection { peer: peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_unix: peer.is_none(), secure }
 }

@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 
+use super::Proxy;
 use crate::client::Client;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -56,23 +57,47 @@ pub(super) struct Caller {
 /// What the connection itself says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Connection {
-    /// The other end.
+    /// The other end; this machine's own address for who came through a Unix socket.
     pub peer: IpAddr,
+    /// Did it come through a Unix socket?
+    pub is_unix: bool,
     /// Is it TLS, ended here?
     pub secure: bool,
 }
 
+/// Whose forwarded headers are believed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Trusted {
+    /// Proxies by their address.
+    networks: Vec<IpNet>,
+    /// Who comes through a Unix socket.
+    unix: bool,
+}
+
+impl Trusted {
+    /// As the configuration names them.
+    pub(super) fn new(named: &[Proxy]) -> Self {
+        let networks = named.iter().filter_map(|proxy| if let Proxy::Network(network) = proxy { Some(*network) } else { None });
+        Self { networks: networks.collect(), unix: named.contains(&Proxy::Unix) }
+    }
+
+    /// Is this peer one of them?
+    pub(super) fn has(&self, peer: IpAddr, is_unix: bool) -> bool {
+        if is_unix { self.unix } else { is_trusted(peer.to_canonical(), &self.networks) }
+    }
+}
+
 impl Caller {
     /// Who sent `headers` over `connection`.
-    pub(super) fn find(connection: Connection, headers: &HeaderMap, trusted: &[IpNet]) -> Self {
+    pub(super) fn find(connection: Connection, headers: &HeaderMap, trusted: &Trusted) -> Self {
         let peer = connection.peer.to_canonical();
         let host = text(headers.get(HOST)).to_owned();
-        if !is_trusted(peer, trusted) {
+        if !trusted.has(peer, connection.is_unix) {
             let client = Client { address: peer, secure: connection.secure, host };
             return Self { client, chain: None, request_id: None };
         }
         let said = Said::read(headers);
-        let (path, behind) = walk(peer, &said.addresses, trusted);
+        let (path, behind) = walk(peer, &said.addresses, &trusted.networks);
         let secure = said.proto(behind).unwrap_or(connection.secure);
         let host = said.host(behind).unwrap_or(host);
         let address = path.first().copied().unwrap_or(peer);
@@ -247,8 +272,8 @@ mod tests {
     }
 
     fn caller(peer: &str, lines: &[(&str, &str)]) -> Caller {
-        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        let connection = Connection { peer: peer.parse().unwrap(), secure: false };
+        let trusted = Trusted { networks: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()], unix: false };
+        let connection = Connection { peer: peer.parse().unwrap(), is_unix: false, secure: false };
         let mut all = vec![("host", "wiki.example.com:8080")];
         all.extend(lines);
         Caller::find(connection, &headers(&all), &trusted)
@@ -269,6 +294,20 @@ mod tests {
             (found.chain.clone().unwrap_or_else(|| found.client.address.to_string()).as_str(), found.request_id),
             ("192.0.2.7", None)
         );
+    }
+
+    #[test]
+    fn who_comes_through_a_unix_socket_is_believed_where_that_is_said() {
+        let peer = "127.0.0.1".parse().unwrap();
+        for (named, is_unix, believed) in [
+            (vec![], true, false),
+            (vec![Proxy::Unix], true, true),
+            (vec![Proxy::Unix], false, false),
+            (vec![Proxy::Network("127.0.0.0/8".parse().unwrap())], true, false),
+            (vec![Proxy::Network("127.0.0.0/8".parse().unwrap())], false, true),
+        ] {
+            assert_eq!(Trusted::new(&named).has(peer, is_unix), believed, "{named:?} {is_unix}");
+        }
     }
 
     #[test]

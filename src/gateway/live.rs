@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use ipnet::IpNet;
 use tokio::runtime::Handle;
 
+use super::Proxy;
 use super::answer::{Answer, Answering};
 use super::backend::Backends;
+use super::client::Trusted;
 use super::stream::Lasting;
 use super::tls::Tls;
 use super::upstream::{Keepers, Trusts};
@@ -27,7 +28,7 @@ pub struct Rules {
     /// The names and attributes of our cookies.
     pub cookies: Cookies,
     /// Peers whose forwarded headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<Proxy>,
     /// TLS on the public listeners.
     pub tls: Option<Arc<Tls>>,
     /// Knows how long sessions last.
@@ -43,7 +44,7 @@ pub(super) struct Live {
     pub own: Answering,
     pub backends: Backends,
     pub cookies: Cookies,
-    pub trusted: Vec<IpNet>,
+    pub trusted: Trusted,
     pub tls: Option<Arc<Tls>>,
     pub lasting: Arc<dyn Lasting>,
     pub streams: usize,
@@ -91,7 +92,7 @@ impl Live {
             endpoints: rules.endpoints,
             own: Answering { answer, slow: slow.clone() },
             cookies: rules.cookies,
-            trusted: rules.trusted_proxies,
+            trusted: Trusted::new(&rules.trusted_proxies),
             tls: rules.tls,
             lasting: rules.lasting,
             streams: rules.streams,

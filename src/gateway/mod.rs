@@ -18,6 +18,9 @@ mod demo_app;
 mod edit;
 mod exchange;
 mod flight;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod head;
 mod listener;
@@ -33,7 +36,6 @@ mod wire;
 
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use tokio::runtime::Handle;
 
 use crate::clock::Clock;
@@ -42,17 +44,19 @@ use crate::random::Entropy;
 use crate::revocation::Revocations;
 use crate::telemetry::Metrics;
 
+pub use accept::Bounds;
 pub use demo_app::DemoApp;
 pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
-pub use server::Stop;
-pub use settings::{ListenSettings, Mode, Patience};
+pub use server::{Hooks, Leaving, Stop};
+pub use settings::{ListenSettings, Mode, Patience, Proxy};
 pub use stream::{Lasting, Opened};
 pub use tls::{CertificateSettings, Tls, TlsSettings};
 pub use upstream::Trusts;
 
-use accept::Entrance;
+use accept::{Caps, Entrance};
 use answer::{Answer, Answering, OwnListener};
+use client::Trusted;
 use flight::Flights;
 use phases::Phases;
 use server::Running;
@@ -66,6 +70,10 @@ pub struct Setup {
     pub workers: Option<usize>,
     /// How long clients may take.
     pub patience: Patience,
+    /// How many connections there may be.
+    pub bounds: Bounds,
+    /// Trusted proxies speak the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Who is let in, our own endpoints, whom we believe: what can be replaced while it runs.
     pub rules: Rules,
     /// The endpoints of the admin listener.
@@ -80,14 +88,14 @@ pub struct Setup {
     pub clock: Arc<dyn Clock>,
     /// Chance, for request ids.
     pub entropy: Arc<dyn Entropy>,
-    /// Called first when the process is told to leave: readiness goes before the listeners do.
-    pub on_leaving: Box<dyn Fn() + Send + Sync>,
+    /// Called when everything listens, and first thing when the process is told to leave.
+    pub hooks: Hooks,
 }
 
 /// A gateway that is ready to run.
 pub struct Gateway {
     running: Running,
-    on_leaving: Box<dyn Fn() + Send + Sync>,
+    hooks: Hooks,
     common: Common,
     swap: Swap,
     watch: Watch,
@@ -96,8 +104,8 @@ pub struct Gateway {
 /// What every listener needs.
 #[derive(Clone)]
 struct Common {
-    trusted: Vec<IpNet>,
     patience: Patience,
+    trusted: Trusted,
     slow: Handle,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -121,12 +129,17 @@ impl Gateway {
     pub fn new(setup: Setup) -> Self {
         let flights = Flights::default();
         let mut running = Running::new(setup.workers, flights.clone());
-        let trusted = setup.rules.trusted_proxies.clone();
+        let trusted = Trusted::new(&setup.rules.trusted_proxies);
         let common = Common { trusted, patience: setup.patience, slow: setup.slow, clock: setup.clock, entropy: setup.entropy };
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow, &swap);
         let turned_away = setup.metrics.route(backend::NO_ROUTE);
+        let entrance = Entrance {
+            live: swap.clone(),
+            proxy_protocol: setup.proxy_protocol,
+            caps: Caps::new(setup.bounds, Arc::clone(&setup.metrics)),
+        };
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,
@@ -136,10 +149,9 @@ impl Gateway {
             streams,
             patience: setup.patience,
         };
-        let entrance = Entrance { tls: Some(swap.clone()) };
         running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away, setup.patience);
         running.serve_own("admin", common.own(setup.admin), setup.listeners.admin);
-        Self { running, on_leaving: setup.on_leaving, common, swap, watch }
+        Self { running, hooks: setup.hooks, common, swap, watch }
     }
 
     /// The demo's app too, on a listener of its own.
@@ -159,7 +171,7 @@ impl Gateway {
     ///
     /// Blocks; must not be called inside a runtime.
     pub fn run(self, stop: Stop) {
-        self.running.run(stop, self.on_leaving);
+        self.running.run(stop, self.hooks);
         drop(self.watch);
     }
 }

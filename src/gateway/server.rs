@@ -17,7 +17,7 @@ use pingora::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::accept::{Door, Entrance};
+use super::accept::{Closing, Door, Entrance};
 use super::answer::OwnListener;
 use super::cord::Corded;
 use super::flight::Flights;
@@ -29,30 +29,59 @@ use crate::telemetry::RouteMetrics;
 
 /// How long requests in flight may take to finish, once we are told to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(30);
+/// How long connections may stay on which nothing is in flight.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// How often a request may go to its upstream in all: once to each of its addresses, and again when a connection that was
 /// kept turns out to be dead.
 const MOST_TRIES: usize = 16;
 
+/// Why a gateway leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// It was told to stop.
+    Stopped,
+    /// Another process listens on its sockets.
+    HandedOver,
+}
+
 /// Tells a running gateway to leave, as SIGTERM does.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<watch::Sender<bool>>);
+pub struct Stop(Arc<watch::Sender<Option<Leaving>>>);
 
 impl Default for Stop {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(false)))
+        Self(Arc::new(watch::Sender::new(None)))
     }
 }
 
 impl Stop {
     /// Leave: stop listening, finish what is in flight.
     pub fn stop(&self) {
-        self.0.send_replace(true);
+        self.leave(Leaving::Stopped);
     }
 
-    async fn told(&self) {
-        // The sender lives in `self`, so the channel cannot close while we wait.
-        drop(self.0.subscribe().wait_for(|told| *told).await);
+    /// Leave to another process, which listens on the same sockets: as [`Stop::stop`], but nobody is told that we go.
+    pub fn hand_over(&self) {
+        self.leave(Leaving::HandedOver);
     }
+
+    /// Whoever comes first says why.
+    fn leave(&self, why: Leaving) {
+        self.0.send_if_modified(|told| told.is_none() && told.replace(why).is_none());
+    }
+
+    async fn told(&self) -> Leaving {
+        // The sender lives in `self`, so the channel cannot close while we wait.
+        self.0.subscribe().wait_for(Option::is_some).await.ok().and_then(|told| *told).unwrap_or(Leaving::Stopped)
+    }
+}
+
+/// Called when something becomes of a running gateway.
+pub struct Hooks {
+    /// Everything listens.
+    pub on_running: Box<dyn Fn() + Send + Sync>,
+    /// First thing when it is told to leave: readiness goes before the listeners do.
+    pub on_leaving: Box<dyn Fn(Leaving) + Send + Sync>,
 }
 
 /// The framework's server, with services on sockets that are ours already.
@@ -62,7 +91,14 @@ pub(super) struct Running {
     flights: Flights,
     /// Public listeners that are open.
     open: Flights,
+    /// Connections to them.
+    connections: Flights,
     closing: watch::Sender<bool>,
+    /// Closes the other listeners too, where another process listens on.
+    closing_own: watch::Sender<bool>,
+    /// How many services there are, and how many of them listen.
+    doors: usize,
+    listening: watch::Sender<usize>,
 }
 
 impl Running {
@@ -77,7 +113,16 @@ impl Running {
             ..ServerConf::default()
         };
         let server = Server::new_with_opt_and_conf(None, configuration);
-        Self { server, flights, open: Flights::default(), closing: watch::Sender::new(false) }
+        Self {
+            server,
+            flights,
+            open: Flights::default(),
+            connections: Flights::default(),
+            closing: watch::Sender::new(false),
+            closing_own: watch::Sender::new(false),
+            doors: 0,
+            listening: watch::Sender::new(0),
+        }
     }
 
     /// The proxy, on the public listeners. It closes first.
@@ -100,7 +145,13 @@ impl Running {
         options.h2_idle_timeout = Some(patience.idle);
         proxy.server_options = Some(options);
         proxy.handle_init_modules();
-        let closing = Some((self.closing.subscribe(), self.open.clone()));
+        let closing = Closing {
+            told: self.closing.subscribe(),
+            open: self.open.clone(),
+            connections: self.connections.clone(),
+            listening: self.listening.clone(),
+        };
+        self.doors += 1;
         let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, metrics: Some(metrics), patience };
         self.server.add_service(Door::new("public", front, sockets, closing).behind(entrance));
     }
@@ -108,15 +159,23 @@ impl Running {
     /// An app of ours, on a listener of its own. It stays until the end.
     pub(super) fn serve_own(&mut self, name: &str, app: OwnListener, socket: Bound) {
         let app = Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), metrics: None };
-        self.server.add_service(Door::new(name, app, vec![socket], None).with_threads(1));
+        // Nobody waits for these: who asks how we are is told until the end.
+        let closing = Closing {
+            told: self.closing_own.subscribe(),
+            open: Flights::default(),
+            connections: Flights::default(),
+            listening: self.listening.clone(),
+        };
+        self.doors += 1;
+        self.server.add_service(Door::new(name, app, vec![socket], closing).with_threads(1));
     }
 
-    /// Run until `stop` or a signal, then leave. `on_leaving` is called first.
+    /// Run until `stop` or a signal, then leave.
     ///
     /// Blocks; must not be called inside a runtime.
-    pub(super) fn run(self, stop: Stop, on_leaving: Box<dyn Fn() + Send + Sync>) {
-        let Self { server, flights, open, closing } = self;
-        let departure = Departure { stop, flights, open, closing, on_leaving };
+    pub(super) fn run(self, stop: Stop, hooks: Hooks) {
+        let Self { server, flights, open, connections, closing, closing_own, doors, listening } = self;
+        let departure = Departure { stop, flights, open, connections, closing, closing_own, doors, listening, hooks };
         server.run(RunArgs { shutdown_signal: Box::new(departure) });
     }
 }
@@ -126,17 +185,25 @@ struct Departure {
     stop: Stop,
     flights: Flights,
     open: Flights,
+    connections: Flights,
     closing: watch::Sender<bool>,
-    on_leaving: Box<dyn Fn() + Send + Sync>,
+    closing_own: watch::Sender<bool>,
+    doors: usize,
+    listening: watch::Sender<usize>,
+    hooks: Hooks,
 }
 
 #[async_trait]
 impl ShutdownSignalWatch for Departure {
     async fn recv(&self) -> ShutdownSignal {
-        self.told().await;
+        let leaving = tokio::select! {
+            leaving = self.told() => leaving,
+            leaving = self.running() => leaving,
+        };
         tracing::info!(requests = self.flights.count(), "leaving: no new connections, requests in flight finish");
-        (self.on_leaving)();
+        (self.hooks.on_leaving)(leaving);
         self.closing.send_replace(true);
+        self.closing_own.send_replace(leaving == Leaving::HandedOver);
         tokio::select! {
             () = self.landed() => tracing::info!("left, nothing is in flight"),
             () = tokio::time::sleep(LEAVE_WITHIN) => tracing::warn!(requests = self.flights.count(), "left after {LEAVE_WITHIN:?}, requests were cut off"),
@@ -147,16 +214,26 @@ impl ShutdownSignalWatch for Departure {
 }
 
 impl Departure {
-    /// Listeners first: nothing can come after the last request.
+    /// Say so when everything listens, then wait to be told.
+    async fn running(&self) -> Leaving {
+        drop(self.listening.subscribe().wait_for(|listening| *listening >= self.doors).await);
+        (self.hooks.on_running)();
+        self.told().await
+    }
+
+    /// Listeners first: nothing can come after the last request. Connections last: whoever keeps one is told with the next
+    /// answer that it closes, or sees it close when there is none for a moment.
     async fn landed(&self) {
         self.open.landed().await;
         self.flights.landed().await;
+        drop(tokio::time::timeout(GOODBYE, self.connections.landed()).await);
+        self.flights.landed().await;
     }
 
-    async fn told(&self) {
+    async fn told(&self) -> Leaving {
         tokio::select! {
-            () = signalled() => (),
-            () = self.stop.told() => (),
+            () = signalled() => Leaving::Stopped,
+            leaving = self.stop.told() => leaving,
         }
     }
 }

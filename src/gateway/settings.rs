@@ -1,6 +1,7 @@
 //! The section `[listen]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -22,9 +23,17 @@ pub struct ListenSettings {
     /// The mode of Unix sockets.
     pub unix_mode: Mode,
     /// Peers whose forwarded headers are believed.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<Proxy>,
+    /// They say who is calling before anything else, by the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// Connections that are open at once.
+    pub connections: usize,
+    /// Those of one client network (an IPv4 address, an IPv6 /64). Trusted proxies and this machine may have more.
+    pub connections_per_address: usize,
     /// Tunnels, event streams and gRPC calls that may be open at once.
     pub streams: usize,
+    /// Where a new process finds this one, to take its sockets over; in `$RUNTIME_DIRECTORY` when unset.
+    pub upgrade_socket: Option<PathBuf>,
     /// Worker threads; one per core when unset.
     pub workers: Option<usize>,
     /// How long the head of a request may take in all; a connection that sends nothing is closed after it.
@@ -68,11 +77,33 @@ impl Default for ListenSettings {
             unix_mode: Mode(0o660),
             trusted_proxies: Vec::new(),
             streams: 50_000,
+            proxy_protocol: false,
+            connections: 20_000,
+            connections_per_address: 500,
+            upgrade_socket: None,
             workers: None,
             head_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(75),
             write_timeout: Duration::from_mins(1),
             requests_per_connection: 10_000,
+        }
+    }
+}
+
+/// Who may be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proxy {
+    /// Whoever has an address of it.
+    Network(IpNet),
+    /// Whoever comes through a Unix socket of ours: `"unix"`.
+    Unix,
+}
+
+impl<'de> Deserialize<'de> for Proxy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "unix" => Ok(Self::Unix),
+            text => text.parse().map(Self::Network).map_err(|_| D::Error::custom("should be a network, as \"10.0.0.0/8\", or \"unix\"")),
         }
     }
 }

@@ -80,6 +80,8 @@ pub struct Metrics {
     streams_cut: IntCounter,
     config_reloaded: IntGauge,
     certificate_expiry: IntGaugeVec,
+    connections_open: IntGauge,
+    connections_refused: IntCounterVec,
 }
 
 impl Metrics {
@@ -129,6 +131,8 @@ impl Metrics {
                 r,
                 IntGaugeVec::new(named("certificate_expiry_seconds", "When the certificate for a name expires, in Unix time."), &["name"])?,
             )?,
+            connections_open: gauge(r, "connections_open", "Connections to the public listeners.")?,
+            connections_refused: counters(r, "connections_refused_total", "Connections that were closed before a request.", &["reason"])?,
             registry,
         })
     }
@@ -211,6 +215,17 @@ impl Metrics {
             let told = Some(gauge.get()).filter(|told| *told != 0);
             gauge.set(told.map_or(expires.as_secs(), |told| told.min(expires.as_secs())));
         }
+    }
+
+    /// So many more connections are open; fewer, when negative.
+    pub fn connections(&self, more: i64) {
+        self.connections_open.add(more);
+    }
+
+    /// A connection was closed before its first request: `connections`, `connections_per_address`, `proxy_protocol`,
+    /// `handshake`, `handshake_timeout`.
+    pub fn connection_refused(&self, reason: &str) {
+        count(&self.connections_refused, &[reason]);
     }
 
     /// `limit` refused somebody.

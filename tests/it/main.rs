@@ -23,6 +23,7 @@ mod flow;
 mod gateway;
 mod immunity;
 mod person;
+mod readings;
 mod revocation;
 mod smoke_support;
 mod support;

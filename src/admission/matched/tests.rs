@@ -19,6 +19,7 @@ fn mixed() -> Table {
             { "require": "public" },
         ] },
         { "name": "wiki", "host": "wiki.example.org", "strip_prefix": true, "path": "/wiki" },
+        { "name": "Caps", "host": "wiki.example.org", "path": "/Caps" },
         { "name": "Case", "host": "case.example.org", "path": "/Case" },
         { "name": "case", "host": "case.example.org" },
     ]))
@@ -87,6 +88,13 @@ fn a_path_that_could_mean_another_route_is_refused() {
         "/ａｄｍｉｎ",
         "/admın",
         "/x/\u{2025}/admin",
+        "//x/admin",
+        "/\\x/admin",
+        "/x/..%20/admin",
+        "/x/..+/admin",
+        "/x/y/.../admin",
+        "/admin+",
+        "/x/%e0%80%ae%e0%80%ae/admin",
     ] {
         assert_eq!(get(target), Err(Refusal::AmbiguousPath), "{target}");
     }
@@ -140,6 +148,11 @@ fn letter_case_is_ambiguous_only_between_routes() {
     assert_eq!(host("/case/x"), Err(Refusal::AmbiguousPath));
     assert_eq!(host("/CaSe"), Err(Refusal::AmbiguousPath));
     assert_eq!(host("/Other/X").as_deref(), Ok("case"));
+    // Letters beyond ASCII beside it change nothing of that.
+    let caps = |target: &str| name(&Asked::get(target).host("wiki.example.org"));
+    assert_eq!(caps("/Caps/\u{dc}ber").as_deref(), Ok("Caps"));
+    assert_eq!(caps("/Caps/%C3%9Cber").as_deref(), Ok("Caps"));
+    assert_eq!(caps("/caps/\u{dc}ber"), Err(Refusal::AmbiguousPath));
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! New connections: accepted here, and made ready for their first request.
 //!
 //! ```text
-//! accept ─▶ TLS ─▶ wire
+//! accept ─▶ caps ─▶ PROXY protocol ─▶ TLS ─▶ wire
 //! ```
 //!
 //! One task accepts; each connection is served from beginning to end by one of the workers, chosen by chance. Its socket is
 //! watched by that worker's runtime too, so that no byte of it wakes another thread.
 
+mod caps;
+mod proxied;
 mod socket;
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,41 +24,91 @@ use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use caps::Bounds;
+pub(super) use caps::Caps;
 pub(super) use socket::Socket;
 
 use super::flight::Flights;
 use super::listener::{Bound, Ear, SocketFile};
 use super::live::Swap;
+use super::tls::{Secured, Tls};
 use super::wire::Front;
+use caps::Place;
 use socket::Raw;
 
 /// How long a TLS handshake may take in all.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a trusted proxy may take to say for whom it speaks.
+const ANNOUNCED: Duration = Duration::from_secs(5);
 /// How long nothing is accepted where the system has no descriptors left.
 const RESPITE: Duration = Duration::from_millis(100);
 
 /// What stands between a new connection and its first request.
-#[derive(Default)]
 pub(super) struct Entrance {
-    /// Where the certificates are, if connections may be TLS.
-    pub tls: Option<Swap>,
+    /// Whom we believe, and our certificates.
+    pub live: Swap,
+    /// Trusted proxies speak the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// How many there may be.
+    pub caps: Caps,
 }
 
 impl Entrance {
-    /// The connection, ready for requests; `None` when it is not let in.
-    async fn enter(&self, socket: Socket) -> Option<Stream> {
-        let Some(tls) = self.tls.as_ref().filter(|_| socket.is_tcp()).and_then(|live| live.current().tls.clone()) else {
-            return Some(Box::new(socket));
+    /// The connection, ready for requests, and its places among those that there may be; `None` when it is not let in.
+    async fn enter(&self, mut socket: Socket) -> Option<(Stream, [Place; 2])> {
+        let all = self.caps.one_of_all()?;
+        let live = self.live.current();
+        let is_proxy = live.trusted.has(socket.peer().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), !socket.is_tcp());
+        if is_proxy && self.proxy_protocol && !self.is_announced(&mut socket).await {
+            return None;
+        }
+        let counted = socket.peer().filter(|_| !is_proxy || self.proxy_protocol);
+        let own = self.caps.one_of_network(counted)?;
+        let tls = live.tls.clone().filter(|_| socket.is_tcp());
+        // Held no longer than needed: the connection may outlive many configurations.
+        drop(live);
+        let stream: Stream = match tls {
+            Some(tls) => Box::new(self.secure(&tls, socket).await?),
+            None => Box::new(socket),
         };
+        Some((stream, [all, own]))
+    }
+
+    /// Has the proxy said for whom it speaks?
+    async fn is_announced(&self, socket: &mut Socket) -> bool {
+        let said = timeout(ANNOUNCED, proxied::read(socket)).await;
+        let is_sound = matches!(said, Ok(Ok(())));
+        if !is_sound {
+            self.refused("proxy_protocol");
+            tracing::info!(
+                proxy.address = socket.peer().map(display),
+                "a trusted proxy did not say for whom it speaks, and was hung up on"
+            );
+        }
+        is_sound
+    }
+
+    async fn secure(&self, tls: &Tls, socket: Socket) -> Option<Secured> {
         match timeout(HANDSHAKE, tls.handshake(socket)).await {
-            Ok(Ok(stream)) => return Some(Box::new(stream)),
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed: {error}"),
-            Err(_) => tracing::debug!("a TLS handshake took longer than {HANDSHAKE:?}"),
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => {
+                self.refused("handshake");
+                tracing::debug!(%error, "a TLS handshake failed: {error}");
+            }
+            Err(_) => {
+                self.refused("handshake_timeout");
+                tracing::debug!("a TLS handshake took longer than {HANDSHAKE:?}");
+            }
         }
         None
+    }
+
+    fn refused(&self, reason: &str) {
+        self.caps.metrics().connection_refused(reason);
     }
 }
 
@@ -64,20 +117,34 @@ pub(super) struct Door<A> {
     name: String,
     threads: Option<usize>,
     sockets: Vec<Bound>,
-    closing: Option<(ShutdownWatch, Flights)>,
+    closing: Closing,
     inside: Arc<Inside<A>>,
+}
+
+/// How a door closes, and who waits for it.
+pub(super) struct Closing {
+    /// Says when to stop listening.
+    pub told: ShutdownWatch,
+    /// Counts the door, while it listens.
+    pub open: Flights,
+    /// Counts its connections.
+    pub connections: Flights,
+    /// Counts the doors that have begun to listen.
+    pub listening: watch::Sender<usize>,
 }
 
 /// What serves the connections.
 struct Inside<A> {
-    entrance: Entrance,
+    entrance: Option<Entrance>,
     front: Arc<Front<A>>,
+    connections: Flights,
 }
 
 impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
-    /// On `sockets`. With `closing` it stops when that says so and counts itself there; else when the process ends.
-    pub(super) fn new(name: &str, front: Front<A>, sockets: Vec<Bound>, closing: Option<(ShutdownWatch, Flights)>) -> Self {
-        let inside = Arc::new(Inside { entrance: Entrance::default(), front: Arc::new(front) });
+    /// On `sockets`.
+    pub(super) fn new(name: &str, front: Front<A>, sockets: Vec<Bound>, closing: Closing) -> Self {
+        let connections = closing.connections.clone();
+        let inside = Arc::new(Inside { entrance: None, front: Arc::new(front), connections });
         Self { name: name.to_owned(), threads: None, sockets, closing, inside }
     }
 
@@ -90,18 +157,15 @@ impl<A: HttpServerApp + Send + Sync + 'static> Door<A> {
     /// Behind an entrance.
     #[must_use]
     pub(super) fn behind(self, entrance: Entrance) -> Self {
-        let front = Arc::clone(&self.inside.front);
-        Self { inside: Arc::new(Inside { entrance, front }), ..self }
+        let (front, connections) = (Arc::clone(&self.inside.front), self.inside.connections.clone());
+        Self { inside: Arc::new(Inside { entrance: Some(entrance), front, connections }), ..self }
     }
 }
 
 #[async_trait]
 impl<A: HttpServerApp + Send + Sync + 'static> Service for Door<A> {
-    async fn start_service(&mut self, _fds: Option<ListenFds>, shutdown: ShutdownWatch, _listeners_per_fd: usize) {
-        let (closing, _open) = match &self.closing {
-            Some((closing, open)) => (closing.clone(), Some(open.begin())),
-            None => (shutdown, None),
-        };
+    async fn start_service(&mut self, _fds: Option<ListenFds>, _shutdown: ShutdownWatch, _listeners_per_fd: usize) {
+        let (closing, _open) = (self.closing.told.clone(), self.closing.open.begin());
         let mut ears = JoinSet::new();
         for bound in self.sockets.drain(..) {
             match Listening::new(bound) {
@@ -109,6 +173,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> Service for Door<A> {
                 Err(error) => tracing::error!(%error, "a listener of ours cannot be used: {error}"),
             }
         }
+        self.closing.listening.send_modify(|listening| *listening += 1);
         ears.join_all().await;
         self.inside.front.cleanup().await;
     }
@@ -126,7 +191,12 @@ impl<A: HttpServerApp + Send + Sync + 'static> Inside<A> {
     async fn serve(&self, arrived: io::Result<(Raw, Option<SocketAddr>)>, closing: ShutdownWatch) {
         // A connection that the system takes back is nobody's loss.
         let Ok((raw, peer)) = arrived else { return };
-        if let Some(stream) = self.entrance.enter(Socket::new(raw, peer)).await {
+        let socket = Socket::new(raw, peer);
+        let Some(entrance) = &self.entrance else {
+            self.front.process_new(Box::new(socket), &closing).await;
+            return;
+        };
+        if let Some((stream, _places)) = entrance.enter(socket).await {
             self.front.process_new(stream, &closing).await;
         }
     }
@@ -198,10 +268,13 @@ impl Listening {
 /// Have a connection served by a worker.
 fn begin<A: HttpServerApp + Send + Sync + 'static>(raw: Raw, peer: Option<SocketAddr>, inside: Arc<Inside<A>>, closing: ShutdownWatch) {
     let worker = pingora_runtime::current_handle();
+    // From here on: between two workers it belongs to nobody else.
+    let counted = inside.connections.begin();
     let arrived = if worker.id() == Handle::current().id() { Ok(Arrived::Here(raw)) } else { Arrived::leaving(raw) };
     drop(worker.spawn(async move {
         let arrived = arrived.and_then(Arrived::settled).map(|raw| (raw, peer));
         inside.serve(arrived, closing).await;
+        drop(counted);
     }));
 }
 

@@ -5,12 +5,14 @@
 
 use std::fmt;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::os::fd::AsRawFd as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use pingora::protocols::l4::socket::SocketAddr;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{
@@ -38,20 +40,35 @@ pub(in crate::gateway) struct Socket {
     /// So much may be gathered.
     room: usize,
     digest: Arc<SocketDigest>,
+    /// What was read too early, to be read again.
+    ahead: Bytes,
 }
 
 impl Socket {
     /// Of a new connection, whose other end is `peer`.
     pub(super) fn new(raw: Raw, peer: Option<SocketAddr>) -> Self {
-        let digest = SocketDigest::from_raw_fd(raw.number());
-        // It was made just now, so nothing is set in it.
-        drop(digest.peer_addr.set(peer));
-        Self { raw, gathered: Vec::new(), sent: 0, room: GATHERED, digest: Arc::new(digest) }
+        let digest = digest(&raw, peer);
+        Self { raw, gathered: Vec::new(), sent: 0, room: GATHERED, digest, ahead: Bytes::new() }
     }
 
     /// Did it come over TCP?
     pub(super) const fn is_tcp(&self) -> bool {
         matches!(self.raw, Raw::Tcp(_))
+    }
+
+    /// The address at the other end; none at a Unix socket.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        self.digest.peer_addr().and_then(|peer| peer.as_inet()).map(|peer| peer.ip())
+    }
+
+    /// The other end speaks for somebody else, who is the peer from now on.
+    pub(super) fn speaks_for(&mut self, peer: std::net::SocketAddr) {
+        self.digest = digest(&self.raw, Some(peer.into()));
+    }
+
+    /// Have `bytes` read again, before anything else.
+    pub(super) fn put_back(&mut self, bytes: Bytes) {
+        self.ahead = bytes;
     }
 
     /// Gather what is written, or let it out at once: during a handshake, so that an alert arrives whatever becomes of it.
@@ -92,6 +109,13 @@ impl Socket {
     }
 }
 
+fn digest(raw: &Raw, peer: Option<SocketAddr>) -> Arc<SocketDigest> {
+    let digest = SocketDigest::from_raw_fd(raw.number());
+    // It was made just now, so nothing is set in it.
+    drop(digest.peer_addr.set(peer));
+    Arc::new(digest)
+}
+
 impl Raw {
     fn number(&self) -> UniqueIDType {
         match self {
@@ -124,7 +148,13 @@ impl Raw {
 
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.get_mut().raw.poll_read(context, out)
+        let this = self.get_mut();
+        if this.ahead.is_empty() {
+            return this.raw.poll_read(context, out);
+        }
+        let count = this.ahead.len().min(out.remaining());
+        out.put_slice(&this.ahead.split_to(count));
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -20,13 +20,14 @@ use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::LazyConfigAcceptor;
 
+pub(super) use stream::Secured;
+
 pub use settings::{CertificateSettings, TlsSettings, Version};
 
 use super::accept::Socket;
 use crate::clock::Timestamp;
 use crate::config::Mistake;
 use certificate::Certificate;
-use stream::Secured;
 
 /// What is spoken inside, the best first (RFC 7301).
 const SPOKEN: [&[u8]; 2] = [b"h2", b"http/1.1"];

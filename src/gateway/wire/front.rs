@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::BytesMut;
@@ -23,6 +23,9 @@ use crate::telemetry::{Decision, RouteMetrics};
 
 /// How much of what it still sends is thrown away meanwhile, in bytes.
 const MOST_THROWN_AWAY: usize = 1024 * 1024;
+
+/// How long the next request on a connection is waited for when we leave.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 /// An app of the framework behind connections that are read strictly.
 pub(in crate::gateway) struct Front<A> {
@@ -54,6 +57,7 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
 impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
     /// One request after the other, as long as the connection lasts.
     async fn connection(&self, mut wire: Box<Wire>, shutdown: &ShutdownWatch) {
+        let mut leaving = std::pin::pin!(leaving(shutdown.clone()));
         let mut head = wire.first(self.patience).await;
         for left in (0..self.patience.requests).rev() {
             let head_of_this = match head {
@@ -64,7 +68,11 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
             let is_last = left == 0 || *shutdown.borrow();
             let Some(kept) = self.request(wire, head_of_this, is_last, shutdown).await else { return };
             wire = kept;
-            head = wire.next(self.patience).await;
+            head = tokio::select! {
+                biased;
+                head = wire.next(self.patience) => head,
+                () = &mut leaving => return,
+            };
         }
     }
 
@@ -101,6 +109,16 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
         }
         say(&request_id, problem, address);
     }
+}
+
+/// Until we have been leaving for a moment: who keeps a connection busy is told with an answer that it closes, and one on which
+/// nothing comes is not waited for.
+async fn leaving(mut shutdown: ShutdownWatch) {
+    if shutdown.wait_for(|told| *told).await.is_err() {
+        // Nobody is left who could tell.
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(LAST_CHANCE).await;
 }
 
 /// Write a reply, and read on for a moment, so that the connection is not reset under it (RFC 9112 §9.6).

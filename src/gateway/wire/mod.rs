@@ -13,6 +13,8 @@
 
 mod framing;
 mod front;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod head;
 mod line;
 mod pace;

@@ -5,17 +5,21 @@
 
 mod balance;
 mod bounds;
+mod connections;
 mod forwarded;
 mod habits;
 mod leaving;
 mod nonsense;
 mod own;
+mod proxy_protocol;
 mod reload;
 mod renewal;
 mod slow;
 mod streams;
 mod tls;
 mod trace;
+mod unix;
+mod upgrade;
 mod upstreams;
 mod wire;
 

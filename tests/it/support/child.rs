@@ -21,6 +21,7 @@ pub enum Signal {
     Stop,
     Cont,
     Hup,
+    Usr2,
 }
 
 impl Signal {
@@ -32,6 +33,7 @@ impl Signal {
             Self::Stop => "STOP",
             Self::Cont => "CONT",
             Self::Hup => "HUP",
+            Self::Usr2 => "USR2",
         }
     }
 }

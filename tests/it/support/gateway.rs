@@ -58,7 +58,7 @@ impl Gateway {
         let place = Place { public: ports::free_address(), admin: ports::free_address(), folder: folder.path().to_owned() };
         std::fs::write(folder.path().join("doorward.toml"), configure(&place)).expect("a writable folder");
         let output = Output::default();
-        let process = serve(&folder, &environment, &output);
+        let process = serve(&folder, &environment, &output, &[]);
         Self { process, place, folder, environment, output }
     }
 
@@ -109,6 +109,10 @@ impl Gateway {
         command(arguments, &self.environment_with_config())
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.process.has_ended().is_some()
+    }
+
     /// As the kernel ends a process: at once, with nothing said.
     pub fn kill9(&mut self) {
         self.process.end(Signal::Kill);
@@ -129,9 +133,18 @@ impl Gateway {
             self.terminate();
         }
         let begun = std::time::Instant::now();
-        self.process = serve(&self.folder, &self.environment, &self.output);
+        self.process = serve(&self.folder, &self.environment, &self.output, &[]);
         assert!(self.is_ready_in_time(), "the gateway did not start again: {}", self.log());
         begun.elapsed()
+    }
+
+    /// Starts a new process with the same file, which takes over from this one; gives how this one ended.
+    pub fn upgrade(&mut self) -> ExitStatus {
+        let new = serve(&self.folder, &self.environment, &self.output, &["--upgrade"]);
+        let mut old = std::mem::replace(&mut self.process, new);
+        let log = || self.output.text();
+        let ended = wait::within(Duration::from_secs(45), || old.has_ended());
+        ended.unwrap_or_else(|| panic!("the process before did not leave: {}", log()))
     }
 
     fn is_ready_in_time(&mut self) -> bool {
@@ -171,8 +184,8 @@ pub fn status_of(address: SocketAddr, path: &str) -> Option<u16> {
     std::str::from_utf8(&head).ok()?.split(' ').nth(1)?.parse().ok()
 }
 
-fn serve(folder: &TempDir, environment: &[(String, String)], output: &Output) -> Process {
+fn serve(folder: &TempDir, environment: &[(String, String)], output: &Output, more: &[&str]) -> Process {
     let config = folder.path().join("doorward.toml").display().to_string();
-    let arguments = ["serve".to_owned(), "--config".to_owned(), config];
+    let arguments: Vec<String> = ["serve", "--config", &config].iter().chain(more).map(|word| (*word).to_owned()).collect();
     Process::start_into(Spawn { program: BINARY, arguments: &arguments, environment, user: None }, Signal::Term, output.clone())
 }

@@ -180,11 +180,11 @@ impl Reading {
 }
 
 /// Debian's stands where only root looks.
-fn nginx() -> String {
+pub fn nginx() -> String {
     let known = ["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/sbin/nginx"];
     known.into_iter().find(|path| std::path::Path::new(path).exists()).unwrap_or("nginx").to_owned()
 }
 
-fn is_open(port: u16) -> bool {
+pub fn is_open(port: u16) -> bool {
     TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).is_ok()
 }

@@ -1,0 +1,79 @@
+//! How many connections there may be: in all, and from one network. Whoever comes on top is closed at once.
+
+use std::time::Duration;
+
+use super::{Edge, get, public};
+use crate::support::client::Raw;
+use crate::support::upstream::Upstream;
+use crate::support::wait;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+async fn edge(app: &Upstream, listen: &str) -> Edge {
+    Edge::start(listen, &public("app", &[&app.url()], ""))
+}
+
+/// A connection that has had an answer.
+async fn held(edge: &Edge, before: &str) -> Raw {
+    let mut raw = Raw::connect(edge.address()).await;
+    raw.send(format!("{before}{}", get(""))).await;
+    assert_eq!(raw.reply().await.expect("an answer").status, 200);
+    raw
+}
+
+async fn is_turned_away(edge: &Edge, before: &str) -> bool {
+    let mut raw = Raw::connect(edge.address()).await;
+    raw.send(before).await;
+    raw.is_closed_within(AT_ONCE).await
+}
+
+async fn refused(edge: &Edge, reason: &str, count: u32) {
+    let line = format!("doorward_connections_refused_total{{reason=\"{reason}\"}} {count}\n");
+    let shown = || async { edge.gateway.operator().get("/metrics").await.text().contains(&line).then_some(()) };
+    wait::until_async(&line, PATIENCE, shown).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_more_than_there_may_be_is_closed_at_once() {
+    let app = Upstream::start().await;
+    let edge = edge(&app, "connections = 3").await;
+    let first = held(&edge, "").await;
+    let _others = [held(&edge, "").await, held(&edge, "").await];
+
+    assert!(is_turned_away(&edge, "").await);
+    refused(&edge, "connections", 1).await;
+    drop(first);
+
+    let open = || async { edge.gateway.operator().get("/metrics").await.text().contains("doorward_connections_open 2\n").then_some(()) };
+    wait::until_async("a free place", PATIENCE, open).await;
+    held(&edge, "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_network_cannot_take_all_places() {
+    let app = Upstream::start().await;
+    let edge = edge(&app, "connections_per_address = 2\ntrusted_proxies = [\"127.0.0.0/8\"]\nproxy_protocol = true").await;
+    let from = |address: &str| format!("PROXY TCP{} {address} 192.0.2.200 4711 443\r\n", if address.contains(':') { 6 } else { 4 });
+    let _held = [held(&edge, &from("192.0.2.1")).await, held(&edge, &from("192.0.2.1")).await];
+    let six = from("2001:db8:1:2::1").replace("192.0.2.200", "::1");
+    let same = from("2001:db8:1:2:ffff::9").replace("192.0.2.200", "::1");
+    let _six = [held(&edge, &six).await, held(&edge, &six).await];
+
+    assert!(is_turned_away(&edge, &from("192.0.2.1")).await);
+    assert!(is_turned_away(&edge, &same).await);
+
+    held(&edge, &from("192.0.2.2")).await;
+    refused(&edge, "connections_per_address", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_listener_is_there_when_all_places_are_taken() {
+    let app = Upstream::start().await;
+    let edge = edge(&app, "connections = 1").await;
+    let _held = held(&edge, "").await;
+
+    assert!(is_turned_away(&edge, "").await);
+
+    assert_eq!(edge.gateway.operator().get("/healthz").await.status, 200);
+}
