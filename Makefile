@@ -12,7 +12,7 @@ CARGO  ?= cargo
 WARNINGS := -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint fmt check bench bench-mirror doc screenshots setup setup-build setup-lint advisories alike clean-free
+.PHONY: help demo test test-quick lint fmt check bench bench-mirror doc screenshots soak setup setup-build setup-lint advisories alike clean-free
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -56,6 +56,9 @@ alike: setup ## can a known address be told from an unknown one? prints what it 
 
 doc: setup-build ## the documentation of the modules, in the browser's form
 	$(CARGO) doc --locked --no-deps
+
+soak: setup ## ten minutes of chaos: what the process holds must not grow
+	$(CARGO) test --locked --test it -- --ignored --exact --nocapture flow::soak::ten_minutes_of_chaos_leave_nothing_behind
 
 # Look at them before you commit them.
 screenshots: setup ## take the pictures of every page in docs/screenshots

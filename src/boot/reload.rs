@@ -1,9 +1,9 @@
 //! A configuration that changes while the server runs: read again at SIGHUP and when its file was written, checked whole, and
 //! kept as it was when anything in it is wrong.
 //!
-//! Routes, identity, cookies, pages and trusted proxies count from the next request on, certificates from the next handshake.
-//! What is open already (listeners, stores, keys, providers) stays as it was opened: a change there is told, and waits for the
-//! next start.
+//! Routes, identity, cookies, codes, sessions, limits, pages and trusted proxies count from the next request on, certificates
+//! from the next handshake. What is open already (listeners, stores, keys, providers) stays as it was opened: a change there, of a
+//! secret too, is told, and waits for the next start.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::boot::rules::Rulemaker;
 use crate::boot::{NotServing, notify};
 use crate::config::{Config, Mistake};
 use crate::gateway::{ListenSettings, Swap};
+use crate::secret::{self, Secret};
 use crate::telemetry::Metrics;
 
 /// How often the file is looked at. It is read once it has been the same for that long: nobody is caught while writing.
@@ -136,6 +137,9 @@ fn changeable(started: &Config, read: &Config) -> Config {
             ..started.listen.clone()
         },
         cookies: read.cookies.clone(),
+        otp: read.otp.clone(),
+        session: read.session.clone(),
+        limits: read.limits.clone(),
         routes: read.routes.clone(),
         identity: read.identity.clone(),
         pages: read.pages.clone(),
@@ -148,29 +152,46 @@ const fn is_tls(config: &Config) -> bool {
     !config.tls.certificate.is_empty()
 }
 
-/// The sections that have changed and wait for the next start. Secrets look alike here: a new password is not noticed.
+/// The sections that have changed and wait for the next start.
 fn waiting(started: &Config, read: &Config) -> Vec<&'static str> {
     let pairs = fixed(started).into_iter().zip(fixed(read));
     pairs.filter(|(before, after)| before != after).map(|((section, _), _)| section).collect()
 }
 
-fn fixed(config: &Config) -> [(&'static str, String); 13] {
+fn fixed(config: &Config) -> [(&'static str, String); 10] {
     let listen = &config.listen;
     [
         ("public_url", config.public_url.to_string()),
         ("prefix", config.prefix.clone()),
         ("listen", format!("{:?}", ListenSettings { trusted_proxies: Vec::new(), streams: 0, ..listen.clone() })),
         ("tls", format!("whether it is there: {}", is_tls(config))),
-        ("store", format!("{:?}", config.store)),
-        ("redis", format!("{:?}", config.redis)),
-        ("otp", format!("{:?}", config.otp)),
-        ("tokens", format!("{:?}", config.tokens)),
-        ("session", format!("{:?}", config.session)),
-        ("delivery", format!("{:?}", config.delivery)),
-        ("limits", format!("{:?}", config.limits)),
+        ("store", format!("{:?}, {:?}", config.store, store_secrets(config))),
+        ("redis", format!("{:?}, {:?}", config.redis, redis_secrets(config))),
+        ("tokens", format!("{:?}, {:?}", config.tokens, mark(config.tokens.secret.as_ref()))),
+        ("delivery", format!("{:?}, {:?}", config.delivery, delivery_secrets(config))),
         ("telemetry", format!("{:?}", config.telemetry)),
         ("development", format!("{:?}", config.development)),
     ]
+}
+
+/// Tells one secret from another, since none can be printed.
+fn mark(secret: Option<&Secret<String>>) -> Option<String> {
+    secret.map(|secret| secret::fingerprint(secret.expose()))
+}
+
+fn store_secrets(config: &Config) -> [Option<String>; 2] {
+    [mark(Some(&config.store.url)), mark(config.store.encryption_key.as_ref())]
+}
+
+fn redis_secrets(config: &Config) -> Option<[Option<String>; 2]> {
+    config.redis.as_ref().map(|redis| [mark(Some(&redis.url)), mark(redis.password.as_ref())])
+}
+
+fn delivery_secrets(config: &Config) -> Vec<Option<String>> {
+    let phones = config.delivery.sms.iter().chain(&config.delivery.whatsapp);
+    let phones = phones.flat_map(|one| [&one.url, &one.auth_token, &one.api_key_secret, &one.secret]);
+    let mails = config.delivery.email.iter().flat_map(|one| [&one.url, &one.password, &one.api_key, &one.secret]);
+    mails.chain(phones).map(|secret| mark(secret.as_ref())).collect()
 }
 
 #[cfg(test)]
@@ -189,10 +210,17 @@ mod tests {
     fn what_is_open_stays_and_is_told() {
         let started = config("");
         let read = config("prefix = \"/door\"\n[otp]\nlength = 8\n[listen]\ntrusted_proxies = [\"10.0.0.0/8\"]\n[pages]\nname = \"New\"");
-        assert_eq!(waiting(&started, &read), ["prefix", "otp"]);
+        assert_eq!(waiting(&started, &read), ["prefix"]);
         let changed = changeable(&started, &read);
-        assert_eq!((changed.prefix.as_str(), changed.otp.length), ("/auth", started.otp.length));
+        assert_eq!((changed.prefix.as_str(), changed.otp.length), ("/auth", 8));
         assert_eq!((changed.pages.name.as_str(), changed.listen.trusted_proxies.len()), ("New", 1));
         assert!(waiting(&started, &started.clone()).is_empty());
+    }
+
+    #[test]
+    fn a_secret_that_changed_is_told_and_not_shown() {
+        let with = |secret: &str| config(&format!("[tokens]\nsecret = \"{}\"", secret.repeat(40)));
+        assert_eq!(waiting(&with("a"), &with("b")), ["tokens"]);
+        assert!(fixed(&with("a")).iter().all(|(_, text)| !text.contains("aaaa")));
     }
 }

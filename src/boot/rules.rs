@@ -1,6 +1,7 @@
 //! The rules of a configuration: routes, who may pass, how our endpoints look. They are made when the server starts, and again
-//! when the configuration changes, on services that stay.
+//! when the configuration changes, on stores, keys and providers that stay.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -16,7 +17,7 @@ use crate::cookie::Cookies;
 use crate::deliver::Inbox;
 use crate::endpoint::{Brand, Endpoints};
 use crate::gateway::{Rules, Tls, Trusts};
-use crate::signin::SignIn;
+use crate::signin::{Channel, Deliver, SignIn};
 use crate::token::{Asserter, Remembering, Ring};
 
 /// Makes rules.
@@ -25,8 +26,10 @@ pub(super) struct Rulemaker {
     pub core: Arc<Core>,
     /// Signing keys.
     pub ring: Arc<Ring>,
-    /// The services of signing in.
-    pub signin: Arc<SignIn>,
+    /// What sends messages, and over which channels.
+    pub deliver: Arc<dyn Deliver>,
+    /// See there.
+    pub channels: HashSet<Channel>,
     /// The demo's inbox.
     pub inbox: Option<Arc<Inbox>>,
     /// The runtime of everything slow.
@@ -40,38 +43,35 @@ impl Rulemaker {
     /// Every mistake in routes and names, with its key.
     pub(super) fn rules(&self, config: &Config) -> Result<Rules, NotServing> {
         let cookies = Cookies::new(&config.cookies);
+        let signin = services::sign_in(config, &self.core, &self.ring, Arc::clone(&self.deliver), self.channels.clone());
+        let through = Arc::new(Through { signin: Arc::clone(&signin), slow: self.slow.clone() });
         Ok(Rules {
-            gate: Arc::new(self.gate(config, &cookies)?),
-            endpoints: Arc::new(self.endpoints(config, &cookies)?),
+            gate: Arc::new(self.gate(config, &cookies, Arc::<Through>::clone(&through))?),
+            endpoints: Arc::new(self.endpoints(config, &cookies, signin)?),
             trusts: Trusts::read(&config.routes).map_err(NotServing::Configuration)?,
             cookies,
             trusted_proxies: config.listen.trusted_proxies.clone(),
             tls: Tls::read(&config.tls, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),
-            lasting: self.through(),
+            lasting: through,
             streams: config.listen.streams,
         })
     }
 
-    fn gate(&self, config: &Config, cookies: &Cookies) -> Result<Gate, NotServing> {
+    fn gate(&self, config: &Config, cookies: &Cookies, through: Arc<Through>) -> Result<Gate, NotServing> {
         let table = Table::new(&config.routes, &config.prefix).map_err(NotServing::Configuration)?;
         let names = Names::new(&config.identity).map_err(NotServing::Configuration)?;
         let ports = Ports {
             tokens: Arc::new(Remembering::new(services::verifier(config, &self.ring), Arc::new(Heard::new(&self.core.metrics)))),
-            renew: self.through(),
+            renew: through,
             revocations: Arc::<crate::revocation::Revocations>::clone(&self.core.revocations),
             assertions: Arc::new(Asserter::new(Arc::clone(&self.ring), Arc::clone(&self.core.entropy))),
         };
         Ok(Gate::new(table, names, cookies.clone(), config.tokens.leeway, ports))
     }
 
-    /// The sessions, for who asks from another runtime.
-    fn through(&self) -> Arc<Through> {
-        Arc::new(Through { signin: Arc::clone(&self.signin), slow: self.slow.clone() })
-    }
-
-    fn endpoints(&self, config: &Config, cookies: &Cookies) -> Result<Endpoints, NotServing> {
+    fn endpoints(&self, config: &Config, cookies: &Cookies, signin: Arc<SignIn>) -> Result<Endpoints, NotServing> {
         let setup = crate::endpoint::Setup {
-            sign_in: Arc::<SignIn>::clone(&self.signin),
+            sign_in: signin,
             cookies: cookies.clone(),
             public_url: config.public_url.clone(),
             prefix: config.prefix.clone(),

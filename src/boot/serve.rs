@@ -17,7 +17,6 @@ use crate::boot::keeper::{Keeper, Pulse};
 use crate::boot::notify::{self, Alive};
 use crate::boot::reload::{Reload, Watched};
 use crate::boot::rules::Rulemaker;
-use crate::boot::services;
 use crate::boot::{Extras, NotServing};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
@@ -160,11 +159,10 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let core = Arc::new(Core::open(config, runtime.handle()).await?);
     let ring = Arc::new(Ring::new(core.keymaker().ready(core.clock.now()).await.map_err(NotServing::Keys)?));
     let (queue, channels) = queue(config, extras, &core, runtime)?;
-    let signin = services::sign_in(config, &core, &ring, Arc::<Queue>::clone(&queue), channels);
     let pulse = Arc::new(Pulse::beating());
     let keeper = Keeper::start(&core, &ring, &pulse);
     let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());
-    let rulemaker = Arc::new(Rulemaker { core: Arc::clone(&core), ring, signin, inbox, slow });
+    let rulemaker = Arc::new(Rulemaker { core: Arc::clone(&core), ring, deliver: Arc::<Queue>::clone(&queue), channels, inbox, slow });
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
     Ok(Parts { core, queue, rulemaker, vitals, _keeper: keeper })
 }

@@ -1,6 +1,7 @@
 //! The whole way, end to end: the real program, real databases, a real mail server, an app that remembers.
 
 mod addresses;
+mod drill;
 mod factors;
 mod identity;
 mod nonsense;
@@ -13,4 +14,5 @@ mod races;
 mod rules;
 mod secrets;
 mod signing_in;
+mod soak;
 mod streams;
