@@ -1,8 +1,9 @@
 //! What the check costs: Doorward against a bare pingora proxy of the same version, in one run, interleaved.
 //!
-//! `make bench`. Each contender has one worker on core 0; the load (`wrk`) and the upstream share core 1. CPU time per request
-//! is the process's own accounting (`/proc/PID/stat`), which is steadier than requests per second. Nothing is asserted: the
-//! ratios are printed.
+//! `make bench`, or `cargo bench --bench path -- quick` for a first look. Each contender has one worker on core 0; the load and
+//! the upstream share core 1. CPU time per request is the process's own accounting (`/proc/PID/stat`), which is steadier than
+//! requests per second. Nothing is asserted: ratios are printed beside what they should be. Heads are strict, metrics and the
+//! access log (into a file) are on.
 
 #![expect(
     clippy::unwrap_used,
@@ -16,23 +17,38 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
-use pingora::prelude::{HttpPeer, ProxyHttp, Session};
+use doorward::clock::{Clock as _, SystemClock, Timestamp};
+use doorward::id::{AccountId, SessionId, TokenId};
+use doorward::secret::Secret;
+use doorward::token::ring::Key;
+use doorward::token::{Acr, Amr, Claims, Minter, Ring};
 
-const ROUNDS: usize = 5;
+#[path = "path/bare.rs"]
+mod bare;
+#[path = "path/rate.rs"]
+mod rate;
+
+/// Whom tokens are from; nobody asks there.
+const ISSUER: &str = "http://127.0.0.1:1";
+
 const WARM_UP: &str = "1s";
-const ROUND: &str = "3s";
-const CONNECTIONS: &str = "32";
 const READY_WITHIN: Duration = Duration::from_secs(20);
+const SECRET: &str = "a secret of the bench, of more than thirty-two characters";
+const TOKENS: usize = 10_000;
+const RATE: u32 = 2_000;
+const BARE: &str = "bare pingora";
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some("upstream") => upstream(&args[2]),
-        Some("bare") => bare(&args[2], args[3].parse().unwrap()),
-        _ => compare(),
+        Some("bare") => bare::serve(&args[2], args[3].parse().unwrap()),
+        Some("rate") => rate::print(args[2].parse().unwrap(), &args[3], &args[4], args[5].parse().unwrap()),
+        _ if args.iter().any(|arg| arg == "quick") => compare(3, 1),
+        _ => compare(5, 3),
     }
 }
 
@@ -41,10 +57,47 @@ struct Contender {
     name: &'static str,
     process: Process,
     address: SocketAddr,
+    /// Where it lets everybody in, and the header that lets somebody in elsewhere.
     path: &'static str,
     token: Option<String>,
-    rounds: Vec<Round>,
 }
+
+/// What is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scene {
+    Small,
+    Tokens,
+    Large,
+    Connections,
+    Refusals,
+}
+
+const SCENES: [(Scene, &str); 5] = [
+    (Scene::Small, "small response, keep-alive"),
+    (Scene::Tokens, "small response, 10,000 tokens"),
+    (Scene::Large, "response of 64 KiB"),
+    (Scene::Connections, "new connection each"),
+    (Scene::Refusals, "refusal of a bad signature"),
+];
+
+/// The CPU time that a request should take at most, as a share of the bare proxy's.
+fn target(scene: Scene, contender: &str) -> Option<f64> {
+    match (scene, contender) {
+        (Scene::Small, PUBLIC) => Some(0.97),
+        (Scene::Small, MEMORY | MIRROR) => Some(1.00),
+        (Scene::Small, STRICT) => Some(1.15),
+        (Scene::Tokens, MEMORY | MIRROR) => Some(1.03),
+        (Scene::Large, PUBLIC | MEMORY | MIRROR) => Some(0.75),
+        (Scene::Connections, PUBLIC | MEMORY | MIRROR) => Some(1.05),
+        (Scene::Refusals, MEMORY) => Some(0.5),
+        _ => None,
+    }
+}
+
+const PUBLIC: &str = "public route";
+const MEMORY: &str = "protected, index in the process";
+const MIRROR: &str = "protected, mirror of Redis";
+const STRICT: &str = "protected, Redis each time";
 
 #[derive(Clone, Copy)]
 struct Round {
@@ -61,46 +114,80 @@ impl Drop for Process {
     }
 }
 
-fn compare() {
+fn compare(rounds: usize, seconds: u32) {
     let folder = tempfile::tempdir().unwrap();
     let app = free_port();
     let _upstream = this(1, &["upstream", &app.to_string()], app);
     let redis = free_port();
     let _redis = redis_server(folder.path(), redis);
-    let mut contenders = vec![
-        bare_contender(app),
-        doorward("public route", folder.path(), "public", app, None, "/open"),
-        doorward("protected, in-process index", folder.path(), "memory", app, None, "/"),
-        doorward("protected, strict Redis", folder.path(), "strict", app, Some(redis), "/"),
+    let script = folder.path().join("tokens.lua");
+    std::fs::write(&script, tokens_in_turn()).unwrap();
+    let contenders = [
+        bare_contender(BARE, &std::env::current_exe().unwrap(), app),
+        bare_contender("bare pingora, mimalloc", &with_mimalloc(), app),
+        doorward(PUBLIC, folder.path(), "public", app, None, "/open"),
+        doorward(MEMORY, folder.path(), "memory", app, None, "/"),
+        doorward(MIRROR, folder.path(), "mirror", app, Some((redis, "mirror")), "/"),
+        doorward(STRICT, folder.path(), "strict", app, Some((redis, "strict")), "/"),
     ];
-    for contender in &mut contenders {
-        load(contender, WARM_UP);
-    }
-    for _ in 0..ROUNDS {
-        for contender in &mut contenders {
-            let round = load(contender, ROUND);
-            contender.rounds.push(round);
+    println!("{rounds} rounds of {seconds} s, 32 connections, one worker each; medians; ratios are medians of the rounds' own ratios");
+    for (scene, name) in SCENES {
+        // Only Doorward refuses; what that costs is compared with a request that a bare proxy forwards.
+        let taking_part: Vec<_> =
+            contenders.iter().filter(|one| one.name == BARE || scene != Scene::Refusals || one.name == MEMORY).collect();
+        for contender in &taking_part {
+            load(contender, scene, &script, WARM_UP);
         }
+        let mut measured = vec![Vec::new(); taking_part.len()];
+        for _ in 0..rounds {
+            for (contender, measured) in taking_part.iter().zip(&mut measured) {
+                measured.push(load(contender, scene, &script, &format!("{seconds}s")));
+            }
+        }
+        report(scene, name, &taking_part, &measured);
     }
-    report(&contenders);
+    latencies(&contenders, rounds, seconds);
 }
 
-fn report(contenders: &[Contender]) {
-    let bare = &contenders[0];
-    println!(
-        "{ROUNDS} rounds of {ROUND}, {CONNECTIONS} connections, one worker each; medians; ratios are medians of the rounds' own ratios"
-    );
-    println!("{:<32} {:>14} {:>8} {:>12} {:>8}", "", "CPU µs/request", "ratio", "requests/s", "ratio");
-    for contender in contenders {
-        let cpu = |rounds: &[Round]| rounds.iter().map(|round| round.cpu_micros).collect::<Vec<_>>();
-        let rate = |rounds: &[Round]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
+fn report(scene: Scene, name: &str, contenders: &[&Contender], measured: &[Vec<Round>]) {
+    println!("\n{name:<34} {:>8} {:>7} {:>8} {:>12} {:>7}", "CPU µs", "ratio", "at most", "requests/s", "ratio");
+    let cpu = |rounds: &[Round]| rounds.iter().map(|round| round.cpu_micros).collect::<Vec<_>>();
+    let rate = |rounds: &[Round]| rounds.iter().map(|round| round.per_second).collect::<Vec<_>>();
+    for (contender, rounds) in contenders.iter().zip(measured) {
+        let target = target(scene, contender.name).map_or_else(String::new, |target| format!("{target:.2}"));
         println!(
-            "{:<32} {:>14.1} {:>8.2} {:>12.0} {:>8.2}",
+            "{:<34} {:>8.1} {:>7.2} {target:>8} {:>12.0} {:>7.2}",
             contender.name,
-            median(cpu(&contender.rounds)),
-            median(ratios(&cpu(&contender.rounds), &cpu(&bare.rounds))),
-            median(rate(&contender.rounds)),
-            median(ratios(&rate(&contender.rounds), &rate(&bare.rounds))),
+            median(cpu(rounds)),
+            median(ratios(&cpu(rounds), &cpu(&measured[0]))),
+            median(rate(rounds)),
+            median(ratios(&rate(rounds), &rate(&measured[0]))),
+        );
+    }
+}
+
+/// Latencies at a rate that none of them has trouble with.
+fn latencies(contenders: &[Contender], rounds: usize, seconds: u32) {
+    println!("\n{:<34} {:>8} {:>8} {:>9} {:>8}", format!("at {RATE} requests a second"), "p50 µs", "p99 µs", "p99 ratio", "at most");
+    let mut measured = vec![Vec::new(); contenders.len()];
+    for _ in 0..rounds {
+        for (contender, measured) in contenders.iter().zip(&mut measured) {
+            measured.push(fixed_rate(contender, seconds));
+        }
+    }
+    for (contender, of) in contenders.iter().zip(&measured) {
+        let all = |rounds: &[(f64, f64)]| rounds.iter().map(|round| round.1).collect::<Vec<_>>();
+        let target = match contender.name {
+            MIRROR => "1.10",
+            STRICT => "1.50",
+            _ => "",
+        };
+        println!(
+            "{:<34} {:>8.0} {:>8.0} {:>9.2} {target:>8}",
+            contender.name,
+            median(of.iter().map(|round| round.0).collect()),
+            median(all(of)),
+            median(ratios(&all(of), &all(&measured[0]))),
         );
     }
 }
@@ -116,22 +203,79 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 // === the load ===
 
-fn load(contender: &Contender, length: &str) -> Round {
-    let url = format!("http://{}{}", contender.address, contender.path);
+fn load(contender: &Contender, scene: Scene, script: &std::path::Path, length: &str) -> Round {
+    let path = if scene == Scene::Large { format!("{}?large", contender.path) } else { contender.path.to_owned() };
     let mut wrk = Command::new("taskset");
-    wrk.args(["-c", "1", "wrk", "-t1", "-c", CONNECTIONS, "-d", length]);
-    if let Some(token) = &contender.token {
-        wrk.args(["-H", &format!("Cookie: doorward_access={token}")]);
+    wrk.args(["-c", "1", "wrk", "-t1", "-c", "32", "-d", length]);
+    match (scene, &contender.token) {
+        (Scene::Tokens, Some(_)) => drop(wrk.arg("-s").arg(script)),
+        (Scene::Refusals, Some(token)) => drop(wrk.args(["-H", &format!("Cookie: doorward_access={token}AAAA")])),
+        (_, Some(token)) => drop(wrk.args(["-H", &format!("Cookie: doorward_access={token}")])),
+        (_, None) => {}
+    }
+    if scene == Scene::Connections {
+        wrk.args(["-H", "Connection: close"]);
     }
     let before = cpu_ticks(contender.process.0.id());
-    let output = wrk.arg(&url).output().expect("wrk and taskset are installed: make setup");
+    let output = wrk.arg(format!("http://{}{path}", contender.address)).output().expect("wrk and taskset are installed: make setup");
     let ticks = cpu_ticks(contender.process.0.id()) - before;
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(!text.contains("Non-2xx"), "{} refused the load:\n{text}", contender.name);
+    let is_refused = scene == Scene::Refusals && contender.name != BARE;
+    assert_eq!(text.contains("Non-2xx"), is_refused, "{}:\n{text}", contender.name);
     let requests = number_before(&text, " requests in");
     let rate = text.split("Requests/sec:").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("wrk's rate");
     // A tick is 10 ms: USER_HZ is 100 on every Linux that we know.
     Round { cpu_micros: ticks * 10_000.0 / requests, per_second: rate.parse().unwrap() }
+}
+
+/// p50 and p99 in microseconds, of requests that are sent when it is time, whether or not earlier ones were answered.
+fn fixed_rate(contender: &Contender, seconds: u32) -> (f64, f64) {
+    let me = std::env::current_exe().unwrap();
+    let mut load = Command::new("taskset");
+    load.args(["-c", "1"]).arg(me).args(["rate", &contender.address.to_string(), contender.path]);
+    load.args([contender.token.as_deref().unwrap_or_default(), &seconds.to_string()]);
+    let output = load.output().expect("taskset");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (p50, p99) = text.trim().split_once(' ').unwrap_or_else(|| panic!("no latencies: {text}"));
+    (p50.parse().unwrap(), p99.parse().unwrap())
+}
+
+/// A script for `wrk`: each request has the next token.
+fn tokens_in_turn() -> String {
+    let ring = Arc::new(Ring::new(vec![Key::configured(&Secret::new(SECRET.to_owned()))]));
+    let minter = Minter::new(ring);
+    let now = SystemClock.now();
+    let token = |number: usize| minter.mint(&claims(number, now), now).expect("a token").expose().clone();
+    let lines = (0..TOKENS).map(|number| format!("\"{}\"", token(number))).collect::<Vec<_>>().join(",\n");
+    format!(
+        "local tokens = {{\n{lines}}}\nlocal next = 0\nrequest = function()\n  next = next % #tokens + 1\n  \
+         return wrk.format(nil, nil, {{ Cookie = \"doorward_access=\" .. tokens[next] }})\nend\n"
+    )
+}
+
+fn claims(number: usize, now: Timestamp) -> Claims {
+    Claims {
+        iss: ISSUER.to_owned(),
+        sub: AccountId::new(format!("account-{number}")),
+        aud: ISSUER.to_owned(),
+        iat: now.as_secs(),
+        nbf: now.as_secs(),
+        exp: now.as_secs() + 3600,
+        jti: TokenId::new(format!("token-{number}")),
+        sid: SessionId::new(format!("session-{number}")),
+        kind: "access".to_owned(),
+        email: Some(format!("person-{number}@example.com")),
+        email_verified: true,
+        phone_number: None,
+        phone_number_verified: false,
+        preferred_username: Some(format!("person-{number}")),
+        name: None,
+        groups: vec!["staff".to_owned()],
+        amr: vec![Amr::Email],
+        acr: Acr::OneFactor,
+        auth_time: now.as_secs(),
+        custom: serde_json::Map::new(),
+    }
 }
 
 fn number_before(text: &str, word: &str) -> f64 {
@@ -147,10 +291,23 @@ fn cpu_ticks(pid: u32) -> f64 {
 
 // === the contenders ===
 
-fn bare_contender(app: SocketAddr) -> Contender {
+fn bare_contender(name: &'static str, program: &std::path::Path, app: SocketAddr) -> Contender {
     let address = free_port();
-    let process = this(0, &["bare", &address.to_string(), &app.to_string()], address);
-    Contender { name: "bare pingora", process, address, path: "/", token: None, rounds: Vec::new() }
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program).args(["bare", &address.to_string(), &app.to_string()]);
+    let process = Process(command.spawn().expect("taskset"));
+    wait_for(address);
+    Contender { name, process, address, path: "/", token: None }
+}
+
+/// An allocator is chosen when a program is built: the same proxy, built with Doorward's.
+fn with_mimalloc() -> std::path::PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["bench", "--no-run", "--locked", "--bench", "bare_mimalloc", "--message-format=json"]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().expect("cargo");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let executable = |line: &str| Some(serde_json::from_str::<serde_json::Value>(line).ok()?.get("executable")?.as_str()?.to_owned());
+    lines.lines().filter_map(executable).next_back().expect("an executable").into()
 }
 
 fn doorward(
@@ -158,14 +315,16 @@ fn doorward(
     folder: &std::path::Path,
     file: &str,
     app: SocketAddr,
-    redis: Option<SocketAddr>,
+    redis: Option<(SocketAddr, &str)>,
     path: &'static str,
 ) -> Contender {
     let (public, admin) = (free_port(), free_port());
     let config = folder.join(format!("{file}.toml"));
-    let redis = redis.map(|address| format!("[redis]\nurl = \"redis://{address}\"\n")).unwrap_or_default();
+    let redis = redis
+        .map(|(address, check)| format!("[redis]\nurl = \"redis://{address}\"\nprefix = \"{file}:\"\ncheck = \"{check}\"\n"))
+        .unwrap_or_default();
     let text = format!(
-        r#"public_url = "http://{public}"
+        r#"public_url = "{ISSUER}"
 [listen]
 public = ["{public}"]
 admin = "{admin}"
@@ -178,8 +337,8 @@ encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 secure = false
 [development]
 enabled = true
-[telemetry]
-log = "warn"
+[tokens]
+secret = "{SECRET}"
 [[delivery.email]]
 kind = "console"
 [[route]]
@@ -195,12 +354,13 @@ require = "session"
         folder = folder.display()
     );
     std::fs::write(&config, text).unwrap();
+    let log = std::fs::File::create(folder.join(format!("{file}.log"))).unwrap();
     let mut command = Command::new("taskset");
     command.args(["-c", "0", env!("CARGO_BIN_EXE_doorward"), "serve", "--config"]).arg(&config);
-    let process = Process(command.stdout(Stdio::null()).spawn().expect("taskset"));
+    let process = Process(command.stdout(Stdio::null()).stderr(log).spawn().expect("taskset"));
     wait_for(public);
     let token = sign_in(public);
-    Contender { name, process, address: public, path, token: (path == "/").then_some(token), rounds: Vec::new() }
+    Contender { name, process, address: public, path, token: (path == "/").then_some(token) }
 }
 
 /// Development mode makes every code zeros.
@@ -257,7 +417,7 @@ fn wait_for(address: SocketAddr) {
 
 // === the roles ===
 
-/// An app that answers each request with the same few bytes.
+/// An app that answers each request with the same few bytes, or with 64 KiB where it is asked for much.
 fn upstream(address: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -272,12 +432,15 @@ fn upstream(address: &str) {
 
 async fn answer(mut stream: tokio::net::TcpStream) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let reply = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, world!";
+    let small = reply("Hello, world!");
+    let large = reply(&"x".repeat(64 * 1024));
     let mut buffer = vec![0; 16 * 1024];
     let mut filled = 0;
     while let Ok(read @ 1..) = stream.read(&mut buffer[filled..]).await {
         filled += read;
         if buffer[..filled].ends_with(b"\r\n\r\n") {
+            let line = buffer[..filled].split(|byte| *byte == b'\r').next().unwrap();
+            let reply = if line.ends_with(b"?large HTTP/1.1") { &large } else { &small };
             filled = 0;
             if stream.write_all(reply).await.is_err() {
                 return;
@@ -286,25 +449,6 @@ async fn answer(mut stream: tokio::net::TcpStream) {
     }
 }
 
-struct Bare(SocketAddr);
-
-#[async_trait]
-impl ProxyHttp for Bare {
-    type CTX = ();
-
-    fn new_ctx(&self) {}
-
-    async fn upstream_peer(&self, _: &mut Session, (): &mut ()) -> pingora::Result<Box<HttpPeer>> {
-        Ok(Box::new(HttpPeer::new(self.0, false, String::new())))
-    }
-}
-
-fn bare(address: &str, app: SocketAddr) {
-    let configuration = pingora::server::configuration::ServerConf { threads: 1, work_stealing: false, ..Default::default() };
-    let mut server = pingora::server::Server::new_with_opt_and_conf(None, configuration);
-    server.bootstrap();
-    let mut proxy = pingora::proxy::http_proxy_service(&server.configuration, Bare(app));
-    proxy.add_tcp(address);
-    server.add_service(proxy);
-    server.run_forever();
+fn reply(body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
