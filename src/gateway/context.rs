@@ -13,6 +13,7 @@ use super::live::Live;
 use super::stream::Open;
 use super::trace::Trace;
 use super::upstream::{self, Attempt, Endpoint, Failure, Manner};
+use super::wire::Upload;
 use crate::admission::Admitted;
 use crate::clock::Timestamp;
 use crate::endpoint::{Call, Problem};
@@ -31,6 +32,8 @@ pub(super) struct RequestContext {
     pub request_id: String,
     /// Its place in a trace; known together with its name.
     pub trace: Option<Trace>,
+    /// Its body, while it comes by HTTP/2.
+    pub upload: Option<Upload>,
     /// Who is calling; known once the head has been found sound.
     pub caller: Option<Caller>,
     /// The route's backend, once it is known.
@@ -87,6 +90,7 @@ impl RequestContext {
             now,
             request_id: String::new(),
             trace: None,
+            upload: None,
             caller: None,
             backend: None,
             admitted: None,

@@ -1,9 +1,10 @@
 //! Strict heads: whom and what a request asks for, and which of it we pass on (RFC 9110 §§9, 7.2, 7.8; RFC 9112 §3.2).
 //!
-//! Its lines and its framing were found sound before the framework parsed it ([`super::wire`]).
+//! Under HTTP/1 its lines and its framing were found sound before the framework parsed it ([`super::wire`]); under HTTP/2 the
+//! framework has, and what it lets pass is refused here (RFC 9113 §8.2).
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
-use http::{Method, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Method, Version};
 use pingora::protocols::http::ServerSession;
 
 use super::client::is_host;
@@ -23,38 +24,65 @@ struct Head<'a> {
     headers: &'a HeaderMap,
 }
 
-/// HTTP/2 may name the host in `:authority` alone (RFC 9113 §8.3.1): from here on it stands in Host, for us and for the app.
-/// Where there are two, the framework has found them equal.
-pub(super) fn name_host(session: &mut ServerSession) {
+/// The most fields that a head may have; under HTTP/1 they were counted before.
+const MOST_FIELDS: usize = 100;
+
+/// Has a head of HTTP/2 say what it says in the form of HTTP/1, for us and for the app: the host in `Host` (RFC 9113 §8.3.1), all
+/// cookies in one line (§8.2.3). Where there are two hosts, the framework has found them equal.
+pub(super) fn unfold(session: &mut ServerSession) {
     let request = session.req_header_mut();
-    let named = request.uri.authority().filter(|_| request.version == Version::HTTP_2 && !request.headers.contains_key(HOST));
-    if let Some(host) = named.map(ToString::to_string) {
-        // An authority of a parsed URI is a header's value. Were it none, there would be no Host, and the request is refused.
-        drop(request.insert_header(HOST, host));
+    if request.version != Version::HTTP_2 {
+        return;
     }
+    let named = request.uri.authority().filter(|_| !request.headers.contains_key(HOST)).map(ToString::to_string);
+    let cookies = cookies(&request.headers);
+    for (name, value) in named.map(|host| (HOST, host.into_bytes())).into_iter().chain(cookies.map(|cookies| (COOKIE, cookies))) {
+        // Both were values of headers. Were they none, there would be no Host, and the request is refused.
+        drop(request.insert_header(name, value));
+    }
+}
+
+/// The cookies in one line, where they came in several.
+fn cookies(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    (all.len() > 1).then(|| all.join(&b"; "[..]))
 }
 
 /// Refuses a session's head that cannot be read in one way only; the errors are those of [`check`].
 pub(super) fn strict(session: &ServerSession) -> Result<(), Problem> {
     let request = session.req_header();
+    if request.version == Version::HTTP_2 && request.uri.scheme().is_some_and(|scheme| scheme != "https" && scheme != "http") {
+        return Err(Problem::Refused(Refusal::Malformed));
+    }
     check(Head { method: &request.method, version: request.version, target: request.raw_path(), headers: &request.headers })
 }
 
 /// Refuses what cannot be read in one way only.
 ///
 /// # Errors
-/// [`Refusal::MethodNotAllowed`] for CONNECT and TRACE, [`Refusal::Malformed`] for the rest.
+/// [`Refusal::MethodNotAllowed`] for CONNECT and TRACE, [`Problem::HeadTooLarge`] past 100 fields, [`Refusal::Malformed`] for the
+/// rest.
 fn check(head: Head<'_>) -> Result<(), Problem> {
     if *head.method == Method::CONNECT || *head.method == Method::TRACE {
         return Err(Problem::Refused(Refusal::MethodNotAllowed));
     }
-    let is_sound = is_method(head.method) && has_one_host(head.headers) && is_target(&head) && !is_odd_upgrade(&head);
+    if head.headers.len() > MOST_FIELDS {
+        return Err(Problem::HeadTooLarge);
+    }
+    let is_whole = head.version != Version::HTTP_2 || head.headers.values().all(is_trimmed);
+    let is_sound = is_whole && is_method(head.method) && has_one_host(head.headers) && is_target(&head) && !is_odd_upgrade(&head);
     if is_sound { Ok(()) } else { Err(Problem::Refused(Refusal::Malformed)) }
 }
 
 /// Methods are case-sensitive (RFC 9110 §9.1), apps are not always: `get` is one to some and none to others.
 fn is_method(method: &Method) -> bool {
     method.as_str().bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_".contains(&byte))
+}
+
+/// A value neither begins nor ends with a blank (RFC 9113 §8.2.1): HTTP/1 would lose it.
+fn is_trimmed(value: &HeaderValue) -> bool {
+    let is_blank = |byte: Option<&u8>| byte.is_some_and(|byte| *byte == b' ' || *byte == b'\t');
+    !is_blank(value.as_bytes().first()) && !is_blank(value.as_bytes().last())
 }
 
 fn has_one_host(headers: &HeaderMap) -> bool {
@@ -103,7 +131,7 @@ fn is_odd_upgrade(head: &Head<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
 
     use super::*;
 
@@ -175,6 +203,32 @@ mod tests {
         for part in ["keep-alive, Upgrade", "13", "Sec-WebSocket-Key: eA==\r\n"] {
             assert_eq!(ask("GET", &lines.replace(part, "")), malformed, "without {part}");
         }
+    }
+
+    #[test]
+    fn what_http_2_may_not_carry_is_refused() {
+        let check = |lines: &[(&'static str, &'static str)], target: &str| {
+            let headers = lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            let headers: HeaderMap = [(HOST, HeaderValue::from_static("a"))].into_iter().chain(headers).collect();
+            check(Head { method: &Method::GET, version: Version::HTTP_2, target: target.as_bytes(), headers: &headers })
+        };
+        assert_eq!(check(&[("x", "a b"), ("y", "")], "/"), Ok(()));
+        for value in [" a", "a ", "\ta", "a\t", " "] {
+            assert_eq!(check(&[("x", value)], "/"), MALFORMED, "{value:?}");
+        }
+        for target in ["", "admin", "*", "?x"] {
+            assert_eq!(check(&[], target), MALFORMED, "{target:?}");
+        }
+        assert_eq!(check(&[("x", "1"); 99], "/"), Ok(()));
+        assert_eq!(check(&[("x", "1"); 100], "/"), Err(Problem::HeadTooLarge));
+    }
+
+    #[test]
+    fn cookies_that_came_apart_are_one_line() {
+        let lines = |all: &[&'static str]| -> HeaderMap { all.iter().map(|line| (COOKIE, HeaderValue::from_static(line))).collect() };
+        assert_eq!(cookies(&lines(&["a=1", "b=2", "c=3"])).as_deref(), Some(&b"a=1; b=2; c=3"[..]));
+        assert_eq!(cookies(&lines(&["a=1; b=2"])), None);
+        assert_eq!(cookies(&lines(&[])), None);
     }
 
     #[test]

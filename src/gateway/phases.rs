@@ -26,6 +26,7 @@ use super::settings::Patience;
 use super::stream::{Full, LONG, Line, Streams, Who};
 use super::trace::Trace;
 use super::upstream::{self, Failure, Nowhere, Trial};
+use super::wire::Upload;
 use super::{edit, exchange, head, wire};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
@@ -153,7 +154,7 @@ impl ProxyHttp for Phases {
         &self,
         session: &mut Session,
         body: &mut Option<Bytes>,
-        _is_last: bool,
+        is_last: bool,
         ctx: &mut RequestContext,
     ) -> pingora::Result<()> {
         if session.was_upgraded() {
@@ -161,6 +162,10 @@ impl ProxyHttp for Phases {
             return Ok(());
         }
         self.lasts(session, ctx);
+        ctx.upload = ctx.upload.take().filter(|_| !is_last);
+        if let Some(upload) = &ctx.upload {
+            upload.moved(body.as_ref().map_or(0, Bytes::len));
+        }
         let most = ctx.admitted.as_ref().and_then(|admitted| admitted.route().max_body);
         exchange::count(&mut ctx.sent_on, body.as_ref(), most)
     }
@@ -279,7 +284,7 @@ impl Phases {
             // Of HTTP/1 the wire sees to it.
             session.set_write_timeout(Some(self.patience.write));
         }
-        head::name_host(session);
+        head::unfold(session);
         let caller = self.identify(session, ctx)?;
         let arrived = self.pass_on(session, ctx, &caller).await;
         ctx.caller = Some(caller);
@@ -295,7 +300,12 @@ impl Phases {
             ctx.outcome.status = own.serve(session, ctx.call(caller)).await;
             return Ok(());
         }
-        self.decide(session, ctx, caller).await
+        self.decide(session, ctx, caller).await?;
+        if session.is_http2() && !session.is_body_empty() && !ctx.patient {
+            let most = ctx.admitted.as_ref().map(|admitted| admitted.route().body_timeout);
+            ctx.upload = most.and_then(Upload::begin);
+        }
+        Ok(())
     }
 
     /// The request's name, its place in a trace, and its caller.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::HttpServerOptions;
+use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
 use pingora::proxy::{HttpProxy, ProxyHttp};
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
@@ -34,6 +35,11 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// How often a request may go to its upstream in all: once to each of its addresses, and again when a connection that was
 /// kept turns out to be dead.
 const MOST_TRIES: usize = 16;
+
+/// Requests at once on one connection of HTTP/2.
+const MOST_STREAMS: u32 = 100;
+/// The largest head there, in bytes, each field with 32 more (RFC 9113 §6.5.2).
+const LARGEST_HEAD: u32 = 32 * 1024;
 
 /// Why a gateway leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +150,7 @@ impl Running {
         options.allow_connect_method_proxying = true;
         options.h2_idle_timeout = Some(patience.idle);
         proxy.server_options = Some(options);
+        proxy.h2_options = Some(http2());
         proxy.handle_init_modules();
         let closing = Closing {
             told: self.closing.subscribe(),
@@ -178,6 +185,17 @@ impl Running {
         let departure = Departure { stop, flights, open, connections, closing, closing_own, doors, listening, hooks };
         server.run(RunArgs { shutdown_signal: Box::new(departure) });
     }
+}
+
+/// What a connection of HTTP/2 may have us keep. What it may have us do is bounded at the wire.
+fn http2() -> H2Options {
+    let mut options = default_h2_options();
+    options.max_concurrent_streams(MOST_STREAMS).max_header_list_size(LARGEST_HEAD);
+    // Requests that are broken on purpose, so that we reset them (CVE-2025-8671), and those that are reset before their turn.
+    options.max_local_error_reset_streams(Some(64)).max_pending_accept_reset_streams(20);
+    // Of each response, where the client's window is open and its connection takes nothing.
+    options.max_send_buffer_size(64 * 1024);
+    options
 }
 
 /// What is done between the signal and the end.

@@ -4,6 +4,7 @@
 //! head    whether it can be read in one way only, under one deadline      framing   where the body ends
 //! front   reads heads, turns away what is not sound, serves the rest      Wire      what the framework reads from
 //! pace    how long the client may keep us waiting                         line      what a route says to its wire
+//! frames  of HTTP/2, which the framework reads, watched from outside     upload    how long its bodies take
 //! ```
 //!
 //! The framework is lenient, has no deadline for a head, and keeps what it has read beyond a request. So it reads from a
@@ -11,6 +12,7 @@
 //!
 //! A connection between two requests holds no buffer: what it reads stands on the stack until something has come.
 
+mod frames;
 mod framing;
 mod front;
 #[cfg(feature = "fuzzing")]
@@ -18,6 +20,7 @@ pub mod fuzzing;
 mod head;
 mod line;
 mod pace;
+mod upload;
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -35,12 +38,15 @@ use pingora::protocols::{
 };
 use pingora::time::timeout;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
 
 pub(super) use front::Front;
 pub(super) use line::wait_for_body;
+pub(super) use upload::Upload;
 
 use super::settings::Patience;
 use crate::endpoint::Problem;
+use frames::{Flood, Frames};
 use framing::{Framing, Unsound};
 use line::Line;
 use pace::Pace;
@@ -64,18 +70,30 @@ pub(super) struct Wire {
     taking: Pace,
     most: Duration,
     line: Line,
+    /// Where it is HTTP/2, and how long a head may take there.
+    frames: Option<Box<(Frames, Duration)>>,
 }
 
 impl Wire {
     /// Of a new connection.
     fn new(inner: Stream, patience: Patience) -> Self {
         let (giving, taking) = (Pace::default(), Pace::default());
-        Self { inner, ahead: BytesMut::new(), framing: Framing::Length(0), giving, taking, most: patience.write, line: Line::default() }
+        Self {
+            inner,
+            ahead: BytesMut::new(),
+            framing: Framing::Length(0),
+            giving,
+            taking,
+            most: patience.write,
+            line: Line::default(),
+            frames: None,
+        }
     }
 
-    /// Of a connection whose bytes belong to somebody else: it is not read here, and its client may not be slow all the same.
+    /// Of a connection that speaks HTTP/2: others read it, and its client may be neither slow nor a flood all the same.
     fn through(inner: Stream, patience: Patience) -> Self {
-        Self { framing: Framing::Tunnel, ..Self::new(inner, patience) }
+        let frames = Some(Box::new((Frames::new(Instant::now()), patience.head)));
+        Self { framing: Framing::Tunnel, frames, ..Self::new(inner, patience) }
     }
 
     /// The head of the first request: it begins at once, for all that it has one deadline. None where there is none.
@@ -177,14 +195,21 @@ impl Wire {
         ready!(read)?;
         let read = out.filled().get(before..).unwrap_or_default();
         self.giving.moved(read.len());
+        if let Some((frames, _)) = self.frames.as_deref_mut() {
+            frames.take(read, Instant::now()).map_err(ended)?;
+        }
         let count = self.framing.take(read).map_err(unsound)?;
         self.ahead.extend_from_slice(read.get(count..).unwrap_or_default());
         out.set_filled(before + count);
         Poll::Ready(Ok(()))
     }
 
-    /// Has the client made us wait too long for the body? A tunnel may be silent for as long as it likes.
+    /// Has the client made us wait too long for the body, or for a head in frames? A tunnel may be silent for as long as it
+    /// likes.
     fn is_late(&mut self, context: &mut Context<'_>) -> bool {
+        if let Some((frames, most)) = self.frames.as_deref_mut() {
+            return frames.poll_late(*most, context).is_ready();
+        }
         self.framing != Framing::Tunnel && self.giving.poll_late(self.line.body(), context).is_ready()
     }
 
@@ -192,7 +217,12 @@ impl Wire {
     fn watch(&mut self, context: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &written {
             Poll::Pending if self.taking.poll_late(self.most, context).is_ready() => return Poll::Ready(Err(late())),
-            Poll::Ready(Ok(count)) => self.taking.moved(*count),
+            Poll::Ready(Ok(count)) => {
+                self.taking.moved(*count);
+                if let Some((frames, _)) = self.frames.as_deref_mut() {
+                    frames.taken(*count);
+                }
+            }
             Poll::Pending | Poll::Ready(Err(_)) => {}
         }
         written
@@ -211,6 +241,12 @@ impl Wire {
 
 fn unsound(unsound: Unsound) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, unsound)
+}
+
+/// The framework only hears that the connection is no more.
+fn ended(flood: Flood) -> io::Error {
+    tracing::info!(cause = %flood, "a connection of HTTP/2 was ended: {flood}");
+    io::Error::new(io::ErrorKind::InvalidData, flood)
 }
 
 /// The client has made us wait too long.

@@ -5,6 +5,8 @@
 pub struct Stream {
     pub name: String,
     pub bytes: Vec<u8>,
+    /// Of HTTP/2: the mark of each line and its bytes.
+    pub steps: Vec<(char, Vec<u8>)>,
     /// In the order of the replies.
     pub fates: Vec<Fate>,
 }
@@ -18,6 +20,8 @@ pub enum Fate {
     Forwarded { request: Request, closes: bool },
     /// The connection closes without an answer.
     Silence { may_be_seen: bool },
+    /// Under HTTP/2: reset, with or without a bare 400 or 431 before.
+    Reset { may_be_seen: bool },
 }
 
 /// What the app must read.
@@ -38,7 +42,7 @@ impl Fate {
     pub fn closes(&self) -> bool {
         match self {
             Self::Answered { closes, .. } | Self::Forwarded { closes, .. } => *closes,
-            Self::Silence { .. } => true,
+            Self::Silence { .. } | Self::Reset { .. } => true,
         }
     }
 }
@@ -50,7 +54,7 @@ pub fn read(corpus: &str, token: &str) -> Vec<Stream> {
         let (mark, rest) = line.split_at(line.len().min(1));
         let rest = rest.strip_prefix(' ').unwrap_or(rest);
         if mark == "=" {
-            all.push(Stream { name: rest.to_owned(), bytes: Vec::new(), fates: Vec::new() });
+            all.push(Stream { name: rest.to_owned(), bytes: Vec::new(), steps: Vec::new(), fates: Vec::new() });
             continue;
         }
         let Some(stream) = all.last_mut() else { continue };
@@ -58,6 +62,10 @@ pub fn read(corpus: &str, token: &str) -> Vec<Stream> {
             ">" => stream.bytes.extend([&unescaped(&rest.replace("{token}", token))[..], b"\r\n"].concat()),
             "|" => stream.bytes.extend(unescaped(&rest.replace("{token}", token))),
             "<" => stream.fates.push(fate(rest)),
+            ":" | "h" | "d" | "t" => {
+                let mark = mark.chars().next().expect("a mark");
+                stream.steps.push((mark, unescaped(&rest.replace("{token}", token))));
+            }
             "" | "#" => {}
             other => panic!("a line of the corpus begins with {other:?}: {line}"),
         }
@@ -69,6 +77,9 @@ fn fate(text: &str) -> Fate {
     let (text, may_be_seen) = without(text, " in body");
     if text == "silence" {
         return Fate::Silence { may_be_seen };
+    }
+    if text == "reset" {
+        return Fate::Reset { may_be_seen };
     }
     let (text, closes) = without(text, " closes");
     let (text, stays) = without(text, " stays");

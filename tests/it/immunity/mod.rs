@@ -16,5 +16,6 @@ mod f_redirects;
 mod factors;
 mod g_floors;
 mod g_http1;
+mod g_http2;
 mod g_outages;
 mod table;

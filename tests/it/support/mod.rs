@@ -13,6 +13,7 @@ pub mod client;
 pub mod curl;
 pub mod folder;
 pub mod gateway;
+pub mod http2;
 pub mod mailserver;
 pub mod mariadb;
 pub mod paths;
