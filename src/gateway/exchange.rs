@@ -11,6 +11,9 @@ use pingora::protocols::http::ServerSession;
 use pingora::{Error, ErrorType};
 use tokio::time::timeout;
 
+use crate::admission::Refusal;
+use crate::endpoint::Problem;
+
 /// The largest body of a request to us.
 const LARGEST_BODY: usize = 16 * 1024;
 /// How long such a body may take in all.
@@ -86,6 +89,23 @@ pub(super) fn announces_more(session: &ServerSession, most: Option<u64>) -> bool
 pub(super) fn count(sent_on: &mut u64, piece: Option<&Bytes>, most: Option<u64>) -> pingora::Result<()> {
     *sent_on = sent_on.saturating_add(piece.map_or(0, |piece| u64::try_from(piece.len()).unwrap_or(u64::MAX)));
     if most.is_some_and(|most| *sent_on > most) { Err(Error::new_down(TOO_LARGE)) } else { Ok(()) }
+}
+
+/// Does the request say that it has no body?
+pub(super) fn announces_nothing(session: &ServerSession) -> bool {
+    announced(session) == Some(0)
+}
+
+/// The end of a body that has nothing in it, under HTTP/2: the framework would send the request on and not look.
+///
+/// # Errors
+/// [`Refusal::Malformed`] where something comes (RFC 9113 §8.1.1), [`Problem::RequestTimeout`] where the end does not.
+pub(super) async fn nothing(session: &mut ServerSession) -> Result<(), Problem> {
+    let end = async {
+        while session.read_request_body().await.map_err(|_| Problem::Refused(Refusal::Malformed))?.is_some() {}
+        Ok(())
+    };
+    timeout(BODY_DEADLINE, end).await.unwrap_or(Err(Problem::RequestTimeout))
 }
 
 fn announced(session: &ServerSession) -> Option<usize> {

@@ -167,7 +167,13 @@ impl ProxyHttp for Phases {
             upload.moved(body.as_ref().map_or(0, Bytes::len));
         }
         let most = ctx.admitted.as_ref().and_then(|admitted| admitted.route().max_body);
-        exchange::count(&mut ctx.sent_on, body.as_ref(), most)
+        exchange::count(&mut ctx.sent_on, body.as_ref(), most)?;
+        if is_last && body.as_ref().is_some_and(Bytes::is_empty) {
+            // A last frame of HTTP/2 is often empty. The framework would write it as the chunk that ends the body, and then the
+            // end: the app would take the second for its next request. To be let go when it no longer does.
+            *body = None;
+        }
+        Ok(())
     }
 
     async fn response_filter(&self, session: &mut Session, response: &mut ResponseHeader, ctx: &mut RequestContext) -> pingora::Result<()> {
@@ -294,6 +300,9 @@ impl Phases {
     /// To our endpoints, or through admission.
     async fn pass_on(&self, session: &mut Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
         head::strict(session).map_err(No::Problem)?;
+        if session.is_http2() && exchange::announces_nothing(session) {
+            exchange::nothing(session).await.map_err(No::Problem)?;
+        }
         if ctx.live.endpoints.owns(session.req_header().uri.path()) {
             ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
             let own = ctx.live.own.clone();

@@ -58,7 +58,8 @@ impl House {
 
 /// Was it turned away, and not forwarded?
 fn is_turned_away(said: &Value) -> bool {
-    ["reset", "goaway", "closed"].iter().any(|end| said.get(end).is_some()) || said["status"] == 400
+    let is_malformed = said["status"] == 400 || said["fields"]["grpc-status"] == "13";
+    is_malformed || ["reset", "goaway", "closed"].iter().any(|end| said.get(end).is_some())
 }
 
 #[tokio::test(flavor = "multi_thread")]
