@@ -310,7 +310,7 @@ impl Phases {
             return Ok(());
         }
         self.decide(session, ctx, caller).await?;
-        if session.is_http2() && !session.is_body_empty() && !ctx.patient {
+        if session.is_http2() && !session.is_body_empty() && !ctx.manner.is_patient {
             let most = ctx.admitted.as_ref().map(|admitted| admitted.route().body_timeout);
             ctx.upload = most.and_then(Upload::begin);
         }
