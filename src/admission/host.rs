@@ -42,7 +42,7 @@ fn name(text: &str) -> Option<String> {
 }
 
 /// The host of a `Host` header in the form that is compared; `None` when it is no host.
-pub(super) fn canonical(host: &str) -> Option<Cow<'_, str>> {
+pub fn canonical(host: &str) -> Option<Cow<'_, str>> {
     let name = without_port(host)?;
     if let Some(address) = name.strip_prefix('[') {
         let address: Ipv6Addr = address.strip_suffix(']')?.parse().ok()?;

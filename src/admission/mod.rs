@@ -28,6 +28,7 @@ mod support;
 mod upstream;
 mod verify;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use http::request::Parts;
 
 pub use credentials::{Presented, Tokens};
 pub use cross_site::{is_cross_site, is_unsafe};
+pub use host::canonical as canonical_host;
 pub use identity::{Assertions, HeaderEdit};
 pub use matched::Matched;
 #[cfg(feature = "fuzzing")]
@@ -69,6 +71,8 @@ pub struct Incoming<'a> {
     pub target: &'a str,
     /// Who is calling; the host that is matched stands here.
     pub client: &'a Client,
+    /// The authorities that have signed the certificate of who holds the connection, as routes name them.
+    pub authorities: &'a [&'a Path],
 }
 
 /// Why it is not let in.
@@ -204,6 +208,7 @@ impl Gate {
         now: Timestamp,
         issued: &mut Option<Issued>,
     ) -> Result<(Permit<'a>, HeaderEdit), Why> {
+        policy::certified(matched, incoming)?;
         let nobody = Caller::Nobody(Refusal::Unauthenticated);
         let caller = if policy::is_open(matched, incoming) { nobody } else { self.caller(incoming, matched, now, issued).await? };
         let permit = policy::decide(caller, matched, incoming, self.leeway, now)?;

@@ -34,6 +34,14 @@ impl Permit<'_> {
     }
 }
 
+/// Who has no certificate that the route's authority has signed goes no further, whatever the rules say: not with credentials,
+/// and not with a preflight.
+pub(super) fn certified(matched: &Matched, incoming: &Incoming<'_>) -> Result<(), Refusal> {
+    let wanted = matched.route().client_ca.as_deref();
+    let is_there = wanted.is_none_or(|wanted| incoming.authorities.contains(&wanted));
+    if is_there { Ok(()) } else { Err(Refusal::CertificateNeeded) }
+}
+
 /// Is it decided without looking at credentials? So it is for preflights, and where the first rule that is for the request
 /// is public: such requests go on when everything else is down.
 pub(super) fn is_open(matched: &Matched, incoming: &Incoming<'_>) -> bool {

@@ -36,6 +36,9 @@ pub enum Refusal {
     /// Signed in, but not allowed: 403 `forbidden`.
     #[error("this account may not go here")]
     Forbidden,
+    /// No client certificate of the route's authority: 403 `certificate_required`.
+    #[error("a client certificate is needed")]
+    CertificateNeeded,
     /// Authenticated by cookie, unsafe, from another site: 403 `cross_site`.
     #[error("this request comes from another site")]
     CrossSite,
@@ -61,6 +64,7 @@ impl Refusal {
             Self::SessionEnded => "session_ended",
             Self::SecondFactorNeeded | Self::TooLongAgo(_) => "insufficient_user_authentication",
             Self::Forbidden => "forbidden",
+            Self::CertificateNeeded => "certificate_required",
             Self::CrossSite => "cross_site",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PreflightRefused => "preflight_refused",
@@ -73,7 +77,7 @@ impl Refusal {
             Self::NoRoute => 404,
             Self::AmbiguousPath | Self::Malformed | Self::RepeatedCookie | Self::ConflictingCredentials => 400,
             Self::Unauthenticated | Self::InvalidToken | Self::SessionEnded | Self::SecondFactorNeeded | Self::TooLongAgo(_) => 401,
-            Self::Forbidden | Self::CrossSite | Self::PreflightRefused => 403,
+            Self::Forbidden | Self::CertificateNeeded | Self::CrossSite | Self::PreflightRefused => 403,
             Self::MethodNotAllowed => 405,
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Everything is parsed at the start; a mistake is said with its key, all of them at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// Longest silence of the client within a body.
     pub body_timeout: Duration,
+    /// The authority that must have signed the client's certificate, as the configuration names it.
+    pub client_ca: Option<PathBuf>,
     pub(super) cross_site: CrossSite,
     pub(super) preflight: Preflight,
     pub(super) rules: Vec<Rule>,
@@ -88,6 +91,7 @@ impl Route {
             write_timeout: settings.write_timeout,
             max_body: settings.max_body,
             body_timeout: settings.body_timeout,
+            client_ca: settings.client_ca.clone(),
             cross_site: settings.cross_site,
             preflight: settings.preflight,
             rules,
@@ -135,6 +139,21 @@ impl Table {
     pub fn find(&self, host: &str, path: &str) -> Option<&Arc<Route>> {
         let host = host::canonical(host)?;
         self.candidates(&host).find(path.as_bytes(), Case::Exact)
+    }
+
+    /// Is there a route that names this host (as in a `Host` header), or a domain with a star that it is of?
+    pub fn names(&self, host: &str) -> bool {
+        let Some(host) = host::canonical(host) else { return false };
+        let Candidates([exact, wildcard, _]) = self.candidates(&host);
+        !exact.is_empty() || !wildcard.is_empty()
+    }
+
+    /// The authorities that routes for a host (as in a `Host` header) ask clients for; without a host, those of routes that are
+    /// for every host.
+    pub fn authorities(&self, host: Option<&str>) -> BTreeSet<&Path> {
+        let host = host.and_then(host::canonical);
+        let candidates = host.map_or(Candidates([&[], &[], &self.any]), |host| self.candidates(&host));
+        candidates.0.into_iter().flatten().filter_map(|route| route.client_ca.as_deref()).collect()
     }
 
     /// All of them, as they stand in the configuration.

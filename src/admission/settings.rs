@@ -1,6 +1,7 @@
 //! The sections `[[route]]` and `[identity]`.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -137,6 +138,9 @@ pub struct RouteSettings {
     /// Send our access token on, as `Authorization: Bearer`.
     #[serde(default)]
     pub forward_token: bool,
+    /// PEM: the authorities of which one must have signed the client's certificate, besides what the rules require.
+    #[serde(default)]
+    pub client_ca: Option<PathBuf>,
     /// Unsafe requests of other sites.
     #[serde(default)]
     pub cross_site: CrossSite,

@@ -120,7 +120,7 @@ impl Asked {
     }
 
     pub(super) fn incoming(&self) -> Incoming<'_> {
-        Incoming { head: &self.head, target: &self.target, client: &self.client }
+        Incoming { head: &self.head, target: &self.target, client: &self.client, authorities: &[] }
     }
 }
 

@@ -1,5 +1,5 @@
-//! A configuration that changes while the server runs: read again at SIGHUP and when its file was written, checked whole, and
-//! kept as it was when anything in it is wrong.
+//! A configuration that changes while the server runs: read again at SIGHUP and when its file or a certificate was written,
+//! checked whole, and kept as it was when anything in it is wrong.
 //!
 //! Routes, identity, cookies, codes, sessions, limits, pages and trusted proxies count from the next request on, certificates
 //! from the next handshake. What is open already (listeners, stores, keys, providers) stays as it was opened: a change there, of a
@@ -46,8 +46,8 @@ pub(super) struct Watched {
     pub metrics: Arc<Metrics>,
 }
 
-/// What tells one state of a file from another.
-type Stamp = Option<(SystemTime, u64)>;
+/// What tells one state of some files from another; `None` while one of them is not there.
+type Stamp = Option<Vec<(SystemTime, u64)>>;
 
 impl Reload {
     /// Begin to watch, in the runtime `slow`.
@@ -63,15 +63,16 @@ impl Watched {
             Err(error) => return tracing::warn!(%error, "changes of the configuration are not seen, signals cannot be heard"),
         };
         let mut looks = tokio::time::interval(LOOK_EVERY);
-        let mut read = self.stamp();
-        let mut seen = read;
+        let mut files = self.files(&self.started);
+        let mut read = stamp(&files);
+        let mut seen = read.clone();
         loop {
             tokio::select! {
-                _ = hangups.recv() => read = self.told(),
+                _ = hangups.recv() => read = self.told(&mut files),
                 _ = looks.tick() => {
-                    let stamp = self.stamp();
+                    let stamp = stamp(&files);
                     if stamp != read && stamp == seen && stamp.is_some() {
-                        read = self.again();
+                        read = self.again(&mut files);
                     }
                     seen = stamp;
                 }
@@ -80,27 +81,41 @@ impl Watched {
     }
 
     /// The same, where somebody told us to and waits for it.
-    fn told(&self) -> Stamp {
+    fn told(&self, files: &mut Vec<PathBuf>) -> Stamp {
         notify::reloading();
-        let stamp = self.again();
+        let stamp = self.again(files);
         notify::ready();
         stamp
     }
 
-    /// Read it again; says which state of the file that was.
-    fn again(&self) -> Stamp {
-        let stamp = self.stamp();
+    /// Read it again; says which state of the files that was, and which they are.
+    fn again(&self, files: &mut Vec<PathBuf>) -> Stamp {
+        let before = stamp(files);
         let made = Config::load(&self.file).map_err(NotServing::Configuration).and_then(|read| self.make(&read));
         self.metrics.config_reloaded(made.is_ok());
         match made {
-            Ok(()) => tracing::info!("the configuration was read again, and counts from the next request on"),
+            Ok(named) => {
+                tracing::info!("the configuration was read again, and counts from the next request on");
+                if *files != named {
+                    *files = named;
+                    return stamp(files);
+                }
+            }
             Err(NotServing::Configuration(mistakes)) => tell(&mistakes),
             Err(error) => tracing::error!(%error, "the configuration was read again and stays as it was: {error}"),
         }
-        stamp
+        before
     }
 
-    fn make(&self, read: &Config) -> Result<(), NotServing> {
+    /// The files that `config` is made of: itself, certificates and their keys, authorities of clients.
+    fn files(&self, config: &Config) -> Vec<PathBuf> {
+        let pairs = config.tls.certificate.iter().flat_map(|one| [&one.certificate_file, &one.key_file]);
+        let authorities = config.routes.iter().filter_map(|route| route.client_ca.as_ref());
+        std::iter::once(&self.file).chain(pairs).chain(authorities).cloned().collect()
+    }
+
+    /// Have it count; says of which files it is made.
+    fn make(&self, read: &Config) -> Result<Vec<PathBuf>, NotServing> {
         let config = changeable(&self.started, read);
         // What was right with the new public_url may be wrong with the old one, which stays.
         let mistakes = config.mistakes();
@@ -112,13 +127,16 @@ impl Watched {
             tracing::warn!(section, "a change in {section} waits for the next start");
         }
         self.swap.replace(rules);
-        Ok(())
+        Ok(self.files(&config))
     }
+}
 
-    fn stamp(&self) -> Stamp {
-        let file = std::fs::metadata(&self.file).ok()?;
+fn stamp(files: &[PathBuf]) -> Stamp {
+    let of = |file: &PathBuf| {
+        let file = std::fs::metadata(file).ok()?;
         Some((file.modified().ok()?, file.len()))
-    }
+    };
+    files.iter().map(of).collect()
 }
 
 fn tell(mistakes: &[Mistake]) {

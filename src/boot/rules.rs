@@ -51,7 +51,7 @@ impl Rulemaker {
             trusts: Trusts::read(&config.routes).map_err(NotServing::Configuration)?,
             cookies,
             trusted_proxies: config.listen.trusted_proxies.clone(),
-            tls: Tls::read(&config.tls, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),
+            tls: Tls::read(&config.tls, &config.routes, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),
             lasting: through,
             streams: config.listen.streams,
         })

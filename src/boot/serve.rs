@@ -176,6 +176,7 @@ impl Parts {
             patience: config.listen.patience(),
             bounds: Bounds { total: config.listen.connections, per_network: config.listen.connections_per_address },
             proxy_protocol: config.listen.proxy_protocol,
+            public_url: config.public_url.clone(),
             rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),

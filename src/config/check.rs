@@ -42,7 +42,7 @@ impl Config {
 
     /// Can only this machine reach it?
     pub fn is_local(&self) -> bool {
-        is_loopback(&self.public_url) && self.listen.public.iter().all(Address::is_local)
+        is_loopback(&self.public_url) && self.listen.public.iter().chain(&self.listen.redirect).all(Address::is_local)
     }
 }
 
@@ -96,6 +96,10 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(!listen.public.is_empty(), "listen.public", "should name at least one address, as \"0.0.0.0:8080\"");
     let fixed = || listen.public.iter().filter(|address| !is_any_port(address));
     notes.must(fixed().collect::<BTreeSet<_>>().len() == fixed().count(), "listen.public", "names an address twice");
+    let twice = listen.redirect.iter().any(|one| listen.public.iter().chain([&listen.admin]).any(|other| collide(one, other)));
+    notes.must(!twice, "listen.redirect", "should not be listen.public or listen.admin: it answers nothing but where to go");
+    let away = listen.redirect.is_empty() || config.public_url.scheme() == "https";
+    notes.must(away, "listen.redirect", "needs a public_url that begins with https://: that is where it leads");
     let shared = listen.public.iter().any(|public| collide(public, &listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
     let whole = listen.upgrade_socket.as_ref().is_none_or(|path| path.is_absolute());
@@ -129,7 +133,7 @@ fn collide(one: &Address, other: &Address) -> bool {
 
 /// Certificates are judged as they will be used.
 fn tls(config: &Config, notes: &mut Notes) {
-    notes.0.extend(Tls::read(&config.tls, SystemClock.now()).err().unwrap_or_default());
+    notes.0.extend(Tls::read(&config.tls, &config.routes, SystemClock.now()).err().unwrap_or_default());
 }
 
 fn store(config: &Config, notes: &mut Notes) {

@@ -56,7 +56,7 @@ pub enum Problem {
     RequestTimeout,
     /// The head of the request is too large.
     HeadTooLarge,
-    /// The admin listener was asked under a name that is not its own.
+    /// The admin listener was asked under a name that is not its own, or a TLS connection for a host that it was not made for.
     Misdirected,
     /// A mistake of ours.
     Internal,
@@ -78,7 +78,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -92,6 +92,7 @@ impl Problem {
         Self::InvalidCode,
         Self::InvalidRefresh,
         Self::Refused(Refusal::Forbidden),
+        Self::Refused(Refusal::CertificateNeeded),
         Self::Refused(Refusal::CrossSite),
         Self::Refused(Refusal::PreflightRefused),
         Self::Refused(Refusal::NoRoute),
@@ -237,7 +238,7 @@ impl Problem {
             Self::TooManyStreams => "As many streams are open here as may be. Wait as long as Retry-After says.",
             Self::RequestTimeout => "The request took too long to arrive.",
             Self::HeadTooLarge => "The head of the request is larger than 32 KiB or has more than 100 fields.",
-            Self::Misdirected => "This listener does not answer under this host name.",
+            Self::Misdirected => "This connection is not for this host name. A new one may be.",
             Self::Internal => "Something went wrong here. The request id helps the operator to find out what.",
         }
     }
@@ -269,6 +270,7 @@ const fn refused_title(refusal: Refusal) -> &'static str {
         Refusal::SecondFactorNeeded => "Second factor needed",
         Refusal::TooLongAgo(_) => "Recent sign-in needed",
         Refusal::Forbidden => "Not allowed",
+        Refusal::CertificateNeeded => "Client certificate needed",
         Refusal::CrossSite => "Cross-site request",
         Refusal::MethodNotAllowed => "Method not allowed",
         Refusal::PreflightRefused => "Preflight refused",
@@ -290,6 +292,7 @@ const fn refused_detail(refusal: Refusal) -> &'static str {
         Refusal::SecondFactorNeeded => "This needs a sign-in with a second factor.",
         Refusal::TooLongAgo(_) => "This needs a more recent sign-in. Sign in again.",
         Refusal::Forbidden => "This account may not go here.",
+        Refusal::CertificateNeeded => "This site asks for a client certificate, and none that it accepts was shown.",
         Refusal::CrossSite => "This request comes from another site and was not carried out.",
         Refusal::MethodNotAllowed => "This method is not allowed here.",
         Refusal::PreflightRefused => "Preflight requests are not answered here.",

@@ -122,6 +122,7 @@ const fn page_for(refusal: Refusal) -> Option<&'static str> {
         | Refusal::RepeatedCookie
         | Refusal::ConflictingCredentials
         | Refusal::Forbidden
+        | Refusal::CertificateNeeded
         | Refusal::CrossSite
         | Refusal::MethodNotAllowed
         | Refusal::PreflightRefused => None,
@@ -141,6 +142,7 @@ fn bearer(refusal: Refusal) -> Option<HeaderValue> {
         | Refusal::Malformed
         | Refusal::RepeatedCookie
         | Refusal::ConflictingCredentials
+        | Refusal::CertificateNeeded
         | Refusal::CrossSite
         | Refusal::MethodNotAllowed
         | Refusal::PreflightRefused => return None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
@@ -17,6 +17,7 @@ use super::client::{Caller, Connection, Trusted};
 use super::exchange::{self, Unread};
 use super::head;
 use super::settings::Patience;
+use super::tls::Handshake;
 use crate::admission::Refusal;
 use crate::clock::Clock;
 use crate::endpoint::{Admin, Call, Endpoints, Problem};
@@ -102,7 +103,10 @@ impl Answering {
 }
 
 /// Write a reply, and close in peace when the client is still sending. The status, unless the client is gone.
-pub(super) async fn write(session: &mut ServerSession, reply: Response<Bytes>) -> Option<StatusCode> {
+pub(super) async fn write(session: &mut ServerSession, mut reply: Response<Bytes>) -> Option<StatusCode> {
+    if let Some(hsts) = Handshake::of(session).and_then(|handshake| handshake.hsts.clone()) {
+        reply.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
+    }
     let status = reply.status();
     if exchange::reply(session, reply).await.is_err() {
         session.set_keepalive(None);

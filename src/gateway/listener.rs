@@ -153,6 +153,7 @@ const MOST_UNSENT: u32 = 128 * 1024;
 #[derive(Debug)]
 pub struct Listeners {
     pub(super) public: Vec<Bound>,
+    pub(super) redirect: Vec<Bound>,
     pub(super) admin: Bound,
     handed_over: Arc<AtomicBool>,
 }
@@ -179,8 +180,9 @@ impl Listeners {
             bound.map_err(|cause| CannotListen { key, address: address.clone(), cause })
         };
         let public = settings.public.iter().map(|address| take("listen.public", address)).collect::<Result<_, _>>()?;
+        let redirect = settings.redirect.iter().map(|address| take("listen.redirect", address)).collect::<Result<_, _>>()?;
         let admin = take("listen.admin", &settings.admin)?;
-        Ok(Self { public, admin, handed_over })
+        Ok(Self { public, redirect, admin, handed_over })
     }
 
     /// All sockets once more, for another process.
@@ -188,7 +190,7 @@ impl Listeners {
     /// # Errors
     /// When the system gives no more descriptors.
     pub fn lend(&self) -> io::Result<Lent> {
-        let all = self.public.iter().chain([&self.admin]);
+        let all = self.public.iter().chain(&self.redirect).chain([&self.admin]);
         let sockets = all.map(|bound| Ok((bound.address.clone(), bound.socket.again()?))).collect::<io::Result<_>>()?;
         Ok(Lent { sockets, handed_over: Arc::clone(&self.handed_over) })
     }

@@ -26,6 +26,7 @@ mod head;
 mod listener;
 mod live;
 mod phases;
+mod redirect;
 mod server;
 mod settings;
 mod stream;
@@ -59,6 +60,7 @@ use answer::{Answer, Answering, OwnListener};
 use client::Trusted;
 use flight::Flights;
 use phases::Phases;
+use redirect::Redirect;
 use server::Running;
 use stream::{Streams, Watch};
 
@@ -74,6 +76,8 @@ pub struct Setup {
     pub bounds: Bounds,
     /// Trusted proxies speak the PROXY protocol.
     pub proxy_protocol: bool,
+    /// Where people reach us.
+    pub public_url: url::Url,
     /// Who is let in, our own endpoints, whom we believe: what can be replaced while it runs.
     pub rules: Rules,
     /// The endpoints of the admin listener.
@@ -135,11 +139,19 @@ impl Gateway {
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow, &swap);
         let turned_away = setup.metrics.route(backend::NO_ROUTE);
-        let entrance = Entrance {
+        let caps = Caps::new(setup.bounds, Arc::clone(&setup.metrics));
+        let entrance = |secure| Entrance {
             live: swap.clone(),
             proxy_protocol: setup.proxy_protocol,
-            caps: Caps::new(setup.bounds, Arc::clone(&setup.metrics)),
+            caps: caps.clone(),
+            clock: Arc::clone(&common.clock),
+            secure,
         };
+        if !setup.listeners.redirect.is_empty() {
+            let redirect = common.own(Arc::new(Redirect { live: swap.clone(), public_url: setup.public_url }));
+            running.serve_behind("redirect", redirect, setup.listeners.redirect, entrance(false));
+        }
+        let entrance = entrance(true);
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::SET_COOKIE;
+use http::header::{SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::{Response, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
@@ -24,6 +24,7 @@ use super::guard::guarded;
 use super::live::Swap;
 use super::settings::Patience;
 use super::stream::{Full, LONG, Line, Streams, Who};
+use super::tls::Handshake;
 use super::trace::Trace;
 use super::upstream::{self, Failure, Nowhere, Trial};
 use super::wire::Upload;
@@ -189,6 +190,9 @@ impl ProxyHttp for Phases {
             return Err(Error::explain(ErrorType::InternalError, "the app's response is not passed on"));
         }
         edit::response(response, session.req_header().version, ctx)?;
+        if let Some(hsts) = Handshake::of(session).and_then(|handshake| handshake.hsts.as_ref()) {
+            response.insert_header(STRICT_TRANSPORT_SECURITY, hsts)?;
+        }
         ctx.outcome.status = Some(response.status);
         if switched {
             // A tunnel may be silent for as long as it likes.
@@ -303,6 +307,7 @@ impl Phases {
         if session.is_http2() && exchange::announces_nothing(session) {
             exchange::nothing(session).await.map_err(No::Problem)?;
         }
+        self.directed(session, ctx, caller)?;
         if ctx.live.endpoints.owns(session.req_header().uri.path()) {
             ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
             let own = ctx.live.own.clone();
@@ -317,6 +322,16 @@ impl Phases {
         Ok(())
     }
 
+    /// A host that is not served under the name that the connection was made for is asked for over another one. A trusted proxy
+    /// makes its connections for all hosts.
+    fn directed(&self, session: &Session, ctx: &RequestContext, caller: &Caller) -> Result<(), No> {
+        let (Some(handshake), Some(tls)) = (Handshake::of(session), ctx.live.tls.as_deref()) else { return Ok(()) };
+        let connection = answer::connection(session);
+        let is_proxy = ctx.live.trusted.has(connection.peer, connection.is_unix);
+        let is_directed = is_proxy || tls.leads_to(handshake.name.as_deref(), &caller.client.host, ctx.live.gate.table());
+        if is_directed { Ok(()) } else { Err(No::Problem(Problem::Misdirected)) }
+    }
+
     /// The request's name, its place in a trace, and its caller.
     fn identify(&self, session: &Session, ctx: &mut RequestContext) -> Result<Caller, No> {
         let request = session.req_header();
@@ -329,8 +344,11 @@ impl Phases {
 
     async fn decide(&self, session: &Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
         let request = session.req_header();
-        let incoming = Incoming { head: request.as_ref(), target: edit::target(request), client: &caller.client };
         let live = Arc::clone(&ctx.live);
+        let handshake = Handshake::of(session).zip(live.tls.as_deref());
+        let authorities: Vec<_> = handshake.into_iter().flat_map(|(handshake, tls)| handshake.signed_by(tls)).collect();
+        let incoming =
+            Incoming { head: request.as_ref(), target: edit::target(request), client: &caller.client, authorities: &authorities };
         let matched = live.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
         ctx.backend = live.backends.of(matched.route());
         if exchange::announces_more(session, matched.route().max_body) {
@@ -396,8 +414,8 @@ impl Phases {
     /// Answer in the place of an app. The request has been answered then, so nothing goes upstream.
     async fn answer(&self, session: &mut Session, ctx: &mut RequestContext, no: No) -> pingora::Result<bool> {
         ctx.admitted = None;
-        if matches!(no, No::Problem(_)) {
-            // Where the next request would begin is not sure either.
+        if matches!(no, No::Problem(_) | No::Refused(Refusal::CertificateNeeded, _)) {
+            // Where the next request would begin is not sure either; or it is a handshake that must come first.
             session.set_keepalive(None);
         }
         let mut reply = Self::words(session, ctx, no);

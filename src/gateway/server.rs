@@ -165,6 +165,15 @@ impl Running {
 
     /// An app of ours, on a listener of its own. It stays until the end.
     pub(super) fn serve_own(&mut self, name: &str, app: OwnListener, socket: Bound) {
+        self.serve_owns(name, app, vec![socket], None);
+    }
+
+    /// The same on several sockets, behind an entrance.
+    pub(super) fn serve_behind(&mut self, name: &str, app: OwnListener, sockets: Vec<Bound>, entrance: Entrance) {
+        self.serve_owns(name, app, sockets, Some(entrance));
+    }
+
+    fn serve_owns(&mut self, name: &str, app: OwnListener, sockets: Vec<Bound>, entrance: Option<Entrance>) {
         let app = Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), metrics: None };
         // Nobody waits for these: who asks how we are is told until the end.
         let closing = Closing {
@@ -174,7 +183,8 @@ impl Running {
             listening: self.listening.clone(),
         };
         self.doors += 1;
-        self.server.add_service(Door::new(name, app, vec![socket], closing).with_threads(1));
+        let door = Door::new(name, app, sockets, closing).with_threads(1);
+        self.server.add_service(if let Some(entrance) = entrance { door.behind(entrance) } else { door });
     }
 
     /// Run until `stop` or a signal, then leave.

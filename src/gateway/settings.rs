@@ -20,6 +20,8 @@ pub struct ListenSettings {
     pub public: Vec<Address>,
     /// Health, readiness, metrics.
     pub admin: Address,
+    /// Plain listeners that send everybody to the same place over TLS.
+    pub redirect: Vec<Address>,
     /// The mode of Unix sockets.
     pub unix_mode: Mode,
     /// Peers whose forwarded headers are believed.
@@ -74,6 +76,7 @@ impl Default for ListenSettings {
         Self {
             public: vec![SocketAddr::from(([127, 0, 0, 1], 8080)).into()],
             admin: SocketAddr::from(([127, 0, 0, 1], 9080)).into(),
+            redirect: Vec::new(),
             unix_mode: Mode(0o660),
             trusted_proxies: Vec::new(),
             streams: 50_000,

@@ -69,6 +69,7 @@ fn refused(words: &'static Words, refusal: Refusal) -> (&'static Text, Way) {
         Refusal::TooLongAgo(_) => (&words.too_long_ago, Way::SignIn),
         Refusal::SecondFactorNeeded => (&words.second_factor, Way::SignIn),
         Refusal::Forbidden => (&words.forbidden, Way::SignIn),
+        Refusal::CertificateNeeded => (&words.forbidden, Way::None),
         Refusal::NoRoute => (&words.not_found, Way::None),
         Refusal::CrossSite | Refusal::PreflightRefused => (&words.cross_site, Way::None),
         Refusal::AmbiguousPath

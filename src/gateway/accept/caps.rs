@@ -18,6 +18,7 @@ pub struct Bounds {
 }
 
 /// Counts connections.
+#[derive(Clone)]
 pub(in crate::gateway) struct Caps(Arc<Counts>);
 
 struct Counts {

@@ -37,6 +37,8 @@ use super::listener::{Bound, Ear, SocketFile};
 use super::live::Swap;
 use super::tls::{Secured, Tls};
 use super::wire::Front;
+use crate::admission::Table;
+use crate::clock::Clock;
 use caps::Place;
 use socket::Raw;
 
@@ -55,6 +57,10 @@ pub(super) struct Entrance {
     pub proxy_protocol: bool,
     /// How many there may be.
     pub caps: Caps,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Is TLS spoken here, where there are certificates?
+    pub secure: bool,
 }
 
 impl Entrance {
@@ -68,11 +74,9 @@ impl Entrance {
         }
         let counted = socket.peer().filter(|_| !is_proxy || self.proxy_protocol);
         let own = self.caps.one_of_network(counted)?;
-        let tls = live.tls.clone().filter(|_| socket.is_tcp());
-        // Held no longer than needed: the connection may outlive many configurations.
-        drop(live);
+        let tls = live.tls.as_deref().filter(|_| self.secure && socket.is_tcp());
         let stream: Stream = match tls {
-            Some(tls) => Box::new(self.secure(&tls, socket).await?),
+            Some(tls) => Box::new(self.secured(tls, socket, live.gate.table()).await?),
             None => Box::new(socket),
         };
         Some((stream, [all, own]))
@@ -92,8 +96,8 @@ impl Entrance {
         is_sound
     }
 
-    async fn secure(&self, tls: &Tls, socket: Socket) -> Option<Secured> {
-        match timeout(HANDSHAKE, tls.handshake(socket)).await {
+    async fn secured(&self, tls: &Tls, socket: Socket, routes: &Table) -> Option<Secured> {
+        match timeout(HANDSHAKE, tls.handshake(socket, routes, self.clock.now())).await {
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => {
                 self.refused("handshake");

@@ -1,8 +1,11 @@
 //! The section `[tls]`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::config::duration;
 
 /// TLS on the public listeners; none without a certificate.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -10,6 +13,9 @@ use serde::Deserialize;
 pub struct TlsSettings {
     /// The oldest version that is spoken.
     pub min_version: Version,
+    /// How long browsers are to come over TLS alone: `Strict-Transport-Security` on every response. Unset: the app's own travels.
+    #[serde(with = "duration::option")]
+    pub hsts: Option<Duration>,
     /// Certificates, chosen by the name that the client asks for. The first serves whom none fits.
     pub certificate: Vec<CertificateSettings>,
 }

@@ -16,19 +16,21 @@ use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
+use super::Handshake;
 use crate::gateway::accept::Socket;
 
 /// A connection that is TLS.
 pub(in crate::gateway) struct Secured {
     inner: TlsStream<Socket>,
     digest: Arc<SslDigest>,
+    found: Option<Arc<ProxyDigest>>,
 }
 
 impl Secured {
-    /// After the handshake.
-    pub(super) fn new(inner: TlsStream<Socket>) -> Self {
+    /// After the handshake, and with what that has found out.
+    pub(super) fn new(inner: TlsStream<Socket>, found: Handshake) -> Self {
         let digest = Arc::new(digest(inner.get_ref().1));
-        Self { inner, digest }
+        Self { inner, digest, found: found.put() }
     }
 
     fn socket(&self) -> &Socket {
@@ -107,7 +109,7 @@ impl GetTimingDigest for Secured {
 
 impl GetProxyDigest for Secured {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.socket().get_proxy_digest()
+        self.found.clone()
     }
 }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::BytesMut;
 use http::HeaderValue;
+use http::header::STRICT_TRANSPORT_SECURITY;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::{ALPN, GetSocketDigest as _, Stream};
+use pingora::protocols::{ALPN, GetProxyDigest as _, GetSocketDigest as _, Stream};
 use pingora::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
 
@@ -18,6 +19,7 @@ use super::{PARTING, Wire, timeout};
 use crate::endpoint::Problem;
 use crate::gateway::answer;
 use crate::gateway::settings::Patience;
+use crate::gateway::tls::Handshake;
 use crate::random::{self, Entropy};
 use crate::telemetry::{Decision, RouteMetrics};
 
@@ -103,7 +105,10 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
         let address =
             wire.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet()).map(std::net::SocketAddr::ip));
         let status = problem.status().as_u16();
-        drop(timeout(PARTING, part(&mut wire, reply(problem, &request_id))).await);
+        let digest = wire.get_proxy_digest();
+        let hsts = digest.as_deref().and_then(Handshake::within).and_then(|handshake| handshake.hsts.clone());
+        let text = reply(problem, &request_id, hsts);
+        drop(timeout(PARTING, part(&mut wire, text)).await);
         if let Some(metrics) = &self.metrics {
             metrics.request(Decision::Refused, status, begun.elapsed());
         }
@@ -135,8 +140,11 @@ async fn part(wire: &mut Wire, reply: Vec<u8>) {
     }
 }
 
-fn reply(problem: Problem, request_id: &str) -> Vec<u8> {
+fn reply(problem: Problem, request_id: &str, hsts: Option<HeaderValue>) -> Vec<u8> {
     let mut reply = answer::plain(problem, request_id);
+    if let Some(hsts) = hsts {
+        reply.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
+    }
     if let Ok(id) = HeaderValue::try_from(request_id) {
         reply.headers_mut().insert("x-request-id", id);
     }

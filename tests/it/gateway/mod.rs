@@ -5,6 +5,7 @@
 
 mod balance;
 mod bounds;
+mod client_ca;
 mod connections;
 mod forwarded;
 mod habits;
@@ -12,6 +13,7 @@ mod leaving;
 mod nonsense;
 mod own;
 mod proxy_protocol;
+mod redirect;
 mod reload;
 mod renewal;
 mod slow;
@@ -50,6 +52,11 @@ impl Edge {
 /// A route that everybody may use, with more keys.
 pub fn public(name: &str, upstream: &[&str], more: &str) -> String {
     format!("[[route]]\nname = \"{name}\"\nupstream = {upstream:?}\nrequire = \"public\"\n{more}\n")
+}
+
+/// A gateway with one public route, over TLS.
+pub fn over_tls(app: &Upstream, tls: &str) -> Edge {
+    Edge::start("", &format!("{}\n{tls}", public("app", &[&app.url()], "")))
 }
 
 fn configuration(place: &Place, listen: &str, routes: &str) -> String {

@@ -1,37 +1,17 @@
 //! TLS, as browsers and tools meet it: certificates by name, versions, what is spoken inside, and clients that take their time.
 
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Edge, get, public};
+use super::{Edge, configuration, get, over_tls as edge, public};
+use crate::support::child::Signal;
 use crate::support::client::Raw;
 use crate::support::curl::{self, at};
-use crate::support::tls::{Authority, Pair};
+use crate::support::gateway::{self, Place};
+use crate::support::tls::{Authority, Good, Pair, handshake, section};
 use crate::support::upstream::Upstream;
-
-/// The section `[tls]` with these certificates.
-fn section(more: &str, pairs: &[&Pair]) -> String {
-    let pairs: Vec<_> = pairs.iter().map(|pair| pair.toml()).collect();
-    format!("[tls]\n{more}\ncertificate = [{}]\n", pairs.join(", "))
-}
-
-/// A gateway with one public route, over TLS.
-fn edge(app: &Upstream, tls: &str) -> Edge {
-    Edge::start("", &format!("{}\n{tls}", public("app", &[&app.url()], "")))
-}
-
-/// What `openssl s_client` says about a handshake.
-fn handshake(address: SocketAddr, options: &[&str]) -> String {
-    let mut command = Command::new("openssl");
-    command.args(["s_client", "-connect", &address.to_string()]).args(options);
-    let done = command.stdin(Stdio::null()).output().expect("openssl; `make setup` installs it");
-    String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned()
-}
+use crate::support::{folder, ports, wait};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_is_served_in_both_versions_of_http() {
@@ -94,19 +74,6 @@ async fn the_name_that_is_asked_for_chooses_the_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn versions_below_the_oldest_are_refused() {
-    let (app, authority) = (Upstream::start().await, Authority::new("ours"));
-    let pair = authority.server(&["a.example"]);
-    for (setting, spoken) in [("", ["-tls1_2", "-tls1_3"].as_slice()), ("min_version = \"1.3\"", &["-tls1_3"])] {
-        let edge = edge(&app, &section(setting, &[&pair]));
-        for version in ["-tls1", "-tls1_1", "-tls1_2", "-tls1_3"] {
-            let said = handshake(edge.address(), &[version, "-cipher", "ALL:@SECLEVEL=0"]);
-            assert_eq!(said.contains("CN = a.example"), spoken.contains(&version), "{setting} {version}: {said}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn another_protocol_is_not_agreed_upon() {
     let (app, authority) = (Upstream::start().await, Authority::new("ours"));
     let edge = edge(&app, &section("", &[&authority.server(&["a.example"])]));
@@ -152,63 +119,87 @@ async fn a_websocket_runs_through_tls() {
     assert_eq!(reply.status, 101, "{reply:?}");
 }
 
-/// A handshake's first flight, as a real client sends it.
-async fn hello() -> Vec<u8> {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let client = tokio::task::spawn_blocking(move || handshake(address, &["-servername", "a.example"]));
-    let (mut stream, _) = listener.accept().await.unwrap();
-    let mut head = [0_u8; 5];
-    stream.read_exact(&mut head).await.unwrap();
-    let mut rest = vec![0_u8; usize::from(u16::from_be_bytes([head[3], head[4]]))];
-    stream.read_exact(&mut rest).await.unwrap();
-    drop(stream);
-    client.await.unwrap();
-    [&head[..], &rest].concat()
+/// The serial number that a handshake shows.
+fn serial(edge: &Edge) -> String {
+    let reply = at(edge.address(), "https://a.example/", &["--insecure", "--write-out", "%{certs}"]);
+    let line = reply.body.lines().find(|line| line.contains("Serial Number")).map(str::to_owned);
+    line.unwrap_or_else(|| panic!("no serial number: {reply:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hello_that_trickles_is_cut_at_the_total() {
+async fn a_certificate_that_is_replaced_is_shown_to_the_next_client() {
     let (app, authority) = (Upstream::start().await, Authority::new("ours"));
-    let edge = edge(&app, &section("", &[&authority.server(&["a.example"])]));
-    let hello = hello().await;
-    let mut stream = TcpStream::connect(edge.address()).await.unwrap();
-    let begun = Instant::now();
+    let pair = authority.server(&["a.example"]);
+    let edge = edge(&app, &section("", &[&pair]));
+    let before = serial(&edge);
+    let long = Good::For(Duration::from_hours(24 * 300));
 
-    let mut ticks = tokio::time::interval(Duration::from_millis(200));
-    let mut bytes = hello.iter().cycle();
-    let mut answer = [0_u8; 1];
-    let cut = loop {
-        tokio::select! {
-            _ = ticks.tick() => {
-                if begun.elapsed() > Duration::from_secs(30) || stream.write_all(&[*bytes.next().unwrap()]).await.is_err() {
-                    break begun.elapsed();
-                }
-            }
-            read = stream.read(&mut answer) => {
-                assert!(!matches!(read, Ok(1..)), "an answer to half a hello");
-                break begun.elapsed();
-            }
-        }
+    authority.server_good(&["a.example"], long).replace(&pair);
+
+    wait::until_true("the new certificate", Duration::from_secs(10), || serial(&edge) != before);
+    let expiry = edge.gateway.operator().get("/metrics").await.text();
+    let expiry =
+        expiry.lines().find_map(|line| line.strip_prefix("doorward_certificate_expiry_seconds{name=\"a.example\"} ")).unwrap().to_owned();
+    let expected = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 300 * 24 * 3600;
+    assert!(expected.abs_diff(expiry.parse().unwrap()) < 3600, "{expiry}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_pair_is_told_and_the_old_one_goes_on() {
+    let (app, authority) = (Upstream::start().await, Authority::new("ours"));
+    let pair = authority.server(&["a.example"]);
+    let mut edge = edge(&app, &section("", &[&pair]));
+    let before = serial(&edge);
+
+    std::fs::copy(authority.server(&["a.example"]).key, &pair.key).unwrap();
+    edge.gateway.wait_for_log("tls.certificate[0].key_file");
+    assert_eq!(serial(&edge), before);
+
+    authority.server_good(&["a.example"], Good::NoMore).replace(&pair);
+    edge.gateway.wait_for_log("expired at");
+    edge.gateway.signal(Signal::Hup);
+    assert_eq!(serial(&edge), before);
+
+    authority.server(&["a.example"]).replace(&pair);
+    wait::until_true("the good certificate", Duration::from_secs(10), || serial(&edge) != before);
+}
+
+#[test]
+fn every_mistake_is_named_by_its_key() {
+    let authority = Authority::new("ours");
+    let (good, other) = (authority.server(&["a.example"]), authority.server(&["b.example"]));
+    let expired = authority.server_good(&["a.example"], Good::NoMore);
+    let nameless = authority.client("nobody");
+    let missing = Pair { certificate: "/nowhere/a.pem".into(), key: "/nowhere/a.key".into() };
+    let crossed = Pair { certificate: good.certificate.clone(), key: other.key.clone() };
+    let keyless = Pair { certificate: good.certificate.clone(), key: good.certificate.clone() };
+    let empty = Pair { certificate: good.key.clone(), key: good.key.clone() };
+    let pairs = [&good, &missing, &crossed, &expired, &nameless, &keyless, &empty];
+    let folder = folder::new("mistakes");
+    let place = Place { public: ports::free_address(), admin: ports::free_address(), folder: folder.path().to_owned() };
+    let check = |rest: &str| {
+        let file = folder.path().join("doorward.toml");
+        std::fs::write(&file, configuration(&place, "", rest)).unwrap();
+        let (code, said, complaint) = gateway::command(&["check", "--config", &file.display().to_string()], &[]);
+        assert_eq!(code, 1, "{said}{complaint}");
+        format!("{said}{complaint}")
     };
 
-    assert!((9..20).contains(&cut.as_secs()), "{cut:?}");
-}
+    let route = public("app", &["http://127.0.0.1:1"], "client_ca = \"/nowhere/ca.pem\"");
+    let said = check(&format!("{route}{}", section("", &pairs)));
+    for (key, problem) in [
+        ("tls.certificate[1].certificate_file", "cannot be read"),
+        ("tls.certificate[2].key_file", "is not the key"),
+        ("tls.certificate[3].certificate_file", "expired at"),
+        ("tls.certificate[4].certificate_file", "names no host"),
+        ("tls.certificate[5].key_file", "has no private key"),
+        ("tls.certificate[6].certificate_file", "has no certificate"),
+        ("route[0].client_ca", "cannot be read"),
+    ] {
+        assert!(said.lines().any(|line| line.contains(key) && line.contains(problem)), "{key}: {problem}: {said}");
+    }
+    assert!(!said.contains("certificate[0]"), "{said}");
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hello_in_a_record_for_each_byte_harms_nobody() {
-    let (app, authority) = (Upstream::start().await, Authority::new("ours"));
-    let edge = edge(&app, &section("", &[&authority.server(&["a.example"])]));
-    let hello = hello().await;
-    let pieces: Vec<u8> = hello[5..].iter().flat_map(|byte| [hello[0], hello[1], hello[2], 0, 1, *byte]).collect();
-
-    let mut stream = TcpStream::connect(edge.address()).await.unwrap();
-    stream.write_all(&pieces).await.unwrap();
-    let mut answer = [0_u8; 1];
-    let read = timeout(Duration::from_secs(15), stream.read(&mut answer)).await.expect("an answer, or an end");
-
-    // A handshake's record or an alert's; either is well.
-    assert!(read.is_err() || matches!(answer[0], 0 | 21 | 22), "{answer:?}");
-    let reply = curl::trusting(&authority.file(), edge.address(), "https://a.example/", &[]);
-    assert_eq!(reply.status, 200, "{reply:?}");
+    let said = check(&format!("{route}[tls]\nmin_version = \"1.3\"\n"));
+    assert!(said.contains("tls.certificate: is missing") && said.contains("route[0].client_ca: needs tls.certificate"), "{said}");
 }

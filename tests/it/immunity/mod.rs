@@ -18,4 +18,5 @@ mod g_floors;
 mod g_http1;
 mod g_http2;
 mod g_outages;
+mod g_tls;
 mod table;

@@ -1,6 +1,8 @@
 //! Authorities of the tests' own, and what they sign.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
@@ -105,4 +107,18 @@ impl Authority {
         std::fs::write(&pair.key, key.serialize_pem()).expect("a writable folder");
         pair
     }
+}
+
+/// The section `[tls]` with these certificates.
+pub fn section(more: &str, pairs: &[&Pair]) -> String {
+    let pairs: Vec<_> = pairs.iter().map(|pair| pair.toml()).collect();
+    format!("[tls]\n{more}\ncertificate = [{}]\n", pairs.join(", "))
+}
+
+/// What `openssl s_client` says about a handshake.
+pub fn handshake(address: SocketAddr, options: &[&str]) -> String {
+    let mut command = Command::new("openssl");
+    command.args(["s_client", "-connect", &address.to_string()]).args(options);
+    let done = command.stdin(Stdio::null()).output().expect("openssl; `make setup` installs it");
+    String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned()
 }
