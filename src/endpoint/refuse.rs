@@ -162,6 +162,8 @@ fn fits(asker: Asker, name: &HeaderName, value: &HeaderValue) -> bool {
 /// A reply of gRPC that is nothing but its trailers, sent in the head.
 fn grpc(problem: Problem) -> Reply {
     let status = match problem.status() {
+        // Who it is, is known: its clients ask for new credentials at 16.
+        _ if matches!(problem, Problem::Refused(Refusal::SecondFactorNeeded | Refusal::TooLongAgo(_))) => 7,
         StatusCode::UNAUTHORIZED => 16,
         StatusCode::FORBIDDEN => 7,
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => 12,

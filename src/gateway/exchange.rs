@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{Method, Response, StatusCode};
 use pingora::http::ResponseHeader;
-use pingora::protocols::http::ServerSession;
+use pingora::protocols::http::{HttpTask, ServerSession};
 use pingora::{Error, ErrorType};
 use tokio::time::timeout;
 
@@ -132,7 +132,12 @@ pub(super) async fn reply(session: &mut ServerSession, reply: Response<Bytes>) -
         head.headers.insert(CONTENT_LENGTH, body.len().into());
     }
     let body = if bodiless || to_head { Bytes::new() } else { body };
-    session.write_response_header(Box::new(ResponseHeader::from(head))).await?;
+    let head = Box::new(ResponseHeader::from(head));
+    if body.is_empty() && session.as_http2().is_some() {
+        // The head ends the stream: clients of gRPC read a status only in what comes last.
+        return session.response_duplex_vec(vec![HttpTask::Header(head, true)]).await.map(drop);
+    }
+    session.write_response_header(head).await?;
     session.write_response_body(body, true).await
 }
 

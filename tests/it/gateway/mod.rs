@@ -8,7 +8,9 @@ mod bounds;
 mod client_ca;
 mod connections;
 mod forwarded;
+mod grpc;
 mod habits;
+mod health;
 mod leaving;
 mod nonsense;
 mod own;
@@ -22,6 +24,8 @@ mod tls;
 mod trace;
 mod unix;
 mod upgrade;
+mod upstream_h2;
+mod upstream_tls;
 mod upstreams;
 mod wire;
 

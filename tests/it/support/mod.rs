@@ -24,6 +24,7 @@ pub mod provider;
 pub mod python;
 pub mod readers;
 pub mod redis;
+pub mod secureapp;
 pub mod smtp;
 pub mod tls;
 pub mod upstream;
