@@ -184,6 +184,11 @@ impl Gate {
         &self.table
     }
 
+    /// The names of the headers that tell an app who is there.
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// The route of a request.
     ///
     /// # Errors

@@ -61,6 +61,11 @@ impl Names {
         &self.told
     }
 
+    /// The names of the headers that tell an app who is there, each once.
+    pub fn headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.told.iter().map(|(name, _)| name)
+    }
+
     /// Could an app take a header of this name for one of ours? Some servers fold case and punctuation, so that
     /// `X_Remote.User` arrives as `x-remote-user`.
     pub fn is_reserved(&self, name: &HeaderName) -> bool {

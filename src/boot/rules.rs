@@ -15,7 +15,7 @@ use crate::boot::services::{self, Through};
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
-use crate::endpoint::{Brand, Endpoints};
+use crate::endpoint::{Brand, Endpoints, ForwardAuth};
 use crate::gateway::{Rules, Tls, Trusts};
 use crate::signin::{Channel, Deliver, SignIn};
 use crate::token::{Asserter, Remembering, Ring};
@@ -45,9 +45,10 @@ impl Rulemaker {
         let cookies = Cookies::new(&config.cookies);
         let signin = services::sign_in(config, &self.core, &self.ring, Arc::clone(&self.deliver), self.channels.clone());
         let through = Arc::new(Through { signin: Arc::clone(&signin), slow: self.slow.clone() });
+        let gate = Arc::new(self.gate(config, &cookies, Arc::<Through>::clone(&through))?);
         Ok(Rules {
-            gate: Arc::new(self.gate(config, &cookies, Arc::<Through>::clone(&through))?),
-            endpoints: Arc::new(self.endpoints(config, &cookies, signin)?),
+            endpoints: Arc::new(self.endpoints(config, &cookies, signin, &gate)?),
+            gate,
             trusts: Trusts::read(&config.routes).map_err(NotServing::Configuration)?,
             cookies,
             trusted_proxies: config.listen.trusted_proxies.clone(),
@@ -69,7 +70,7 @@ impl Rulemaker {
         Ok(Gate::new(table, names, cookies.clone(), config.tokens.leeway, ports))
     }
 
-    fn endpoints(&self, config: &Config, cookies: &Cookies, signin: Arc<SignIn>) -> Result<Endpoints, NotServing> {
+    fn endpoints(&self, config: &Config, cookies: &Cookies, signin: Arc<SignIn>, gate: &Arc<Gate>) -> Result<Endpoints, NotServing> {
         let setup = crate::endpoint::Setup {
             sign_in: signin,
             cookies: cookies.clone(),
@@ -79,6 +80,7 @@ impl Rulemaker {
             pages: Brand::read(&config.pages).map_err(NotServing::Configuration)?,
             development: config.development.enabled,
             inbox: self.inbox.clone().map(Shown::shared),
+            forward_auth: Some(ForwardAuth::new(Arc::clone(gate), &config.forward_auth)),
         };
         Ok(Endpoints::new(setup)?)
     }

@@ -12,6 +12,7 @@ mod migrate;
 mod print;
 mod serve;
 mod session;
+mod snippet;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum Command {
     /// Signed-in devices
     #[command(subcommand)]
     Session(session::Session),
+    /// The configuration of a proxy that stays in front and asks (forward-auth)
+    Snippet(snippet::Snippet),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Key),
@@ -134,6 +137,7 @@ impl Command {
             Self::Healthcheck(file) => healthcheck::run(&file.config),
             Self::Account(command) => account::run(command),
             Self::Session(command) => session::run(command),
+            Self::Snippet(snippet) => snippet::run(&snippet),
             Self::Key(command) => key::run(command),
         }
     }

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use crate::admission::{IdentitySettings, RouteSettings};
 use crate::cookie::CookieSettings;
 use crate::deliver::DeliverySettings;
-use crate::endpoint::PageSettings;
+use crate::endpoint::{ForwardAuthSettings, PageSettings};
 use crate::gateway::{ListenSettings, TlsSettings};
 use crate::signin::{LimitSettings, OtpSettings, SessionSettings};
 use crate::store::{RedisSettings, StoreSettings};
@@ -67,6 +67,9 @@ pub struct Config {
     /// Identity to the app.
     #[serde(default)]
     pub identity: IdentitySettings,
+    /// Proxies that stay in front and ask.
+    #[serde(default)]
+    pub forward_auth: ForwardAuthSettings,
     /// Providers that deliver codes.
     #[serde(default)]
     pub delivery: DeliverySettings,

@@ -1,5 +1,7 @@
 //! A call of one of our endpoints: what arrived, and what the edge has found out about it.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http::Method;
 use http::header::AUTHORIZATION;
@@ -16,6 +18,8 @@ use crate::secret::Secret;
 pub struct Call {
     /// Who is calling.
     pub client: Client,
+    /// The other end of the connection: a proxy, where one stands between.
+    pub peer: IpAddr,
     /// When; the clock is read once a request.
     pub now: Timestamp,
     /// Its name, in the reply and in the log.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
+//! check/   answers to a proxy that stays in front and asks (forward-auth)
 //! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
 //! problem  the one place where an error becomes words
 //! admin    health, readiness and metrics, on a listener of their own
@@ -11,6 +12,7 @@ mod admin;
 mod asker;
 mod body;
 mod call;
+mod check;
 mod next;
 mod pace;
 mod page;
@@ -33,6 +35,7 @@ use crate::signin::{Means, SignIn};
 
 pub use admin::{Admin, Readiness, State, Status, Vitals};
 pub use call::Call;
+pub use check::{Dialect, ForwardAuth, ForwardAuthSettings};
 pub use page::Brand;
 pub use page::inbox::{Inbox, Mail};
 pub use problem::Problem;
@@ -64,6 +67,8 @@ pub struct Setup {
     pub development: bool,
     /// The inbox of the demo.
     pub inbox: Option<Arc<dyn Inbox>>,
+    /// What answers proxies that ask; without it none is trusted.
+    pub forward_auth: Option<ForwardAuth>,
 }
 
 /// The prefix cannot be the path of anything.
@@ -79,6 +84,7 @@ pub struct Endpoints {
     pages: Pages,
     table: Table,
     inbox: Option<Arc<dyn Inbox>>,
+    forward_auth: Option<ForwardAuth>,
 }
 
 impl Endpoints {
@@ -95,6 +101,7 @@ impl Endpoints {
             pages: Pages::new(setup.pages, table.prefix(), setup.development),
             table,
             inbox: setup.inbox,
+            forward_auth: setup.forward_auth,
         })
     }
 
@@ -116,6 +123,9 @@ impl Endpoints {
 
     async fn dispatch(&self, received: &Received<'_>) -> Result<Reply, No> {
         let head = received.head;
+        if let Some((dialect, below)) = self.table.under(head.uri.path()).and_then(Dialect::at) {
+            return Ok(self.check(received, dialect, below).await);
+        }
         let found = self.table.find(&head.method, head.uri.path())?;
         if !received.is_safe() && admission::is_cross_site(head, &received.call.client) {
             return Err(Refusal::CrossSite.into());

@@ -42,6 +42,11 @@ impl Places {
         Self { public_url, hosts }
     }
 
+    /// Where people reach us.
+    pub const fn public_url(&self) -> &Url {
+        &self.public_url
+    }
+
     /// The place that `text` names, if a browser may be sent there; else the start page.
     pub fn next(&self, text: &str) -> Next {
         self.path(text).or_else(|| self.absolute(text)).unwrap_or_default()

@@ -56,6 +56,8 @@ pub enum Problem {
     RequestTimeout,
     /// The head of the request is too large.
     HeadTooLarge,
+    /// A proxy asks whether a request may pass, and is not in `forward_auth.trusted_proxies`.
+    ProxyNotTrusted,
     /// The admin listener was asked under a name that is not its own, or a TLS connection for a host that it was not made for.
     Misdirected,
     /// A mistake of ours.
@@ -78,7 +80,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -95,6 +97,7 @@ impl Problem {
         Self::Refused(Refusal::CertificateNeeded),
         Self::Refused(Refusal::CrossSite),
         Self::Refused(Refusal::PreflightRefused),
+        Self::ProxyNotTrusted,
         Self::Refused(Refusal::NoRoute),
         Self::NotFound,
         Self::Refused(Refusal::MethodNotAllowed),
@@ -148,6 +151,7 @@ impl Problem {
             Self::TooManyStreams => "too_many_streams",
             Self::RequestTimeout => "request_timeout",
             Self::HeadTooLarge => "head_too_large",
+            Self::ProxyNotTrusted => "proxy_not_trusted",
             Self::Misdirected => "misdirected",
             Self::Internal => "internal",
         }
@@ -172,6 +176,7 @@ impl Problem {
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::ProxyNotTrusted => StatusCode::FORBIDDEN,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -204,6 +209,7 @@ impl Problem {
             Self::TooManyStreams => "Too many streams",
             Self::RequestTimeout => "Request too slow",
             Self::HeadTooLarge => "Request head too large",
+            Self::ProxyNotTrusted => "Proxy not trusted",
             Self::Misdirected => "Misdirected request",
             Self::Internal => "Internal error",
         }
@@ -238,6 +244,7 @@ impl Problem {
             Self::TooManyStreams => "As many streams are open here as may be. Wait as long as Retry-After says.",
             Self::RequestTimeout => "The request took too long to arrive.",
             Self::HeadTooLarge => "The head of the request is larger than 32 KiB or has more than 100 fields.",
+            Self::ProxyNotTrusted => "This address may not ask on behalf of others.",
             Self::Misdirected => "This connection is not for this host name. A new one may be.",
             Self::Internal => "Something went wrong here. The request id helps the operator to find out what.",
         }

@@ -102,7 +102,7 @@ pub(super) fn with_bearer(refusal: Refusal) -> No {
 }
 
 /// A refusal with the headers that belong to it.
-fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
+pub(super) fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
     let mut no = with_bearer(refusal);
     if challenge == Challenge::Basic && refusal.status() == 401 {
         no = no.with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"doorward\", charset=\"UTF-8\""));
@@ -111,7 +111,7 @@ fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
 }
 
 /// The page on which a person can do something about it, up to `next` in its query.
-const fn page_for(refusal: Refusal) -> Option<&'static str> {
+pub(super) const fn page_for(refusal: Refusal) -> Option<&'static str> {
     match refusal {
         Refusal::Unauthenticated | Refusal::InvalidToken | Refusal::SessionEnded => Some("login?"),
         Refusal::SecondFactorNeeded => Some("step-up?need=factor&"),

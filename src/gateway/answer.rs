@@ -130,7 +130,7 @@ impl OwnListener {
         let headers = &session.req_header().headers;
         let caller = Caller::find(connection(session), headers, &self.trusted);
         let request_id = caller.request_id.or_else(|| random::id(self.entropy.as_ref()).ok()).unwrap_or_default();
-        Call { client: caller.client, now: self.clock.now(), request_id }
+        Call { client: caller.client, peer: caller.peer, now: self.clock.now(), request_id }
     }
 }
 

@@ -48,6 +48,8 @@ const LONGEST_REQUEST_ID: usize = 64;
 pub(super) struct Caller {
     /// Who is calling.
     pub client: Client,
+    /// The other end of the connection.
+    pub peer: IpAddr,
     /// The client, then the trusted proxies it came through, outermost first; none, where it came through none.
     chain: Option<String>,
     /// The request id that a trusted proxy gave, if it is a plain one.
@@ -94,7 +96,7 @@ impl Caller {
         let host = text(headers.get(HOST)).to_owned();
         if !trusted.has(peer, connection.is_unix) {
             let client = Client { address: peer, secure: connection.secure, host };
-            return Self { client, chain: None, request_id: None };
+            return Self { client, peer, chain: None, request_id: None };
         }
         let said = Said::read(headers);
         let (path, behind) = walk(peer, &said.addresses, &trusted.networks);
@@ -102,7 +104,7 @@ impl Caller {
         let host = said.host(behind).unwrap_or(host);
         let address = path.first().copied().unwrap_or(peer);
         let chain = path.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
-        Self { client: Client { address, secure, host }, chain: Some(chain), request_id: plain_request_id(headers) }
+        Self { client: Client { address, secure, host }, peer, chain: Some(chain), request_id: plain_request_id(headers) }
     }
 
     /// Tell the upstream, in the place of all that the client said of it. `host` is the client's own `Host`; `prefix` is the part

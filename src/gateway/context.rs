@@ -110,7 +110,7 @@ impl RequestContext {
 
     /// What our endpoints are told.
     pub(super) fn call(&self, caller: &Caller) -> Call {
-        Call { client: caller.client.clone(), now: self.now, request_id: self.request_id.clone() }
+        Call { client: caller.client.clone(), peer: caller.peer, now: self.now, request_id: self.request_id.clone() }
     }
 
     /// The address that it is at, or was at last.

@@ -179,6 +179,7 @@ mod tests {
         }
         let call = Call {
             client: crate::client::Client { address: "127.0.0.1".parse().unwrap(), secure: false, host: "localhost".into() },
+            peer: "127.0.0.1".parse().unwrap(),
             now: crate::clock::Timestamp::default(),
             request_id: "id".into(),
         };

@@ -148,6 +148,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "boot",
             "clock",
             "config",
+            "cookie",
             "demo",
             "gateway",
             "id",

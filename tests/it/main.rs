@@ -20,6 +20,7 @@ mod deliver;
 mod demo;
 mod endpoint;
 mod flow;
+mod forward;
 mod gateway;
 mod immunity;
 mod person;

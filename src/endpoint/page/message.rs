@@ -59,6 +59,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::ResendTooSoon
         | Problem::LimitReached
         | Problem::RequestTimeout
+        | Problem::ProxyNotTrusted
         | Problem::HeadTooLarge => (&words.bad_request, Way::None),
     }
 }

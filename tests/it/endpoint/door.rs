@@ -262,6 +262,7 @@ fn endpoints(config: &Config, sign_in: Arc<SignIn>, inbox: Option<Arc<dyn Inbox>
         pages: Brand::read(&config.pages).expect("a brand"),
         development: config.development.enabled,
         inbox,
+        forward_auth: None,
     };
     Endpoints::new(setup).expect("a prefix")
 }
@@ -308,7 +309,7 @@ impl Visitor<'_> {
     pub async fn send(&self, method: &str, path: &str, kind: Option<&str>, body: &[u8]) -> Reply {
         let head = self.head(method, path, kind);
         let client = Client { address: "192.0.2.7".parse().unwrap(), secure: true, host: HOST.to_owned() };
-        let call = Call { client, now: self.door.now.get(), request_id: "r1".to_owned() };
+        let call = Call { peer: client.address, client, now: self.door.now.get(), request_id: "r1".to_owned() };
         let request = Request::from_parts(head, Bytes::copy_from_slice(body));
         let reply = self.door.endpoints.answer(request, &call).await;
         assert_eq!(reply.headers()["x-request-id"], "r1", "{method} {path}");

@@ -1,0 +1,93 @@
+//! Forward-auth: a proxy that stays in front asks, for each of its requests, whether it may pass. The answer is that of the
+//! gate, with the identity in headers that the proxy hands to the app.
+//!
+//! ```text
+//! dialect   which endpoint a proxy asks     original   what it says it was asked for     verdict   the reply
+//! ```
+//!
+//! What was asked for stands in headers, which anybody can write: they are read from trusted proxies only, of one dialect only.
+
+mod dialect;
+mod original;
+mod settings;
+mod verdict;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+pub use dialect::Dialect;
+pub use settings::ForwardAuthSettings;
+
+use crate::admission::{Denied, Gate, Names, Refusal, Why};
+use crate::endpoint::Endpoints;
+use crate::endpoint::asker::Asker;
+use crate::endpoint::call::Received;
+use crate::endpoint::problem::Problem;
+use crate::endpoint::reply::{No, Reply};
+use original::Original;
+use verdict::Asked;
+
+/// What answers proxies that ask.
+pub struct ForwardAuth {
+    gate: Arc<Gate>,
+    trusted: Vec<IpNet>,
+}
+
+impl ForwardAuth {
+    /// By the decisions of `gate`, for the proxies that `settings` name.
+    pub fn new(gate: Arc<Gate>, settings: &ForwardAuthSettings) -> Self {
+        Self { gate, trusted: settings.trusted_proxies.clone() }
+    }
+
+    fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&peer))
+    }
+}
+
+impl Endpoints {
+    /// May what the proxy was asked for pass? `below` is the rest of the path after the dialect's name.
+    pub(super) async fn check(&self, received: &Received<'_>, dialect: Dialect, below: &str) -> Reply {
+        match self.checked(received, dialect, below).await {
+            Ok(reply) => verdict::fitting(dialect, reply),
+            // In words for programs: those for gRPC have the status that says yes.
+            Err(no) => verdict::fitting(dialect, self.said(&no, Asker::Program, received.head, &received.call.request_id)),
+        }
+    }
+
+    async fn checked(&self, received: &Received<'_>, dialect: Dialect, below: &str) -> Result<Reply, No> {
+        let forward = self.forward_auth.as_ref().filter(|forward| forward.trusts(received.call.peer));
+        let forward = forward.ok_or_else(|| No::from(Problem::ProxyNotTrusted))?;
+        let original = Original::read(dialect, received.head, below, &forward.trusted).inspect_err(|_| contradicted(dialect, received))?;
+        if let Some(name) = alias(&received.head.headers, forward.gate.names()) {
+            tracing::warn!(request.id = received.call.request_id, header = %name, "a header that could pass for one of ours would reach the app");
+            return Err(No::from(Refusal::Malformed));
+        }
+        let asked = Asked { dialect, held: original.into_held(received.head), request_id: &received.call.request_id };
+        let incoming = asked.held.incoming();
+        let matched = forward.gate.matched(&incoming).map_err(|refusal| No::from(refusal))?;
+        match forward.gate.admit(&incoming, &matched, received.call.now).await {
+            Ok(admitted) => self.passed(&asked, &admitted, forward.gate.names()),
+            Err(Denied { why: Why::Refused(refusal), issued }) => {
+                self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref())
+            }
+            Err(Denied { why: Why::Outage(outage), issued }) => self.undecided(outage, issued.as_ref()),
+        }
+    }
+}
+
+/// A header that could pass for one of ours, and that the proxy does not replace: it would reach the app as the client wrote it.
+fn alias<'a>(headers: &'a HeaderMap, names: &Names) -> Option<&'a HeaderName> {
+    headers.keys().find(|name| names.is_reserved(name) && names.headers().all(|told| told != *name))
+}
+
+/// Somebody tries to have two servers read two requests, or the proxy is not set up as it should be.
+fn contradicted(dialect: Dialect, received: &Received<'_>) {
+    tracing::warn!(
+        request.id = received.call.request_id, proxy = dialect.name(),
+        "what {} says it was asked for is incomplete, or contradicts itself: nothing is granted", dialect.name()
+    );
+}

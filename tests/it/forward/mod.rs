@@ -1,0 +1,86 @@
+//! Forward-auth: proxies that stay in front and ask, each configured by what `doorward snippet` prints.
+
+mod asked;
+mod proxies;
+mod proxy;
+
+use std::net::SocketAddr;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::client::Person;
+use crate::support::gateway::{Gateway, Place};
+use crate::support::upstream::Upstream;
+
+/// A gateway that `trusted` may ask, for people who come to `public_url`: an app that wants a session, a part of it that is
+/// open to all, and one that wants a second factor.
+fn gateway(public_url: &str, trusted: &str, app: &Upstream) -> Gateway {
+    Gateway::start(|place| configuration(place, public_url, trusted, app.address()))
+}
+
+fn configuration(place: &Place, public_url: &str, trusted: &str, app: SocketAddr) -> String {
+    let Place { public, admin, folder } = place;
+    let database = folder.join("doorward.db").display().to_string();
+    let route = |name: &str, path: &str, require: &str| {
+        format!("[[route]]\nname = \"{name}\"\npath = \"{path}\"\nupstream = [\"http://{app}\"]\nrequire = \"{require}\"\n")
+    };
+    let routes = [route("app", "/", "session"), route("open", "/open", "public"), route("strict", "/strict", "second_factor")].concat();
+    format!(
+        r#"
+public_url = "{public_url}"
+
+[listen]
+public = ["{public}"]
+admin = "{admin}"
+trusted_proxies = {trusted}
+workers = 1
+
+[forward_auth]
+trusted_proxies = {trusted}
+
+[store]
+url = "sqlite:{database}"
+encryption_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+[cookies]
+secure = false
+
+[development]
+enabled = true
+
+[[delivery.email]]
+kind = "console"
+
+{routes}
+"#
+    )
+}
+
+/// Signs in by e-mail; in development every code is zeros.
+async fn sign_in(person: &Person) {
+    let asked = person.post("/auth/request-otp", &json!({"email": "ada@example.com"})).await;
+    assert_eq!(asked.status, 200, "{}", asked.text());
+    let entered = person.post("/auth/verify-otp", &json!({"email": "ada@example.com", "code": "000000"})).await;
+    assert_eq!(entered.status, 200, "{}", entered.text());
+    assert!(person.cookie("doorward_access").is_some() && person.cookie("doorward_refresh").is_some());
+}
+
+/// What a proxy of this dialect says of a request for a path of `host`.
+fn question<'a>(person: &'a Person, dialect: &str, method: &str, host: &str, target: &str) -> crate::support::client::Request<'a> {
+    match dialect {
+        "nginx" => person
+            .request(Method::GET, "/auth/check/nginx")
+            .header("X-Original-Method", method)
+            .header("X-Original-URL", &format!("http://{host}{target}")),
+        "envoy" => person
+            .request(method.parse().expect("a method"), &format!("/auth/check/envoy{target}"))
+            .header("X-Forwarded-Proto", "http"),
+        _ => person
+            .request(Method::GET, &format!("/auth/check/{dialect}"))
+            .header("X-Forwarded-Method", method)
+            .header("X-Forwarded-Proto", "http")
+            .header("X-Forwarded-Host", host)
+            .header("X-Forwarded-Uri", target),
+    }
+}

@@ -1,0 +1,124 @@
+//! The proxies themselves, started with what `doorward snippet` prints: only the port that they listen on is written over.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::support::child::{self, Process, Signal, Spawn};
+use crate::support::gateway::status_of;
+use crate::support::{folder, ports};
+
+/// A proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Nginx,
+    Haproxy,
+    Caddy,
+    Traefik,
+    Envoy,
+}
+
+impl Kind {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Caddy => "caddy",
+            Self::Traefik => "traefik",
+            Self::Envoy => "envoy",
+        }
+    }
+}
+
+/// A running proxy; it ends with the value.
+pub struct Proxy {
+    process: Process,
+    _folder: TempDir,
+}
+
+impl Proxy {
+    /// Starts it on `port` with the text of a snippet.
+    pub fn start(kind: Kind, port: u16, snippet: &str) -> Self {
+        let folder = folder::new("proxy");
+        let mut process = kind.spawn(port, snippet, folder.path());
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let ready = child::await_ready(kind.name(), &mut process, || status_of(address, "/auth/login") == Some(200));
+        assert!(ready, "{} ended: {}", kind.name(), process.output().text());
+        Self { process, _folder: folder }
+    }
+
+    pub fn log(&self) -> String {
+        self.process.output().text()
+    }
+}
+
+impl Kind {
+    fn spawn(self, port: u16, snippet: &str, folder: &Path) -> Process {
+        let at = |name: &str| folder.join(name).display().to_string();
+        match self {
+            Self::Nginx => {
+                let pasted = replaced(snippet, "listen 80;", &format!("listen 127.0.0.1:{port};"));
+                let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                    .iter()
+                    .map(|kind| format!("    {kind}_temp_path {};\n", at(kind)))
+                    .collect();
+                let text = format!(
+                    "daemon off;\nmaster_process off;\npid {};\nerror_log stderr;\nevents {{}}\nhttp {{\n    access_log off;\n{temporary}{pasted}\n}}\n",
+                    at("nginx.pid")
+                );
+                start("nginx", folder, "nginx.conf", &text, &["-e", "stderr", "-c"], &[])
+            }
+            Self::Haproxy => {
+                let (script, configuration) = snippet.split_once("\n# HAProxy, second file").expect("two files");
+                std::fs::write(folder.join("doorward.lua"), script).expect("a writable folder");
+                let text = replaced(configuration, "/etc/haproxy/doorward.lua", &at("doorward.lua"));
+                let text = replaced(&text, "bind :80", &format!("bind 127.0.0.1:{port}"));
+                start("haproxy", folder, "haproxy.cfg", &format!("# HAProxy{text}"), &["-db", "-f"], &[])
+            }
+            Self::Caddy => {
+                let text = replaced(snippet, "\n127.0.0.1 {", &format!("\nhttp://127.0.0.1:{port} {{"));
+                let text = format!("{{\n    admin off\n    auto_https off\n}}\n{text}");
+                start("caddy", folder, "Caddyfile", &text, &["run", "--adapter", "caddyfile", "--config"], &[("HOME", &at("home"))])
+            }
+            Self::Traefik => {
+                std::fs::write(folder.join("dynamic.yml"), snippet).expect("a writable folder");
+                let text = format!(
+                    "entryPoints:\n  web:\n    address: \"127.0.0.1:{port}\"\nproviders:\n  file:\n    filename: {}\nlog:\n  level: INFO\nglobal:\n  checkNewVersion: false\n  sendAnonymousUsage: false\n",
+                    at("dynamic.yml")
+                );
+                let file = folder.join("traefik.yml");
+                std::fs::write(&file, text).expect("a writable folder");
+                let arguments = [format!("--configFile={}", file.display())];
+                let program = tool("traefik");
+                Process::start(Spawn { program: &program, arguments: &arguments, environment: &[], user: None }, Signal::Term)
+            }
+            Self::Envoy => {
+                let text = replaced(snippet, "address: 0.0.0.0, port_value: 80", &format!("address: 127.0.0.1, port_value: {port}"));
+                let base = ports::free().to_string();
+                let program = tool("envoy");
+                start(&program, folder, "envoy.yaml", &text, &["--concurrency", "1", "--base-id", &base, "-l", "warn", "-c"], &[])
+            }
+        }
+    }
+}
+
+/// What an operator writes over.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    assert!(text.contains(from), "{from:?} stands in the snippet:\n{text}");
+    text.replace(from, to)
+}
+
+fn start(program: &str, folder: &Path, name: &str, text: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
+    let file = folder.join(name);
+    std::fs::write(&file, text).expect("a writable folder");
+    let mut all: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    all.push(file.display().to_string());
+    let environment: Vec<(String, String)> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Process::start(Spawn { program, arguments: &all, environment: &environment, user: None }, Signal::Term)
+}
+
+/// A program that a Python package brings.
+fn tool(name: &str) -> String {
+    folder::tools().join("venv/bin").join(name).display().to_string()
+}
