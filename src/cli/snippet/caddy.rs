@@ -77,5 +77,7 @@ fn handle(place: &Place) -> String {
         let name = word(&place.name);
         (format!("    @route_{name} path {} {}*\n", place.path, place.folder()), format!("    handle @route_{name} {{"))
     };
-    format!("\n    # {name}\n{matcher}{head}\n        route {{\n            import doorward\n            reverse_proxy {upstream}\n        }}\n    }}\n")
+    format!(
+        "\n    # {name}\n{matcher}{head}\n        route {{\n            import doorward\n            reverse_proxy {upstream}\n        }}\n    }}\n"
+    )
 }

@@ -96,8 +96,15 @@ fn virtual_host(told: &Told, host: &str) -> String {
 }
 
 fn route(place: &Place) -> String {
-    let matched = if place.is_root() { "prefix: \"/\"".to_owned() } else { format!("path_separated_prefix: \"{}\"", place.path.trim_end_matches('/')) };
-    format!("                        - match: {{ {matched} }}\n                          route: {{ cluster: {}, timeout: 0s }}\n", place.name)
+    let matched = if place.is_root() {
+        "prefix: \"/\"".to_owned()
+    } else {
+        format!("path_separated_prefix: \"{}\"", place.path.trim_end_matches('/'))
+    };
+    format!(
+        "                        - match: {{ {matched} }}\n                          route: {{ cluster: {}, timeout: 0s }}\n",
+        place.name
+    )
 }
 
 fn cluster(name: &str, address: &str) -> String {

@@ -83,7 +83,8 @@ fn location(told: &Told, place: &Place) -> String {
     let (folder, upstream, name) = (place.folder(), &place.upstream, &place.name);
     let kept = lines(8, &told.headers, |header| format!("auth_request_set $doorward_{} $upstream_http_{};", word(header), word(header)));
     let set = lines(8, &told.headers, |header| format!("proxy_set_header {header} $doorward_{};", word(header)));
-    let exact = if place.is_root() { String::new() } else { format!("    location = {} {{ return 308 {folder}$is_args$args; }}\n", place.path) };
+    let exact =
+        if place.is_root() { String::new() } else { format!("    location = {} {{ return 308 {folder}$is_args$args; }}\n", place.path) };
     format!(
         r#"
     # {name}

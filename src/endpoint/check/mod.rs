@@ -71,9 +71,7 @@ impl Endpoints {
         let matched = forward.gate.matched(&incoming).map_err(|refusal| No::from(refusal))?;
         match forward.gate.admit(&incoming, &matched, received.call.now).await {
             Ok(admitted) => self.passed(&asked, &admitted, forward.gate.names()),
-            Err(Denied { why: Why::Refused(refusal), issued }) => {
-                self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref())
-            }
+            Err(Denied { why: Why::Refused(refusal), issued }) => self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref()),
             Err(Denied { why: Why::Outage(outage), issued }) => self.undecided(outage, issued.as_ref()),
         }
     }
@@ -87,7 +85,9 @@ fn alias<'a>(headers: &'a HeaderMap, names: &Names) -> Option<&'a HeaderName> {
 /// Somebody tries to have two servers read two requests, or the proxy is not set up as it should be.
 fn contradicted(dialect: Dialect, received: &Received<'_>) {
     tracing::warn!(
-        request.id = received.call.request_id, proxy = dialect.name(),
-        "what {} says it was asked for is incomplete, or contradicts itself: nothing is granted", dialect.name()
+        request.id = received.call.request_id,
+        proxy = dialect.name(),
+        "what {} says it was asked for is incomplete, or contradicts itself: nothing is granted",
+        dialect.name()
     );
 }

@@ -117,9 +117,11 @@ impl<'a> Said<'a> {
     /// Does nothing say otherwise, in whatever dialect?
     fn agrees(&self, original: &Original) -> Result<bool, Refusal> {
         let says = |name: &str, is_it: &dyn Fn(&str) -> bool| Ok(self.one(name)?.is_none_or(is_it));
-        let url = |url: &str| whole(url).is_some_and(|(secure, host, target)| {
-            secure == original.secure && host.eq_ignore_ascii_case(&original.host) && target == original.target
-        });
+        let url = |url: &str| {
+            whole(url).is_some_and(|(secure, host, target)| {
+                secure == original.secure && host.eq_ignore_ascii_case(&original.host) && target == original.target
+            })
+        };
         let all = [
             says(ORIGINAL_METHOD, &|method| method == original.method.as_str())?,
             says(METHOD, &|method| method == original.method.as_str())?,

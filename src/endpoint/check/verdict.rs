@@ -123,7 +123,10 @@ fn told(client: &HeaderMap, admitted: &Admitted, names: &Names) -> HeaderMap {
             told.extend(joined(client, &name).map(|value| (name, value)));
         }
     }
-    told.into_iter().filter_map(|(name, value)| Some((name?, value))).filter(|(name, _)| replaced(names).any(|known| known == name)).collect()
+    told.into_iter()
+        .filter_map(|(name, value)| Some((name?, value)))
+        .filter(|(name, _)| replaced(names).any(|known| known == name))
+        .collect()
 }
 
 /// Several cookie headers are one list (RFC 6265 §5.4); of `Authorization` there is only one.

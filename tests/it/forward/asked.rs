@@ -111,7 +111,9 @@ async fn the_reserved_prefix_and_what_reads_in_two_ways_never_pass() {
     sign_in(&ada).await;
 
     for dialect in DIALECTS.into_iter().filter(|dialect| *dialect != "envoy") {
-        for target in ["/auth/", "/auth/login", "/auth/check/nginx", "/open/../strict", "/open/%2e%2e/strict", "/open//..//strict", "*", "x"] {
+        for target in
+            ["/auth/", "/auth/login", "/auth/check/nginx", "/open/../strict", "/open/%2e%2e/strict", "/open//..//strict", "*", "x"]
+        {
             let asked = question(&ada, dialect, "GET", HOST, target).send().await;
             assert!(!is_granted(&asked), "{dialect}: {target} gave {}", asked.status);
         }

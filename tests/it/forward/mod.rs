@@ -73,9 +73,9 @@ fn question<'a>(person: &'a Person, dialect: &str, method: &str, host: &str, tar
             .request(Method::GET, "/auth/check/nginx")
             .header("X-Original-Method", method)
             .header("X-Original-URL", &format!("http://{host}{target}")),
-        "envoy" => person
-            .request(method.parse().expect("a method"), &format!("/auth/check/envoy{target}"))
-            .header("X-Forwarded-Proto", "http"),
+        "envoy" => {
+            person.request(method.parse().expect("a method"), &format!("/auth/check/envoy{target}")).header("X-Forwarded-Proto", "http")
+        }
         _ => person
             .request(Method::GET, &format!("/auth/check/{dialect}"))
             .header("X-Forwarded-Method", method)

@@ -131,7 +131,15 @@ async fn lies_change_nothing(kind: Kind) {
         assert!(!house.app.last().head_text().contains("evil"), "{name} reached the app:\n{}", house.app.last().head_text());
         assert_eq!(house.app.last().header("remote-email").as_deref(), Some("ada@example.com"), "{name}");
     }
-    for alias in ["Remote_User", "Remote.User", "X-Remote-User", "X_Remote_Email", "X-Auth-Request-User", "X-Forwarded-User", "Cf-Access-Jwt-Assertion"] {
+    for alias in [
+        "Remote_User",
+        "Remote.User",
+        "X-Remote-User",
+        "X_Remote_Email",
+        "X-Auth-Request-User",
+        "X-Forwarded-User",
+        "Cf-Access-Jwt-Assertion",
+    ] {
         let (count, reply) = (house.app.count(), ada.request(Method::GET, "/a").header(alias, "evil").send().await);
         let reached = house.app.count() > count;
         assert!(!reached || !house.app.last().head_text().contains("evil"), "{alias} reached the app ({})", reply.status);
