@@ -307,7 +307,7 @@ impl Phases {
         if session.is_http2() && exchange::announces_nothing(session) {
             exchange::nothing(session).await.map_err(No::Problem)?;
         }
-        self.directed(session, ctx, caller)?;
+        Self::directed(session, ctx, caller)?;
         if ctx.live.endpoints.owns(session.req_header().uri.path()) {
             ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
             let own = ctx.live.own.clone();
@@ -324,7 +324,7 @@ impl Phases {
 
     /// A host that is not served under the name that the connection was made for is asked for over another one. A trusted proxy
     /// makes its connections for all hosts.
-    fn directed(&self, session: &Session, ctx: &RequestContext, caller: &Caller) -> Result<(), No> {
+    fn directed(session: &Session, ctx: &RequestContext, caller: &Caller) -> Result<(), No> {
         let (Some(handshake), Some(tls)) = (Handshake::of(session), ctx.live.tls.as_deref()) else { return Ok(()) };
         let connection = answer::connection(session);
         let is_proxy = ctx.live.trusted.has(connection.peer, connection.is_unix);
@@ -459,6 +459,7 @@ impl Phases {
 const BUSY: ErrorType = ErrorType::Custom("UpstreamBusy");
 
 /// Why a request has no address, as the framework says it.
+#[expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
 fn nowhere(why: Nowhere) -> BError {
     let kind = match why {
         Nowhere::Busy => BUSY,

@@ -49,7 +49,7 @@ impl Redirect {
         let live = self.live.current();
         let host = asked.filter(|asked| asked == own || live.gate.table().names(asked));
         let port = self.public_url.port().map(|port| format!(":{port}")).unwrap_or_default();
-        let target = head.uri.path_and_query().map(|target| target.as_str()).filter(|target| target.starts_with('/'));
+        let target = head.uri.path_and_query().map(http::uri::PathAndQuery::as_str).filter(|target| target.starts_with('/'));
         format!("https://{}{port}{}", host.as_deref().unwrap_or(own), escaped(target.unwrap_or("/")))
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::admission::Table;
 use crate::admission::support::settings;
 
-fn mistakes(route: Value) -> Vec<String> {
+fn mistakes(route: &Value) -> Vec<String> {
     let mistakes = Table::new(&settings(json!([route])), "/auth").err().unwrap_or_default();
     mistakes.iter().map(ToString::to_string).collect()
 }
@@ -65,7 +65,7 @@ fn a_certificate_is_verified_under_a_name_that_it_can_bear() {
 
 #[test]
 fn every_mistake_is_told_by_its_key() {
-    let found = mistakes(json!({
+    let found = mistakes(&json!({
         "upstream": [{ "url": "http://a", "weight": 0 }, "http://b", "http://b:80", "ftp://c", { "url": "http://d", "weight": 101 }],
         "max_connections": 0, "retries": 11, "slow_start": "0s", "http2": true,
         "health": { "interval": "1ms", "timeout": "0s", "healthy": 0, "unhealthy": 101, "path": "x", "status": 100, "kind": "tcp" },
@@ -98,7 +98,7 @@ fn every_mistake_is_told_by_its_key() {
 
 #[test]
 fn one_address_is_enough_for_every_balance() {
-    assert_eq!(mistakes(json!({ "balance": "consistent", "upstream": ["unix:/run/app.sock"] })), Vec::<String>::new());
+    assert_eq!(mistakes(&json!({ "balance": "consistent", "upstream": ["unix:/run/app.sock"] })), Vec::<String>::new());
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn check(told: &Told) -> String {
     let set = lines(16, &told.headers, |header| format!("request_header @{} {header} {{rp.header.{header}}}", word(header)));
     let add = lines(16, &names, |header| format!("header @{} +Set-Cookie {{rp.header.{header}}}", word(header)));
     format!(
-        r#"
+        r"
 (doorward) {{
     reverse_proxy {doorward} {{
         method GET
@@ -53,7 +53,7 @@ fn check(told: &Told) -> String {
         }}
     }}
 }}
-"#
+"
     )
 }
 

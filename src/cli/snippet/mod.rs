@@ -88,7 +88,7 @@ impl Told {
             doorward: public.map(reachable).ok_or_else(|| Failed::refused("listen.public has no address that a proxy could ask"))?,
             prefix: config.prefix.trim_end_matches('/').to_owned(),
             host: config.public_url.host_str().unwrap_or_default().to_owned(),
-            headers: names.headers().map(|name| name.as_str()).chain(["cookie", "authorization"]).map(capitals).collect(),
+            headers: names.headers().map(http::HeaderName::as_str).chain(["cookie", "authorization"]).map(capitals).collect(),
             cookies: [Kind::Access, Kind::Refresh].map(|kind| cookies.name(kind)).into(),
             routes: config.routes.iter().map(Place::new).collect(),
         })
@@ -151,10 +151,8 @@ fn word(name: &str) -> String {
 
 /// Each line of `lines`, indented.
 fn lines<'a>(indent: usize, all: impl IntoIterator<Item = &'a String>, line: impl Fn(&str) -> String) -> String {
-    all.into_iter().fold(String::new(), |mut text, item| {
-        text.push_str(&format!("{:indent$}{}\n", "", line(item)));
-        text
-    })
+    let lines: Vec<String> = all.into_iter().map(|item| format!("{:indent$}{}\n", "", line(item))).collect();
+    lines.concat()
 }
 
 #[cfg(test)]

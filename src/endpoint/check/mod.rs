@@ -68,7 +68,7 @@ impl Endpoints {
         }
         let asked = Asked { dialect, held: original.into_held(received.head), request_id: &received.call.request_id };
         let incoming = asked.held.incoming();
-        let matched = forward.gate.matched(&incoming).map_err(|refusal| No::from(refusal))?;
+        let matched = forward.gate.matched(&incoming).map_err(No::from)?;
         match forward.gate.admit(&incoming, &matched, received.call.now).await {
             Ok(admitted) => self.passed(&asked, &admitted, forward.gate.names()),
             Err(Denied { why: Why::Refused(refusal), issued }) => self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref()),

@@ -58,7 +58,7 @@ impl Socket {
 
     /// The address at the other end; none at a Unix socket.
     pub(super) fn peer(&self) -> Option<IpAddr> {
-        self.digest.peer_addr().and_then(|peer| peer.as_inet()).map(|peer| peer.ip())
+        self.digest.peer_addr().and_then(|peer| peer.as_inet()).map(std::net::SocketAddr::ip)
     }
 
     /// The other end speaks for somebody else, who is the peer from now on.

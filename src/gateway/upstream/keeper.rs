@@ -162,7 +162,7 @@ impl Keeper {
     fn take(&mut self, done: Done) {
         match done {
             Done::Lookup(place, look) => self.looked_up(place, look),
-            Done::Check(endpoint, answer) => self.asked(&endpoint, answer),
+            Done::Check(endpoint, answer) => self.asked(&endpoint, &answer),
         }
     }
 
@@ -173,12 +173,11 @@ impl Keeper {
         let was_failed = self.told.insert(place, is_failed).unwrap_or(false);
         match look {
             Ok(Look::Changed) => self.upstream.enrol(),
-            Ok(Look::Same) => {}
             Err(error) if !was_failed => tracing::warn!(
                 route.name = %self.upstream.route, upstream.host = host, error,
                 "the upstream's name {host} cannot be resolved, what it had is used on"
             ),
-            Err(_) => {}
+            Ok(Look::Same) | Err(_) => {}
         }
         if was_failed && !is_failed {
             tracing::info!(route.name = %self.upstream.route, upstream.host = host, "the upstream's name {host} is resolved again");
@@ -189,10 +188,10 @@ impl Keeper {
         }
     }
 
-    fn asked(&self, endpoint: &Arc<Endpoint>, answer: Result<(), String>) {
+    fn asked(&self, endpoint: &Arc<Endpoint>, answer: &Result<(), String>) {
         let Some(HealthSettings { healthy, unhealthy, .. }) = &self.upstream.destination.health else { return };
         let needed = if answer.is_ok() { *healthy } else { *unhealthy };
-        if let Err(cause) = &answer {
+        if let Err(cause) = answer {
             tracing::debug!(route.name = %self.upstream.route, upstream.address = %endpoint.label, cause, "a check failed");
         }
         if endpoint.health.answered(&self.upstream.metrics, answer.is_ok(), needed, Instant::now()) {

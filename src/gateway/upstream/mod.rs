@@ -88,7 +88,9 @@ impl Upstream {
         let destination = route.destination.clone();
         let mut health = before.map(|before| before.roster().health.clone()).unwrap_or_default();
         if destination.health.is_none() {
-            health.values_mut().for_each(|health| health.forget_checks());
+            for health in health.values_mut() {
+                health.forget_checks();
+            }
         }
         let names = Names::new(&destination.addresses, before.map(|before| &before.names));
         let upstream = Self {

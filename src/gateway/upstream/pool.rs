@@ -65,7 +65,7 @@ impl Pool {
     /// The first that was not tried; one that is on trial takes one request at a time, unless there is nobody else.
     fn first<'a>(&'a self, some: impl Iterator<Item = &'a Arc<Endpoint>> + Clone, tried: &[Arc<Endpoint>]) -> Option<Attempt> {
         let is_new = |endpoint: &&Arc<Endpoint>| !tried.iter().any(|tried| Arc::ptr_eq(tried, endpoint));
-        let free = some.clone().filter(is_new).find_map(|endpoint| Attempt::begin(endpoint));
+        let free = some.clone().filter(is_new).find_map(Attempt::begin);
         free.or_else(|| some.filter(is_new).chain(self.all.iter().filter(is_new)).next().map(Attempt::anyway))
     }
 }

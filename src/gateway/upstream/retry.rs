@@ -77,6 +77,7 @@ mod tests {
 
     const REUSED: fn(&mut Error) = |error| error.retry = RetryType::ReusedOnly;
 
+    #[expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
     fn error(kind: ErrorType, change: fn(&mut Error)) -> Box<Error> {
         let mut error = Error::new(kind).into_up();
         change(&mut error);

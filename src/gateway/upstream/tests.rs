@@ -49,7 +49,7 @@ fn shown(upstream: &Upstream, address: &str) -> Option<i64> {
     upstream.metrics.render().lines().find_map(|found| found.strip_prefix(&line)?.parse().ok())
 }
 
-async fn fail(upstream: &Upstream, address: &str, times: usize) {
+fn fail(upstream: &Upstream, address: &str, times: usize) {
     for _ in 0..times {
         let mut attempt = at(upstream, address);
         upstream.failed(&mut attempt, Failure::Connect);
@@ -91,7 +91,7 @@ async fn a_session_has_a_home_and_only_that_of_a_lost_address_moves() {
     let home = async |upstream: &Upstream, whose: u64| {
         upstream.choose(|| number(&whose.to_be_bytes()), &[]).await.unwrap().endpoint.label.to_string()
     };
-    fail(&again, "127.0.0.2:3000", 3).await;
+    fail(&again, "127.0.0.2:3000", 3);
     let mut homes = BTreeMap::<String, usize>::new();
     for whose in 0..3000 {
         let (one, other) = (home(&before, whose).await, home(&again, whose).await);
@@ -116,13 +116,13 @@ async fn three_failures_in_a_row_take_an_address_out_and_one_success_brings_it_b
     let lame = "127.0.0.1:3000";
     assert_eq!(shown(&upstream, lame), None);
 
-    fail(&upstream, lame, 2).await;
+    fail(&upstream, lame, 2);
     upstream.succeeded(&mut at(&upstream, lame));
-    fail(&upstream, lame, 2).await;
+    fail(&upstream, lame, 2);
     assert!(shares(&upstream, 9).await.contains_key(lame), "a success in between");
     assert_eq!(shown(&upstream, lame), Some(0));
 
-    fail(&upstream, lame, 1).await;
+    fail(&upstream, lame, 1);
     assert_eq!(shares(&upstream, 8).await, BTreeMap::from([("127.0.0.2:3000".to_owned(), 4), ("127.0.0.3:3000".to_owned(), 4)]));
 
     upstream.succeeded(&mut at(&upstream, lame));
@@ -134,7 +134,7 @@ async fn three_failures_in_a_row_take_an_address_out_and_one_success_brings_it_b
 async fn where_all_are_out_all_are_tried() {
     let upstream = upstream(json!({ "upstream": three() }));
     for address in ["127.0.0.1:3000", "127.0.0.2:3000", "127.0.0.3:3000"] {
-        fail(&upstream, address, 5).await;
+        fail(&upstream, address, 5);
     }
     assert_eq!(shares(&upstream, 9).await.len(), 3);
 }
@@ -143,14 +143,14 @@ async fn where_all_are_out_all_are_tried() {
 async fn who_was_out_is_on_trial_and_out_for_longer_when_that_fails() {
     let upstream = upstream(json!({ "upstream": three() }));
     let lame = "127.0.0.1:3000";
-    fail(&upstream, lame, 3).await;
+    fail(&upstream, lame, 3);
     let health = Arc::clone(&at(&upstream, lame).endpoint.health);
     let mut spans = Vec::new();
     for _ in 0..7 {
         let now = Instant::now();
         let until = health.due(None, now).unwrap();
         spans.push((until - now).as_secs_f64().round());
-        assert!(!health.wake(until - Duration::from_millis(1)) && health.wake(until));
+        assert!(!health.wake(until.checked_sub(Duration::from_millis(1)).unwrap()) && health.wake(until));
         upstream.refresh();
 
         let mut taken: Vec<Attempt> = Vec::new();
@@ -167,7 +167,7 @@ async fn who_was_out_is_on_trial_and_out_for_longer_when_that_fails() {
 #[tokio::test]
 async fn a_trial_that_nobody_saw_the_end_of_is_free_again() {
     let upstream = upstream(json!({ "upstream": three() }));
-    fail(&upstream, "127.0.0.1:3000", 3).await;
+    fail(&upstream, "127.0.0.1:3000", 3);
     let health = Arc::clone(&at(&upstream, "127.0.0.1:3000").endpoint.health);
     assert!(health.wake(Instant::now() + Duration::from_secs(3)));
     upstream.refresh();
@@ -202,7 +202,7 @@ async fn checks_take_out_and_bring_back_by_their_own_counts() {
 #[tokio::test]
 async fn who_comes_back_starts_with_a_tenth() {
     let upstream = upstream(json!({ "upstream": ["http://127.0.0.1:1", "http://127.0.0.2:1"], "slow_start": "30s" }));
-    fail(&upstream, "127.0.0.1:1", 3).await;
+    fail(&upstream, "127.0.0.1:1", 3);
     upstream.succeeded(&mut at(&upstream, "127.0.0.1:1"));
     let shares_now = shares(&upstream, 110).await;
     assert_eq!(shares_now["127.0.0.1:1"], 10);
@@ -216,8 +216,8 @@ async fn who_comes_back_starts_with_a_tenth() {
 #[tokio::test]
 async fn a_new_configuration_knows_what_the_old_one_knew() {
     let before = upstream(json!({ "upstream": three(), "max_connections": 1 }));
-    fail(&before, "127.0.0.1:3000", 3).await;
-    fail(&before, "127.0.0.3:3000", 3).await;
+    fail(&before, "127.0.0.1:3000", 3);
+    fail(&before, "127.0.0.3:3000", 3);
     let held = before.enter().await.unwrap();
     assert!(held.is_some());
 
@@ -227,7 +227,7 @@ async fn a_new_configuration_knows_what_the_old_one_knew() {
 
     assert_eq!(shares(&after, 4).await, BTreeMap::from([("127.0.0.2:3000".to_owned(), 4)]));
     assert_eq!((shown(&after, "127.0.0.1:3000"), shown(&after, "127.0.0.3:3000")), (Some(0), None));
-    fail(&before, "127.0.0.3:3000", 1).await;
+    fail(&before, "127.0.0.3:3000", 1);
     assert_eq!(shown(&after, "127.0.0.3:3000"), None, "a request that is under way says nothing of who is gone");
     assert_eq!(after.enter().await.err(), Some(Nowhere::Busy));
     drop(held);
@@ -266,7 +266,7 @@ async fn all_addresses_of_a_name_are_used_and_kept_when_nobody_says_more() {
     assert_eq!(shares(&upstream, 4).await.len(), 2);
 
     upstream.names.look_up(name, &told(&["10.0.0.1:3000", "10.0.0.3:3000"])).await.unwrap();
-    fail(&upstream, "10.0.0.2:3000", 1).await;
+    fail(&upstream, "10.0.0.2:3000", 1);
     upstream.enrol();
     assert_eq!(shares(&upstream, 4).await.into_keys().collect::<Vec<_>>(), ["10.0.0.1:3000", "10.0.0.3:3000"]);
     assert!(Arc::ptr_eq(&kept, &at(&upstream, "10.0.0.1:3000").endpoint), "who stays is the same");

@@ -60,12 +60,16 @@ impl Trust {
         settings.server_name.hash(&mut hasher);
         let authorities = settings.ca_file.as_deref().and_then(|file| {
             let read = authorities(file).map_err(|problem| note("ca_file", problem)).ok()?;
-            read.iter().for_each(|der| der.as_ref().hash(&mut hasher));
+            for der in &read {
+                der.as_ref().hash(&mut hasher);
+            }
             wrapped(&read).map_err(|problem| note("ca_file", format!("{}: {problem}", file.display()))).ok()
         });
         let identity = settings.certificate_file.as_deref().zip(settings.key_file.as_deref()).and_then(|(certificate, key)| {
             let (chain, key) = identity(certificate, key, note)?;
-            chain.iter().for_each(|der| der.as_ref().hash(&mut hasher));
+            for der in &chain {
+                der.as_ref().hash(&mut hasher);
+            }
             key.secret_der().hash(&mut hasher);
             let chain = chain.into_iter().map(|der| der.as_ref().to_vec()).collect();
             Some(Arc::new(CertKey::new(chain, key.secret_der().to_vec())))
