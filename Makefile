@@ -12,7 +12,7 @@ CARGO  ?= cargo
 WARNINGS := -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint fmt check bench bench-mirror doc screenshots soak setup setup-build setup-lint advisories alike clean-free
+.PHONY: help demo test test-quick lint fmt check bench fuzz fuzz-short bench-mirror doc screenshots soak setup setup-build setup-lint advisories alike clean-free
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -23,6 +23,7 @@ demo: setup-build ## build, and run everything on this machine: http://127.0.0.1
 
 test: setup lint ## everything: lints, then every test against real servers
 	$(CARGO) test --locked
+	scripts/fuzz short
 
 test-quick: setup-build ## the tests that need no server
 	$(CARGO) test --locked --lib --bins
@@ -30,7 +31,8 @@ test-quick: setup-build ## the tests that need no server
 
 lint: setup-lint ## format, clippy, documentation, licences, bans and sources of dependencies
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets -- $(WARNINGS)
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) clippy --locked --all-targets --features fuzzing -- $(WARNINGS)
 	RUSTDOCFLAGS="$(WARNINGS)" $(CARGO) doc --locked --no-deps
 	"$(TOOLS)/bin/cargo-deny" --locked check bans licenses sources
 
@@ -40,6 +42,7 @@ advisories: setup-lint ## known vulnerabilities in dependencies (needs the netwo
 
 fmt: ## format the sources
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 check: setup-build ## does it compile?
 	$(CARGO) check --locked --all-targets
@@ -53,6 +56,13 @@ bench-mirror: setup ## what a million revocations cost in memory, and a question
 # The development profile: what differs in time differs more there.
 alike: setup ## can a known address be told from an unknown one? prints what it finds, fails when it can
 	$(CARGO) bench --locked --profile dev --bench alike
+
+fuzz-short: setup-build ## throw the kept corpora and 20,000 inputs a target at what strangers write
+	scripts/fuzz short
+
+# It ends at the first input that breaks something, and says where that was put.
+fuzz: setup-build ## look for inputs that break something: make fuzz NAME=head SECONDS=600
+	scripts/fuzz long $(or $(NAME),head) $(or $(SECONDS),600)
 
 doc: setup-build ## the documentation of the modules, in the browser's form
 	$(CARGO) doc --locked --no-deps

@@ -237,8 +237,12 @@ fn parameter(element: &str, key: &str) -> Option<String> {
     Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value).to_owned())
 }
 
-/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`.
+/// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:80`. An address of one link alone (`fe80::1%2`)
+/// says nothing here.
 fn address(text: &str) -> Option<IpAddr> {
+    if text.contains('%') {
+        return None;
+    }
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     let bare = text.parse().ok().or_else(bracketed);
     bare.or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip())).map(|address: IpAddr| address.to_canonical())
@@ -323,6 +327,7 @@ mod tests {
             ("192.0.2.7:4711", "192.0.2.7", "192.0.2.7, 10.0.0.1"),
             ("::ffff:192.0.2.7", "192.0.2.7", "192.0.2.7, 10.0.0.1"),
             ("[2001:db8::7]:4711", "2001:db8::7", "2001:db8::7, 10.0.0.1"),
+            ("[fe80::7%2]:4711", "10.0.0.1", "10.0.0.1"),
             ("192.0.2.7, unknown", "10.0.0.1", "10.0.0.1"),
             ("192.0.2.7, unknown, 10.0.0.2", "10.0.0.2", "10.0.0.2, 10.0.0.1"),
             ("192.0.2.7,, 10.0.0.2", "10.0.0.2", "10.0.0.2, 10.0.0.1"),

@@ -48,7 +48,7 @@ pub fn falls(routes: &[Route], path: &[u8], is_blind: bool) -> Falls {
     Falls::Under { route, rules }
 }
 
-fn table(routes: &[Route]) -> Table {
+pub fn table(routes: &[Route]) -> Table {
     let section = |(index, route): (usize, &Route)| {
         let rules: Vec<_> = route.rules.iter().map(|path| json!({ "path": format!("{path}/"), "require": "public" })).collect();
         let mut settings = json!({ "name": index.to_string(), "path": format!("{}/", route.path), "strip_prefix": route.is_stripped, "upstream": ["http://127.0.0.1:1"] });
@@ -96,11 +96,11 @@ pub fn readings(sent: &[u8], depth: usize) -> BTreeMap<Reading, String> {
     all
 }
 
-/// What is wrong with letting this path through, if anything is; true where it was let through.
-pub fn fault(routes: &[Route], target: &str, depth: usize) -> Result<bool, String> {
-    let table = table(routes);
+/// What is wrong with letting this path through with `table`, which is that of `routes`, if anything is; true where it was let
+/// through.
+pub fn fault(routes: &[Route], table: &Table, target: &str, depth: usize) -> Result<bool, String> {
     let path = target.split('?').next().unwrap_or_default().as_bytes();
-    let Ok(matched) = decide(&table, target) else { return Ok(false) };
+    let Ok(matched) = decide(table, target) else { return Ok(false) };
     let own = falls(routes, path, false);
     let Falls::Under { route, .. } = own.clone() else { return Err(format!("{target} falls {own:?}, and was let through")) };
     if matched.route().name != route.to_string() {

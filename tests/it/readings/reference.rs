@@ -87,19 +87,6 @@ pub fn escaped(path: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A path as the URL standard writes it: what is in its path percent-encode set is escaped, the rest stays.
-pub fn escaped_by_whatwg(path: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for byte in path {
-        if byte.is_ascii_graphic() && !b"\"#<>?^`{}".contains(byte) {
-            out.push(*byte);
-        } else {
-            out.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        }
-    }
-    out
-}
-
 // === RFC 3986
 
 /// §6.2.2.2: escapes of unreserved characters are decoded; §5.2.4: dot segments go.
