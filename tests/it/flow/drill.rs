@@ -204,5 +204,5 @@ async fn ten_thousand_requests_survive_every_change() {
     assert!(others.is_empty(), "{} of {} failed: {:?}\n{}", others.len(), crowd.answered(), others, operator.gateway.log());
     // Each kill takes at most what each client had in flight.
     assert!(failures.len() <= KILLS * CLIENTS, "{failures:?}");
-    println!("{} requests, {} of them in flight at an app that was killed and lost", crowd.answered(), failures.len());
+    eprintln!("{} requests, {} of them in flight at an app that was killed and lost", crowd.answered(), failures.len());
 }

@@ -159,7 +159,7 @@ async fn soak(span: Duration) {
         async move {
             let look = || async { (begun.elapsed() >= span * share / 4).then(|| Held::by(pid)) };
             let held = wait::until_async("a share of the time", span + SOON, look).await;
-            println!("{:4} s: {held:?} {done:?}", begun.elapsed().as_secs());
+            eprintln!("{:4} s: {held:?} {done:?}", begun.elapsed().as_secs());
             held
         }
     };
@@ -178,7 +178,7 @@ async fn soak(span: Duration) {
         (held.descriptors <= warm.descriptors.min(last.descriptors)).then_some(held)
     })
     .await;
-    println!("at the end: {quiet:?}; {done:?}");
+    eprintln!("at the end: {quiet:?}; {done:?}");
     assert!(done.requests.load(Ordering::SeqCst) > 1000 && done.sign_ins.load(Ordering::SeqCst) > 0, "{done:?}");
     assert!(done.sockets.load(Ordering::SeqCst) > 0 && done.chaos.load(Ordering::SeqCst) > 0, "{done:?}");
     // Caches fill up to their bounds, and the allocator keeps what it has.

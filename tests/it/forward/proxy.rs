@@ -59,13 +59,14 @@ impl Kind {
         match self {
             Self::Nginx => {
                 let pasted = replaced(snippet, "listen 80;", &format!("listen 127.0.0.1:{port};"));
-                let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+                let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
                     .iter()
                     .map(|kind| format!("    {kind}_temp_path {};\n", at(kind)))
                     .collect();
                 let text = format!(
-                    "daemon off;\nmaster_process off;\npid {};\nerror_log stderr;\nevents {{}}\nhttp {{\n    access_log off;\n{temporary}{pasted}\n}}\n",
-                    at("nginx.pid")
+                    "daemon off;\nmaster_process off;\npid {};\nerror_log stderr;\nevents {{}}\nhttp {{\n    access_log off;\n{}{pasted}\n}}\n",
+                    at("nginx.pid"),
+                    temporary.concat()
                 );
                 start("nginx", folder, "nginx.conf", &text, &["-e", "stderr", "-c"], &[])
             }

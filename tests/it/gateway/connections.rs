@@ -10,7 +10,7 @@ use crate::support::wait;
 const PATIENCE: Duration = Duration::from_secs(10);
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-async fn edge(app: &Upstream, listen: &str) -> Edge {
+fn edge(app: &Upstream, listen: &str) -> Edge {
     Edge::start(listen, &public("app", &[&app.url()], ""))
 }
 
@@ -37,7 +37,7 @@ async fn refused(edge: &Edge, reason: &str, count: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_more_than_there_may_be_is_closed_at_once() {
     let app = Upstream::start().await;
-    let edge = edge(&app, "connections = 3").await;
+    let edge = edge(&app, "connections = 3");
     let first = held(&edge, "").await;
     let _others = [held(&edge, "").await, held(&edge, "").await];
 
@@ -53,7 +53,7 @@ async fn one_more_than_there_may_be_is_closed_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_network_cannot_take_all_places() {
     let app = Upstream::start().await;
-    let edge = edge(&app, "connections_per_address = 2\ntrusted_proxies = [\"127.0.0.0/8\"]\nproxy_protocol = true").await;
+    let edge = edge(&app, "connections_per_address = 2\ntrusted_proxies = [\"127.0.0.0/8\"]\nproxy_protocol = true");
     let from = |address: &str| format!("PROXY TCP{} {address} 192.0.2.200 4711 443\r\n", if address.contains(':') { 6 } else { 4 });
     let _held = [held(&edge, &from("192.0.2.1")).await, held(&edge, &from("192.0.2.1")).await];
     let six = from("2001:db8:1:2::1").replace("192.0.2.200", "::1");
@@ -70,7 +70,7 @@ async fn one_network_cannot_take_all_places() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_admin_listener_is_there_when_all_places_are_taken() {
     let app = Upstream::start().await;
-    let edge = edge(&app, "connections = 1").await;
+    let edge = edge(&app, "connections = 1");
     let _held = held(&edge, "").await;
 
     assert!(is_turned_away(&edge, "").await);

@@ -12,7 +12,7 @@ use crate::support::tls::{Authority, handshake, section};
 use crate::support::upstream::Upstream;
 
 /// A site that asks for a client's certificate and one that does not, both under one certificate.
-async fn two_sites(app: &Upstream, servers: &Authority, clients: &Authority) -> Edge {
+fn two_sites(app: &Upstream, servers: &Authority, clients: &Authority) -> Edge {
     let open = public("open", &[&app.url()], "host = \"open.example.com\"");
     let closed = format!("host = \"closed.example.com\"\nclient_ca = \"{}\"", clients.file().display());
     let closed = public("closed", &[&app.url()], &closed);
@@ -22,7 +22,7 @@ async fn two_sites(app: &Upstream, servers: &Authority, clients: &Authority) -> 
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2022_23632_a_trailing_dot_leaves_no_option_behind() {
     let (app, servers, clients) = (Upstream::start().await, Authority::new("servers"), Authority::new("clients"));
-    let edge = two_sites(&app, &servers, &clients).await;
+    let edge = two_sites(&app, &servers, &clients);
 
     for protocol in ["--http2", "--http1.1"] {
         for (name, host, status) in [
@@ -42,7 +42,7 @@ async fn cve_2022_23632_a_trailing_dot_leaves_no_option_behind() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cve_2026_32305_a_weaker_name_opens_no_stronger_site() {
     let (app, servers, clients) = (Upstream::start().await, Authority::new("servers"), Authority::new("clients"));
-    let edge = two_sites(&app, &servers, &clients).await;
+    let edge = two_sites(&app, &servers, &clients);
     let pair = clients.client("ours");
     let (certificate, key) = (pair.certificate.display().to_string(), pair.key.display().to_string());
     let bare = format!("https://{}/", edge.address());

@@ -309,7 +309,7 @@ impl Play {
                 self.latest.fetch_max(u64::try_from(after.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
             Ok(Standing::Good) => {
-                self.is_wrong(&format!("node {at} let {:?} in, {after:?} after node {} had answered", one.person.token, one.by))
+                self.is_wrong(&format!("node {at} let {:?} in, {after:?} after node {} had answered", one.person.token, one.by));
             }
             Err(outage) => self.is_wrong(&format!("node {at} did not answer: {outage}")),
         }

@@ -103,7 +103,7 @@ async fn pump(
     loop {
         let read = tokio::select! {
             read = from.read(&mut buffer) => read.unwrap_or(0),
-            _ = cut(state.clone(), cuts) => 0,
+            () = cut(state.clone(), cuts) => 0,
         };
         let Ok(seen) = state.wait_for(|state| state.cuts != cuts || state.flow != Flow::Held).await.map(|state| *state) else { return };
         if read == 0 || seen.cuts != cuts {

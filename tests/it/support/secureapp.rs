@@ -19,7 +19,7 @@ impl SecureApp {
     pub fn start(options: &[String]) -> Self {
         let script = folder::tools().join("secureapp.py");
         std::fs::write(&script, SCRIPT).expect("a writable folder");
-        let (port, process) = child::serve("the secure app", |port| Self::spawn(&script, port, options), |port| is_open(port));
+        let (port, process) = child::serve("the secure app", |port| Self::spawn(&script, port, options), is_open);
         Self { process, port }
     }
 
