@@ -306,8 +306,11 @@ fn with_mimalloc() -> std::path::PathBuf {
     cargo.args(["bench", "--no-run", "--locked", "--bench", "bare_mimalloc", "--message-format=json"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().expect("cargo");
     let lines = String::from_utf8(output.stdout).unwrap();
-    let executable = |line: &str| Some(serde_json::from_str::<serde_json::Value>(line).ok()?.get("executable")?.as_str()?.to_owned());
-    lines.lines().filter_map(executable).next_back().expect("an executable").into()
+    let messages = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    // Doorward itself is built for a bench, too.
+    let mut of_it = messages.filter(|message| message["target"]["name"] == "bare_mimalloc");
+    let executable = of_it.find_map(|message| message["executable"].as_str().map(std::path::PathBuf::from));
+    executable.expect("an executable")
 }
 
 fn doorward(
