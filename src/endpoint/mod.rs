@@ -42,7 +42,6 @@ pub use problem::Problem;
 pub use reply::Reply;
 pub use settings::PageSettings;
 
-use asker::Asker;
 use call::Received;
 use next::{Next, Places};
 use page::Pages;
@@ -116,7 +115,7 @@ impl Endpoints {
         let received = Received { head: &head, body: &body, call };
         let reply = match self.dispatch(&received).await {
             Ok(reply) => reply,
-            Err(no) => self.said(&no, Asker::of(&head.headers), &head, &call.request_id),
+            Err(no) => self.said(&no, self.asker(&head), &head, &call.request_id),
         };
         reply::finish(admin::without_body(reply, &head.method), &call.request_id)
     }

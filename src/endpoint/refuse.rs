@@ -23,7 +23,7 @@ impl Endpoints {
     /// was what ended. A program's are left alone: its request may have been under way while another tab got a new session,
     /// whose cookies the late reply would take.
     pub fn refused(&self, refusal: Refusal, challenge: Challenge, head: &Parts, request_id: &str) -> Reply {
-        let asker = Asker::of(&head.headers);
+        let asker = self.asker(head);
         let mut reply = match (asker, page_for(refusal)) {
             (Asker::Navigation, Some(page)) => self.to_page(page, head),
             (asker, _) => self.said(&with_challenges(refusal, challenge), asker, head, request_id),
@@ -37,7 +37,7 @@ impl Endpoints {
 
     /// The reply to a request that could not be decided: 503 with `Retry-After`, cookies untouched.
     pub fn outage(&self, outage: Outage, head: &Parts, request_id: &str) -> Reply {
-        reply::finish(self.said(&No::from(outage), Asker::of(&head.headers), head, request_id), request_id)
+        reply::finish(self.said(&No::from(outage), self.asker(head), head, request_id), request_id)
     }
 
     /// The reply that says any problem: an app that failed, a head that is not sound, a mistake of ours. What passes by itself
@@ -45,7 +45,17 @@ impl Endpoints {
     pub fn problem(&self, problem: Problem, head: &Parts, request_id: &str) -> Reply {
         let passes = problem.status() == StatusCode::SERVICE_UNAVAILABLE;
         let no = if passes { No::after(problem, reply::OUT_FOR) } else { No::from(problem) };
-        reply::finish(self.said(&no, Asker::of(&head.headers), head, request_id), request_id)
+        reply::finish(self.said(&no, self.asker(head), head, request_id), request_id)
+    }
+
+    /// Who asks. Our own endpoints speak no gRPC, whatever a request calls its body: its refusals have the status that a proxy
+    /// which asks whether a request may pass takes for yes.
+    pub(super) fn asker(&self, head: &Parts) -> Asker {
+        let can_be_grpc = head.method == Method::POST && !self.owns(head.uri.path());
+        match Asker::of(&head.headers) {
+            Asker::Grpc if !can_be_grpc => Asker::Program,
+            asker => asker,
+        }
     }
 
     /// Words that fit the asker.

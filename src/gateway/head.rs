@@ -70,7 +70,12 @@ fn check(head: Head<'_>) -> Result<(), Problem> {
         return Err(Problem::HeadTooLarge);
     }
     let is_whole = head.version != Version::HTTP_2 || head.headers.values().all(is_trimmed);
-    let is_sound = is_whole && is_method(head.method) && has_one_host(head.headers) && is_target(&head) && !is_odd_upgrade(&head);
+    let is_sound = is_whole
+        && is_method(head.method)
+        && has_one_host(head.headers)
+        && has_one_length(head.headers)
+        && is_target(&head)
+        && !is_odd_upgrade(&head);
     if is_sound { Ok(()) } else { Err(Problem::Refused(Refusal::Malformed)) }
 }
 
@@ -83,6 +88,11 @@ fn is_method(method: &Method) -> bool {
 fn is_trimmed(value: &HeaderValue) -> bool {
     let is_blank = |byte: Option<&u8>| byte.is_some_and(|byte| *byte == b' ' || *byte == b'\t');
     !is_blank(value.as_bytes().first()) && !is_blank(value.as_bytes().last())
+}
+
+/// One length at most: HTTP/2 carries the same one twice, and HTTP/1 must not (RFC 9112 §6.3).
+fn has_one_length(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_LENGTH).into_iter().count() <= 1
 }
 
 fn has_one_host(headers: &HeaderMap) -> bool {
@@ -149,6 +159,12 @@ mod tests {
             .filter_map(|(name, value)| Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value.trim()).ok()?)))
             .collect();
         check(Head { method: &method, version, target: target.as_bytes(), headers: &headers })
+    }
+
+    #[test]
+    fn a_length_is_said_once() {
+        let twice = "POST / HTTP/2\r\nHost: a.example\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n";
+        assert_eq!(verdict(twice), MALFORMED);
     }
 
     #[test]

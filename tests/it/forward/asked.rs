@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{gateway, question, sign_in};
-use crate::support::client::Reply;
+use crate::support::client::{Raw, Reply};
 use crate::support::upstream::Upstream;
 
 const DIALECTS: [&str; 5] = ["nginx", "traefik", "caddy", "envoy", "haproxy"];
@@ -171,5 +171,41 @@ async fn an_unsafe_request_of_another_site_is_refused() {
         let own = question(&ada, dialect, "POST", HOST, "/a").header("Origin", "http://wiki.localhost").send().await;
         let other = question(&ada, dialect, "POST", HOST, "/a").header("Origin", "http://evil.example").send().await;
         assert_eq!((own.status, other.status), (200, 403), "{dialect}");
+    }
+}
+
+/// A request that fails before it is checked: what is wrong with it, and its head without the lines that all have.
+const BROKEN: [(&str, &str, &str); 12] = [
+    ("no Host", "GET /auth/check/nginx HTTP/1.0", ""),
+    ("a Host that is none", "POST /auth/check/nginx HTTP/1.1", "Host: a~b\r\n"),
+    ("two Hosts", "POST /auth/check/nginx HTTP/1.1", "Host: wiki.localhost,\r\n"),
+    ("a method that is never forwarded", "TRACE /auth/check/traefik HTTP/1.1", "Host: wiki.localhost\r\n"),
+    ("a method without a path", "CONNECT wiki.localhost:80 HTTP/1.1", "Host: wiki.localhost:80\r\n"),
+    (
+        "an upgrade",
+        "GET /auth/check/caddy HTTP/1.1",
+        "Host: wiki.localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
+    ),
+    ("another upgrade", "POST /auth/check/caddy HTTP/1.1", "Host: wiki.localhost\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"),
+    ("a body that is too large", "POST /auth/check/envoy/a HTTP/1.1", "Host: wiki.localhost\r\nContent-Length: 900000\r\n"),
+    ("chunks that are none", "POST /auth/check/envoy/a HTTP/1.1", "Host: wiki.localhost\r\nTransfer-Encoding: chunked\r\n"),
+    ("a path that is not there", "POST /auth/check/envoy* HTTP/1.1", "Host: wiki.localhost\r\n"),
+    ("a path below one", "POST /auth/check/nginx/x HTTP/1.1", "Host: wiki.localhost\r\n"),
+    ("an escaped path", "POST /auth/check/envoy%2fa HTTP/1.1", "Host: wiki.localhost\r\n"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_before_it_is_checked_is_no_yes_either() {
+    let app = Upstream::start().await;
+    let gateway = gateway("http://wiki.localhost", LOOPBACK, &app);
+
+    for kind in ["application/grpc", "application/grpc+proto", "text/html"] {
+        for (what, line, fields) in BROKEN {
+            let said = "X-Original-Method: GET\r\nX-Original-URL: http://wiki.localhost/a\r\nX-Forwarded-Proto: http\r\n";
+            let body = if fields.contains("chunked") { "nonsense\r\n" } else { "" };
+            let head = format!("{line}\r\n{fields}{said}Content-Type: {kind}\r\nConnection: close\r\n\r\n{body}");
+            let reply = Raw::exchange(gateway.public(), head).await;
+            assert!(!is_granted(&reply), "{what}, {kind}: {}", reply.status);
+        }
     }
 }
