@@ -5,6 +5,7 @@ HTTP/2 without TLS. "refuse=N" has the first N streams refused unseen.
 """
 
 import json
+import os
 import socket
 import ssl
 import sys
@@ -17,6 +18,11 @@ import h2.events
 
 options = dict(argument.split("=", 1) for argument in sys.argv[1:])
 refusals = int(options.get("refuse", "0"))
+
+
+def say(line):
+    """One write a line: print writes its end apart, and another thread's line would come between."""
+    os.write(1, f"{line}\n".encode())
 
 
 def context():
@@ -32,7 +38,7 @@ def context():
 
 
 def told(connection, version, target, host):
-    print(f"request {version} {target}", flush=True)
+    say(f"request {version} {target}")
     peer = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
     subject = dict(pair for name in (peer or {}).get("subject", ()) for pair in name)
     return json.dumps({"version": version, "target": target, "host": host, "client": subject.get("commonName")}).encode()
@@ -68,7 +74,7 @@ def http2(connection):
                 heads[event.stream_id] = dict(event.headers)
                 if refusals > 0:
                     refusals -= 1
-                    print("refused", flush=True)
+                    say("refused")
                     del heads[event.stream_id]
                     state.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
             elif isinstance(event, h2.events.DataReceived):
@@ -85,16 +91,16 @@ def serve(raw, tls):
     try:
         connection = tls.wrap_socket(raw, server_side=True) if tls else raw
         is_h2 = options.get("h2c") == "yes" or (tls and connection.selected_alpn_protocol() == "h2")
-        print("connection", "h2" if is_h2 else "http/1.1", flush=True)
+        say(f"connection {'h2' if is_h2 else 'http/1.1'}")
         (http2 if is_h2 else http1)(connection)
     except OSError as error:
-        print(f"broken {error}", flush=True)
+        say(f"broken {error}")
 
 
 def main():
     listener = socket.create_server(("127.0.0.1", int(options["port"])))
     tls = context()
-    print("ready", flush=True)
+    say("ready")
     while True:
         raw, _ = listener.accept()
         threading.Thread(target=serve, args=(raw, tls), daemon=True).start()
