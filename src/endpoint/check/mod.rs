@@ -63,7 +63,7 @@ impl Endpoints {
         let forward = forward.ok_or_else(|| No::from(Problem::ProxyNotTrusted))?;
         let original = Original::read(dialect, received.head, below, &forward.trusted).inspect_err(|_| contradicted(dialect, received))?;
         if let Some(name) = alias(&received.head.headers, forward.gate.names()) {
-            tracing::warn!(request.id = received.call.request_id, header = %name, "a header that could pass for one of ours would reach the app");
+            tracing::info!(request.id = received.call.request_id, header = %name, "a header that could pass for one of ours would reach the app");
             return Err(No::from(Refusal::Malformed));
         }
         let asked = Asked { dialect, held: original.into_held(received.head), request_id: &received.call.request_id };

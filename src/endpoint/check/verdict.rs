@@ -100,12 +100,22 @@ impl Endpoints {
     fn renewed(&self, mut reply: Reply, dialect: Dialect, issued: Option<&Issued>) -> Result<Reply, No> {
         let Some(issued) = issued else { return Ok(reply) };
         for (name, cookie) in COOKIES.into_iter().zip(self.session_cookies(issued)?) {
-            if matches!(dialect, Dialect::Nginx | Dialect::Caddy) {
+            if reads_only_one(dialect, reply.status()) {
                 reply.headers_mut().insert(name, cookie.clone());
             }
             reply.headers_mut().append(SET_COOKIE, cookie);
         }
         Ok(reply)
+    }
+}
+
+/// Does the proxy take the new cookies from headers of their own? Caddy hands every answer but a yes to the client as it is, where
+/// a script could read them: there `Set-Cookie` is enough.
+fn reads_only_one(dialect: Dialect, status: StatusCode) -> bool {
+    match dialect {
+        Dialect::Nginx => true,
+        Dialect::Caddy => status == StatusCode::OK,
+        Dialect::Traefik | Dialect::Envoy | Dialect::Haproxy => false,
     }
 }
 

@@ -174,6 +174,28 @@ async fn an_unsafe_request_of_another_site_is_refused() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_renewed_and_refused_shows_its_cookies_to_no_script() {
+    let app = Upstream::start().await;
+    let gateway = gateway("http://wiki.localhost", LOOPBACK, &app);
+
+    for dialect in DIALECTS {
+        let ada = gateway.person_at(HOST);
+        sign_in(&ada).await;
+        for (target, status) in [("/a", 200), ("/strict", 401)] {
+            ada.forget_cookie("doorward_access");
+            let asked = question(&ada, dialect, "GET", HOST, target).send().await;
+
+            assert_eq!(asked.status, status, "{dialect} {target}");
+            assert_eq!(asked.all("set-cookie").len(), 2, "{dialect} {target}");
+            // Caddy's refusals reach the browser with all their headers, nginx's with none.
+            let is_apart = dialect == "nginx" || (dialect == "caddy" && status == 200);
+            assert_eq!(asked.header("x-doorward-set-cookie-1").is_some(), is_apart, "{dialect} {target}");
+            assert_eq!(asked.header("x-doorward-set-cookie-2").is_some(), is_apart, "{dialect} {target}");
+        }
+    }
+}
+
 /// A request that fails before it is checked: what is wrong with it, and its head without the lines that all have.
 const BROKEN: [(&str, &str, &str); 12] = [
     ("no Host", "GET /auth/check/nginx HTTP/1.0", ""),
