@@ -13,10 +13,9 @@ use crate::random::{Entropy, SystemEntropy};
 use crate::revocation::{Index, Pace, Parts, Revocations, Watch, keep_for};
 use crate::seal::Sealer;
 use crate::secret::RootKey;
-use crate::store::Check;
 use crate::store::memory::{MemoryIndex, MemoryLimits, MemorySpending};
 use crate::store::redis::{Follower, Mirror, Prober, Redis, RedisIndex, RedisLimits, RedisSpending};
-use crate::store::sql::Store;
+use crate::store::{self, Check, Durable};
 use crate::telemetry::Metrics;
 use crate::token::rotate::Keymaker;
 use crate::token::{Algorithm, TokenSettings};
@@ -24,7 +23,7 @@ use crate::token::{Algorithm, TokenSettings};
 /// Stores, opened, and what looks after them. What it owns ends with it.
 pub struct Core {
     /// The durable store.
-    pub store: Store,
+    pub store: Arc<dyn Durable>,
     /// Redis, where it is configured.
     pub redis: Option<Arc<Redis>>,
     /// What asks and writes revocations.
@@ -64,7 +63,7 @@ impl Core {
         let (index, mirror) = index(config, redis.as_ref());
         let revocations = Revocations::new(Parts {
             index,
-            ledger: Arc::new(store.clone()),
+            ledger: store.clone(),
             observer: Arc::new(Heard::new(&metrics)),
             keep: keep_for(config.tokens.access_lifetime, config.tokens.leeway),
             pace: mirror.as_ref().map_or_else(Pace::default, |mirror| Pace::within(mirror.max_staleness())),
@@ -92,7 +91,7 @@ impl Core {
     /// What makes signing keys and opens them.
     pub fn keymaker(&self) -> Keymaker<'_> {
         Keymaker {
-            keys: &self.store,
+            keys: self.store.as_ref(),
             sealer: &self.sealer,
             entropy: self.entropy.as_ref(),
             settings: &self.tokens,
@@ -102,8 +101,8 @@ impl Core {
 }
 
 /// The store that `config` names, up to date.
-async fn open_store(config: &Config) -> Result<Store, NotServing> {
-    let store = Store::open(config.store.url.expose(), &config.store).map_err(NotServing::Store)?;
+async fn open_store(config: &Config) -> Result<Arc<dyn Durable>, NotServing> {
+    let store = store::open(&config.store).map_err(NotServing::Store)?;
     if config.store.migrate {
         store.migrate().await.map_err(NotServing::Store)?;
         return Ok(store);

@@ -85,12 +85,12 @@ async fn sweep(core: Arc<Core>) {
 
 async fn sweep_once(core: &Core) -> Result<(), Outage> {
     let now = core.clock.now();
-    let challenges = Challenges::sweep(&core.store, now).await?;
-    let changes = AddressChanges::sweep(&core.store, now).await?;
-    let devices = Devices::sweep(&core.store, now.minus(DEVICES_KEPT)).await?;
-    let sessions = Sessions::sweep(&core.store, now.minus(SESSIONS_KEPT)).await?;
-    let pendings = Pendings::sweep(&core.store, now).await?;
-    let keys = Keys::sweep(&core.store, now).await?;
+    let challenges = Challenges::sweep(core.store.as_ref(), now).await?;
+    let changes = AddressChanges::sweep(core.store.as_ref(), now).await?;
+    let devices = Devices::sweep(core.store.as_ref(), now.minus(DEVICES_KEPT)).await?;
+    let sessions = Sessions::sweep(core.store.as_ref(), now.minus(SESSIONS_KEPT)).await?;
+    let pendings = Pendings::sweep(core.store.as_ref(), now).await?;
+    let keys = Keys::sweep(core.store.as_ref(), now).await?;
     tracing::debug!(
         challenges,
         changes,

@@ -208,7 +208,7 @@ fn queue(
     let channels = providers.channels().into_iter().collect();
     let parts = QueueParts {
         providers,
-        challenges: Arc::new(core.store.clone()),
+        challenges: core.store.clone(),
         clock: Arc::clone(&core.clock),
         entropy: Arc::clone(&core.entropy),
         metrics: Arc::clone(&core.metrics),

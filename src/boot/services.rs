@@ -34,14 +34,14 @@ pub fn verifier(config: &Config, ring: &Arc<Ring>) -> Verifier {
 pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn Deliver>, channels: HashSet<Channel>) -> Arc<SignIn> {
     let issuer = issuer(config);
     Arc::new(SignIn {
-        accounts: Arc::new(core.store.clone()),
-        challenges: Arc::new(core.store.clone()),
-        pendings: Arc::new(core.store.clone()),
-        factors: Arc::new(core.store.clone()),
-        recovery_codes: Arc::new(core.store.clone()),
-        sessions: Arc::new(core.store.clone()),
-        address_changes: Arc::new(core.store.clone()),
-        devices: Arc::new(core.store.clone()),
+        accounts: core.store.clone(),
+        challenges: core.store.clone(),
+        pendings: core.store.clone(),
+        factors: core.store.clone(),
+        recovery_codes: core.store.clone(),
+        sessions: core.store.clone(),
+        address_changes: core.store.clone(),
+        devices: core.store.clone(),
         limits: Arc::clone(&core.limits),
         spending: Arc::clone(&core.spending),
         deliver,

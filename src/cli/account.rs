@@ -7,7 +7,7 @@ use super::{ConfigFile, Failed, desk, print};
 use crate::boot::Core;
 use crate::id::AccountId;
 use crate::revocation::{Act, Subject};
-use crate::signin::{self, Accounts as _, Factors as _, Handle};
+use crate::signin::{self, Accounts, Factors, Handle};
 
 /// Accounts that are read at once.
 const PAGE: u32 = 500;
@@ -96,7 +96,7 @@ pub(super) fn run(command: Account) -> Result<(), Failed> {
 
 async fn make(core: &Core, add: &Add) -> Result<(), Failed> {
     let account = new_account(core, add)?;
-    if core.store.add(&account).await? {
+    if Accounts::add(core.store.as_ref(), &account).await? {
         return show(&account, add.json);
     }
     Err(Failed::refused("this address or user name belongs to an account already"))
@@ -133,7 +133,7 @@ fn new_account(core: &Core, add: &Add) -> Result<signin::Account, Failed> {
 /// Sessions end too: some may be of two factors, and the phone may be in other hands.
 async fn remove_factor(core: &Core, one: &One) -> Result<(), Failed> {
     let account = desk::account(core, &one.account).await?;
-    if !core.store.remove(&account.id).await? {
+    if !Factors::remove(core.store.as_ref(), &account.id).await? {
         return Err(Failed::refused(format!("{} has no authenticator", one.account)));
     }
     let ended = desk::revoke(core, Act::Account(account.id.clone()), "authenticator removed by the operator").await?;
@@ -166,7 +166,7 @@ async fn enable(core: &Core, one: &One) -> Result<(), Failed> {
 async fn list(core: &Core, as_json: bool) -> Result<(), Failed> {
     let mut accounts: Vec<signin::Account> = Vec::new();
     loop {
-        let page = core.store.list(accounts.last().map(|account| &account.id), PAGE).await?;
+        let page = Accounts::list(core.store.as_ref(), accounts.last().map(|account| &account.id), PAGE).await?;
         let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         accounts.extend(page);
         if is_last {

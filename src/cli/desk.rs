@@ -9,7 +9,7 @@ use super::{Failed, load};
 use crate::boot::Core;
 use crate::config::Config;
 use crate::revocation::{Act, Entry, Pace};
-use crate::signin::{Account, Accounts as _, Handle};
+use crate::signin::{Account, Accounts, Handle};
 use crate::telemetry::{self, LogFormat, TelemetrySettings};
 
 /// What is still running when a command is done gets this long to end.
@@ -59,7 +59,7 @@ pub(super) async fn account(core: &Core, name: &str) -> Result<Account, Failed> 
         let handle = Handle::parse(name).map_err(|error| Failed::refused(format!("{name} is {error}")))?;
         core.store.find_by_handle(&handle).await?
     } else {
-        core.store.find(&crate::id::AccountId::new(name)).await?
+        Accounts::find(core.store.as_ref(), &crate::id::AccountId::new(name)).await?
     };
     found.ok_or_else(|| Failed::refused(format!("there is no account {name}")))
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ConfigFile, Failed, desk, load, print};
 use crate::boot::Core;
 use crate::clock::Timestamp;
-use crate::token::{Keys as _, Purpose, StoredKey};
+use crate::token::{Keys, Purpose, StoredKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Key {
@@ -81,7 +81,7 @@ async fn next(core: &Core, purpose: Purpose, at_once: bool) -> Result<(), Failed
 }
 
 async fn show(core: &Core, as_json: bool) -> Result<(), Failed> {
-    let (keys, now) = (core.store.list().await?, core.clock.now());
+    let (keys, now) = (Keys::list(core.store.as_ref()).await?, core.clock.now());
     if as_json {
         return print::json(&keys.iter().map(|key| as_value(key, &keys, now)).collect());
     }

@@ -7,7 +7,7 @@ use super::{ConfigFile, Failed, desk, print};
 use crate::boot::Core;
 use crate::id::SessionId;
 use crate::revocation::Act;
-use crate::signin::{self, Sessions as _};
+use crate::signin::{self, Sessions};
 
 /// Sessions of one account that are shown, at most.
 const MOST: u32 = 1000;
@@ -66,7 +66,7 @@ pub(super) fn run(command: Session) -> Result<(), Failed> {
 
 async fn show(core: &Core, list: &List) -> Result<(), Failed> {
     let account = desk::account(core, &list.account).await?;
-    let sessions = core.store.list(&account.id, core.clock.now(), MOST).await?;
+    let sessions = Sessions::list(core.store.as_ref(), &account.id, core.clock.now(), MOST).await?;
     if list.json {
         return print::json(&sessions.iter().map(as_value).collect());
     }
@@ -91,7 +91,7 @@ async fn end(core: &Core, revoke: &Revoke) -> Result<(), Failed> {
 
 async fn known(core: &Core, session: &str) -> Result<SessionId, Failed> {
     let id = SessionId::new(session);
-    match core.store.find(&id).await? {
+    match Sessions::find(core.store.as_ref(), &id).await? {
         Some(_) => Ok(id),
         None => Err(Failed::refused(format!("there is no session {session}"))),
     }

@@ -1,0 +1,51 @@
+//! The durable store, whichever database it is in: every durable port, and what keeps the database itself in order.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::StoreSettings;
+use super::sql;
+use crate::outage::Outage;
+use crate::revocation::Ledger;
+use crate::signin::{Accounts, AddressChanges, Challenges, Devices, Factors, Pendings, RecoveryCodes, Sessions};
+use crate::token::Keys;
+
+/// A durable store. A port is had from it by coercion: an `Arc<dyn Durable>` is an `Arc<dyn Accounts>` too.
+#[async_trait]
+pub trait Durable:
+    Accounts + Challenges + Pendings + Factors + RecoveryCodes + Sessions + AddressChanges + Devices + Ledger + Keys + std::fmt::Debug
+{
+    /// Does the database answer?
+    async fn ping(&self) -> Result<(), Outage>;
+
+    /// Bring the database up to date, and name its ledger if it has no name yet. Several nodes may do it at once.
+    async fn migrate(&self) -> Result<(), Outage>;
+
+    /// The names of the migrations that the database still lacks, in their order.
+    async fn pending_migrations(&self) -> Result<Vec<String>, Outage>;
+}
+
+#[async_trait]
+impl Durable for sql::Store {
+    async fn ping(&self) -> Result<(), Outage> {
+        self.ping().await
+    }
+
+    async fn migrate(&self) -> Result<(), Outage> {
+        self.migrate().await
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>, Outage> {
+        self.pending_migrations().await
+    }
+}
+
+/// Prepare to use the database of `settings`. To be called inside the runtime that the store is to live in; connections are made
+/// when they are needed.
+///
+/// # Errors
+/// When the URL is of no database that we know, or the database cannot be prepared.
+pub fn open(settings: &StoreSettings) -> Result<Arc<dyn Durable>, Outage> {
+    Ok(Arc::new(sql::Store::open(settings.url.expose(), settings)?))
+}
