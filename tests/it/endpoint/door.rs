@@ -219,14 +219,14 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
     let phones = if phones { vec![Channel::Sms, Channel::Whatsapp] } else { Vec::new() };
     let issuer = config.public_url.as_str().trim_end_matches('/').to_owned();
     Arc::new(SignIn {
-        accounts: Arc::new(core.store.clone()),
-        challenges: Arc::new(core.store.clone()),
-        pendings: Arc::new(core.store.clone()),
-        factors: Arc::new(core.store.clone()),
-        recovery_codes: Arc::new(core.store.clone()),
-        sessions: Arc::new(core.store.clone()),
-        address_changes: Arc::new(core.store.clone()),
-        devices: Arc::new(core.store.clone()),
+        accounts: core.store.clone(),
+        challenges: core.store.clone(),
+        pendings: core.store.clone(),
+        factors: core.store.clone(),
+        recovery_codes: core.store.clone(),
+        sessions: core.store.clone(),
+        address_changes: core.store.clone(),
+        devices: core.store.clone(),
         limits: Arc::clone(&core.limits),
         spending: Arc::clone(&core.spending),
         deliver: Arc::<Mailbox>::clone(mailbox),
