@@ -45,3 +45,7 @@ name! {
     /// One access token; its `jti` (RFC 7519 §4.1.7).
     TokenId
 }
+name! {
+    /// One API key: `sub` of what is told of the machine that holds it. No secret; a part of the key's text.
+    KeyId
+}

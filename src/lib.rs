@@ -11,6 +11,7 @@
 //! becomes a yes.
 
 pub mod admission;
+pub mod app;
 pub mod boot;
 pub mod cli;
 pub mod client;

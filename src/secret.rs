@@ -72,7 +72,14 @@ pub fn same(left: &[u8], right: &[u8]) -> bool {
 ///
 /// Not for codes or addresses, which can be guessed: those go through [`MacKey`].
 pub fn fingerprint(value: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, value.as_bytes()))
+    URL_SAFE_NO_PAD.encode(digest(value))
+}
+
+/// The same as bytes: what a cache finds it by.
+pub fn digest(value: &str) -> [u8; 32] {
+    let whole = digest::digest(&digest::SHA256, value.as_bytes());
+    // It is 32 bytes long; were it not, everything would be as unknown as the first.
+    whole.as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 /// An HMAC-SHA-256 key for one purpose.

@@ -129,5 +129,6 @@ const fn amr(amr: Amr) -> &'static str {
         Amr::Otp => "otp",
         Amr::Recovery => "recovery",
         Amr::Mfa => "mfa",
+        Amr::ApiKey => "apikey",
     }
 }

@@ -12,6 +12,7 @@ mod credentials;
 mod cross_site;
 mod host;
 mod identity;
+mod machine;
 mod matched;
 mod names;
 mod policy;
@@ -38,6 +39,7 @@ pub use credentials::{Presented, Tokens};
 pub use cross_site::{is_cross_site, is_unsafe};
 pub use host::canonical as canonical_host;
 pub use identity::{Assertions, HeaderEdit};
+pub use machine::{KEY_PREFIX, MACHINE_PREFIX, Machine, Machines, Pass};
 pub use matched::Matched;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use crate::app::KeyDesk;
 use crate::boot::{NotServing, heard::Heard};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -86,6 +87,11 @@ impl Core {
             clock,
             metrics,
         })
+    }
+
+    /// What makes API keys and revokes them.
+    pub fn key_desk(&self) -> KeyDesk {
+        KeyDesk { keys: self.store.clone(), revocations: Arc::clone(&self.revocations), entropy: Arc::clone(&self.entropy) }
     }
 
     /// What makes signing keys and opens them.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::admission::{Gate, Names, Ports, Table};
+use crate::app::KeyCheck;
 use crate::boot::NotServing;
 use crate::boot::core::Core;
 use crate::boot::heard::Heard;
@@ -24,6 +25,8 @@ use crate::token::{Asserter, Remembering, Ring};
 pub(super) struct Rulemaker {
     /// Stores and what looks after them.
     pub core: Arc<Core>,
+    /// What believes API keys.
+    pub keys: Arc<KeyCheck>,
     /// Signing keys.
     pub ring: Arc<Ring>,
     /// What sends messages, and over which channels.

@@ -17,7 +17,7 @@ use crate::boot::keeper::{Keeper, Pulse};
 use crate::boot::notify::{self, Alive};
 use crate::boot::reload::{Reload, Watched};
 use crate::boot::rules::Rulemaker;
-use crate::boot::{Extras, NotServing};
+use crate::boot::{Extras, NotServing, services};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
@@ -162,7 +162,9 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let pulse = Arc::new(Pulse::beating());
     let keeper = Keeper::start(&core, &ring, &pulse);
     let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());
-    let rulemaker = Arc::new(Rulemaker { core: Arc::clone(&core), ring, deliver: Arc::<Queue>::clone(&queue), channels, inbox, slow });
+    let keys = services::key_check(config, &core, &slow);
+    let rulemaker =
+        Arc::new(Rulemaker { core: Arc::clone(&core), keys, ring, deliver: Arc::<Queue>::clone(&queue), channels, inbox, slow });
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
     Ok(Parts { core, queue, rulemaker, vitals, _keeper: keeper })
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use crate::admission::{NotRenewed, Renew};
+use crate::app::{self, KeyCheck};
 use crate::boot::core::Core;
 use crate::boot::heard::Heard;
 use crate::client::Seen;
@@ -28,6 +29,17 @@ pub fn verifier(config: &Config, ring: &Arc<Ring>) -> Verifier {
     let issuer = issuer(config);
     let audience = config.tokens.audience.as_deref().unwrap_or(&issuer);
     Verifier::new(Arc::clone(ring), &issuer, audience, config.tokens.leeway)
+}
+
+/// What believes API keys. To be made once, inside the runtime of the store: it remembers.
+pub fn key_check(config: &Config, core: &Core, slow: &Handle) -> Arc<KeyCheck> {
+    Arc::new(KeyCheck::new(app::Parts {
+        keys: core.store.clone(),
+        revocations: Arc::<crate::revocation::Revocations>::clone(&core.revocations),
+        slow: slow.clone(),
+        issuer: issuer(config),
+        lasts: config.tokens.access_lifetime,
+    }))
 }
 
 /// The steps of signing in.

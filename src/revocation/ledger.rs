@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
-use crate::id::{AccountId, SessionId, TokenId};
+use crate::id::{AccountId, KeyId, SessionId, TokenId};
 use crate::outage::Outage;
 
 /// What is revoked.
@@ -86,6 +86,8 @@ pub enum Act {
     Account(AccountId),
     /// Disable an account and end all its sessions; no session of it can start afterwards.
     Disable(AccountId),
+    /// Revoke an API key.
+    ApiKey(KeyId),
 }
 
 /// The truth about revocations.
@@ -93,7 +95,8 @@ pub enum Act {
 pub trait Ledger: Send + Sync {
     /// Do `act` in one transaction: mark the sessions ended, disable where asked, write one line for each session that was
     /// live, or that ended by itself within the last five minutes (its last token may still be believed); and for a token;
-    /// `Disable` writes an account line too. Lines are numbered in the order of commits. `reason` is kept with the sessions.
+    /// `Disable` writes an account line too. `ApiKey` marks the key revoked, gives its name free and writes a token line under its
+    /// id, if it was not revoked before. Lines are numbered in the order of commits. `reason` is kept with the sessions.
     /// The lines returned are durable. Empty when nothing was live: doing it twice is no error.
     async fn commit(&self, act: &Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage>;
 

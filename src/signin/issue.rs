@@ -72,7 +72,7 @@ impl Shown {
 fn first(amr: &[Amr]) -> impl Iterator<Item = Amr> {
     amr.iter().copied().filter(|factor| match factor {
         Amr::Email | Amr::Sms | Amr::Whatsapp => true,
-        Amr::Otp | Amr::Recovery | Amr::Mfa => false,
+        Amr::Otp | Amr::Recovery | Amr::Mfa | Amr::ApiKey => false,
     })
 }
 

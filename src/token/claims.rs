@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::id::{AccountId, SessionId, TokenId};
 
-/// How a person has shown who they are (RFC 8176).
+/// How a person has shown who they are (RFC 8176); how a machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Amr {
@@ -21,6 +21,8 @@ pub enum Amr {
     Recovery,
     /// More than one factor.
     Mfa,
+    /// No person: a machine, with an API key. Never in an access token.
+    ApiKey,
 }
 
 /// How much that was worth.

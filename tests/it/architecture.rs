@@ -49,11 +49,32 @@ const MODULES: &[(&str, &[&str])] = &[
             "language",
         ],
     ),
+    // API keys: it stands behind admission's port for machines. Its apps send codes and register authenticators.
+    (
+        "app",
+        &[
+            "admission",
+            "audit",
+            "client",
+            "clock",
+            "config",
+            "id",
+            "limits",
+            "outage",
+            "random",
+            "revocation",
+            "seal",
+            "secret",
+            "signin",
+            "token",
+        ],
+    ),
     // From outside to inside.
     (
         "endpoint",
         &[
             "admission",
+            "app",
             "audit",
             "client",
             "clock",
@@ -94,6 +115,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "store",
         &[
             "admission",
+            "app",
             "audit",
             "client",
             "clock",
@@ -118,6 +140,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "boot",
         &[
             "admission",
+            "app",
             "audit",
             "client",
             "clock",
@@ -144,6 +167,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "cli",
         &[
             "admission",
+            "app",
             "audit",
             "boot",
             "clock",

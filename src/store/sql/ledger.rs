@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::link::{Link, Row};
 use super::transact::{Act, End};
 use crate::clock::Timestamp;
-use crate::id::{AccountId, SessionId, TokenId};
+use crate::id::{AccountId, KeyId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random::{self, SystemEntropy};
 use crate::revocation::{self, Entry, Head, Ids, Ledger, Subject};
@@ -79,6 +79,7 @@ impl Act for Stroke<'_> {
             revocation::Act::Others(account, kept) => self.end_sessions(link, account, Some(kept)).await,
             revocation::Act::Account(account) => self.end_sessions(link, account, None).await,
             revocation::Act::Disable(account) => self.disable(link, account).await,
+            revocation::Act::ApiKey(id) => self.end_key(link, id).await,
         }
     }
 }
@@ -93,6 +94,14 @@ impl Stroke<'_> {
             return Ok(End::RollBack(Vec::new()));
         }
         self.write(link, vec![subject]).await
+    }
+
+    /// Of two at once one finds it not revoked yet, since the row is locked by who was first.
+    async fn end_key(&self, link: &mut Link, id: &KeyId) -> Result<End<Vec<Entry>>, Fault> {
+        if link.execute(link.sql.revoke_api_key, &[self.now.into(), id.into()]).await? == 0 {
+            return Ok(End::RollBack(Vec::new()));
+        }
+        self.write(link, vec![Subject::Token(TokenId::new(id.as_str()))]).await
     }
 
     async fn end_session(&self, link: &mut Link, id: &SessionId, of: Option<&AccountId>) -> Result<End<Vec<Entry>>, Fault> {

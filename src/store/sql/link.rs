@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::pool::{Connection, Each, each};
 use super::statements::Statements;
 use crate::clock::Timestamp;
-use crate::id::{AccountId, SessionId, TokenId};
+use crate::id::{AccountId, KeyId, SessionId, TokenId};
 
 /// How long a connection that comes back may stay silent until it is given up.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -190,6 +190,12 @@ impl From<&AccountId> for Value {
 
 impl From<&SessionId> for Value {
     fn from(value: &SessionId) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
+impl From<&KeyId> for Value {
+    fn from(value: &KeyId) -> Self {
         Self::from(value.as_str())
     }
 }

@@ -10,11 +10,12 @@
 //!        statements: sqlite  postgres  mysql       SQL as data
 //! ```
 //!
-//! Locks are taken in one order everywhere: account, sessions, ledger; a challenge (or a change of address, after its account;
+//! Locks are taken in one order everywhere: account, sessions, ledger; an API key before the ledger; a challenge (or a change of address, after its account;
 //! or a half-finished sign-in) before its subject's budget.
 
 mod accounts;
 mod address_changes;
+mod api_keys;
 mod breaker;
 mod challenges;
 mod devices;
@@ -45,7 +46,7 @@ use pool::Pool;
 /// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`],
 /// [`crate::signin::Challenges`], [`crate::signin::Pendings`], [`crate::signin::Factors`], [`crate::signin::RecoveryCodes`],
 /// [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`],
-/// [`crate::token::Keys`].
+/// [`crate::token::Keys`], [`crate::app::ApiKeys`].
 #[derive(Clone)]
 pub struct Store {
     /// Where acts that change nothing find a connection.

@@ -125,6 +125,17 @@ pub(super) const MYSQL: Statements = Statements {
     pending_by_id: "SELECT account_id, amr, expires_at FROM pending_sign_ins WHERE id = ? AND expires_at > ?",
     count_pending_attempt: "UPDATE pending_sign_ins SET attempts = attempts + 1 WHERE id = ? AND attempts < ? AND expires_at > ?",
     spend_pending: "DELETE FROM pending_sign_ins WHERE id = ? AND expires_at > ?",
+    add_api_key: "INSERT INTO api_keys (id, name, held_name, hash, owner, scopes, group_names, created_at, expires_at) VALUES \
+        (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    free_expired_name: "UPDATE api_keys SET held_name = NULL WHERE held_name = ? AND expires_at <= ?",
+    retire_api_key: "UPDATE api_keys SET held_name = NULL, expires_at = CASE WHEN expires_at < ? THEN expires_at ELSE ? END WHERE \
+        id = ? AND held_name IS NOT NULL AND (expires_at IS NULL OR expires_at > ?)",
+    revoke_api_key: "UPDATE api_keys SET revoked_at = ?, held_name = NULL WHERE id = ? AND revoked_at IS NULL",
+    use_api_key: "UPDATE api_keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at <= ?)",
+    api_key_by_id: "SELECT id, name, hash, owner, scopes, group_names, created_at, expires_at, last_used_at, revoked_at FROM \
+        api_keys WHERE id = ?",
+    api_keys: "SELECT id, name, hash, owner, scopes, group_names, created_at, expires_at, last_used_at, revoked_at FROM api_keys \
+        WHERE id > ? ORDER BY id LIMIT ?",
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
@@ -153,6 +164,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 13, noun: "factors", sql: include_str!("../../../migrations/mysql/0013_factors.sql") },
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/mysql/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/mysql/0015_pending_sign_ins.sql") },
+    Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/mysql/0016_api_keys.sql") },
 ];
 
 #[cfg(test)]
@@ -185,6 +197,10 @@ mod tests {
             (SQLITE.lines_since, MYSQL.lines_since),
             (SQLITE.revoked, MYSQL.revoked),
             (SQLITE.add_key, MYSQL.add_key),
+            (SQLITE.add_api_key, MYSQL.add_api_key),
+            (SQLITE.retire_api_key, MYSQL.retire_api_key),
+            (SQLITE.revoke_api_key, MYSQL.revoke_api_key),
+            (SQLITE.use_api_key, MYSQL.use_api_key),
             (SQLITE.confirm_factor, MYSQL.confirm_factor),
             (SQLITE.use_step, MYSQL.use_step),
             (SQLITE.count_pending_attempt, MYSQL.count_pending_attempt),

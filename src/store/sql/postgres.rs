@@ -38,4 +38,5 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 13, noun: "factors", sql: include_str!("../../../migrations/postgres/0013_factors.sql") },
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/postgres/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/postgres/0015_pending_sign_ins.sql") },
+    Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/postgres/0016_api_keys.sql") },
 ];

@@ -123,6 +123,17 @@ pub(super) const SQLITE: Statements = Statements {
     pending_by_id: "SELECT account_id, amr, expires_at FROM pending_sign_ins WHERE id = $1 AND expires_at > $2",
     count_pending_attempt: "UPDATE pending_sign_ins SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND expires_at > $3",
     spend_pending: "DELETE FROM pending_sign_ins WHERE id = $1 AND expires_at > $2",
+    add_api_key: "INSERT INTO api_keys (id, name, held_name, hash, owner, scopes, group_names, created_at, expires_at) VALUES \
+        ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    free_expired_name: "UPDATE api_keys SET held_name = NULL WHERE held_name = $1 AND expires_at <= $2",
+    retire_api_key: "UPDATE api_keys SET held_name = NULL, expires_at = CASE WHEN expires_at < $1 THEN expires_at ELSE $2 END WHERE \
+        id = $3 AND held_name IS NOT NULL AND (expires_at IS NULL OR expires_at > $4)",
+    revoke_api_key: "UPDATE api_keys SET revoked_at = $1, held_name = NULL WHERE id = $2 AND revoked_at IS NULL",
+    use_api_key: "UPDATE api_keys SET last_used_at = $1 WHERE id = $2 AND (last_used_at IS NULL OR last_used_at <= $3)",
+    api_key_by_id: "SELECT id, name, hash, owner, scopes, group_names, created_at, expires_at, last_used_at, revoked_at FROM \
+        api_keys WHERE id = $1",
+    api_keys: "SELECT id, name, hash, owner, scopes, group_names, created_at, expires_at, last_used_at, revoked_at FROM api_keys \
+        WHERE id > $1 ORDER BY id LIMIT $2",
     sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
     sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
     sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
@@ -152,4 +163,5 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 13, noun: "factors", sql: include_str!("../../../migrations/sqlite/0013_factors.sql") },
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/sqlite/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/sqlite/0015_pending_sign_ins.sql") },
+    Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/sqlite/0016_api_keys.sql") },
 ];

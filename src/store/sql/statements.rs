@@ -202,6 +202,21 @@ pub(super) struct Statements {
     /// id, now
     pub(super) spend_pending: &'static str,
 
+    /// id, name, the same as it is compared, hash, owner, scopes, `group_names`, `created_at`, `expires_at`
+    pub(super) add_api_key: &'static str,
+    /// name as it is compared, now
+    pub(super) free_expired_name: &'static str,
+    /// until, until, id, now
+    pub(super) retire_api_key: &'static str,
+    /// now, id
+    pub(super) revoke_api_key: &'static str,
+    /// at, id, before
+    pub(super) use_api_key: &'static str,
+    /// id
+    pub(super) api_key_by_id: &'static str,
+    /// after, limit
+    pub(super) api_keys: &'static str,
+
     /// A moment, for each: some of the rows that ended before it.
     pub(super) sweep_challenges: &'static str,
     pub(super) sweep_budgets: &'static str,

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod address_changes;
+mod api_keys;
 mod challenges;
 mod devices;
 mod factors;
