@@ -1,5 +1,7 @@
 //! Who is calling: found out once, at the edge, from the peer and (if it is trusted) its forwarded headers.
 
+pub mod device;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use http::HeaderMap;
@@ -27,6 +29,8 @@ pub struct Seen {
     pub agent: String,
     /// What who is there reads best.
     pub language: Language,
+    /// The id of the request; empty when it has none.
+    pub request_id: String,
 }
 
 /// The longest `User-Agent` that a session remembers, in bytes.
@@ -34,12 +38,12 @@ const LONGEST_AGENT: usize = 256;
 
 impl Seen {
     /// What the head of a request from `address` says: the agent cut between characters and without control characters.
-    pub fn of(address: IpAddr, headers: &HeaderMap) -> Self {
+    pub fn of(address: IpAddr, headers: &HeaderMap, request_id: &str) -> Self {
         let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let text = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes())).unwrap_or_default();
         let cut = text.get(..text.floor_char_boundary(LONGEST_AGENT)).unwrap_or_default();
         let agent = cut.chars().filter(|c| !c.is_control()).collect();
-        Self { address: Some(address), agent, language: Language::of(accepted) }
+        Self { address: Some(address), agent, language: Language::of(accepted), request_id: request_id.to_owned() }
     }
 }
 
@@ -61,11 +65,11 @@ mod tests {
     fn an_agent_is_cut_between_characters() {
         let seen = |agent: &str| {
             let headers = HeaderMap::from_iter([(USER_AGENT, http::HeaderValue::from_bytes(agent.as_bytes()).unwrap())]);
-            Seen::of(Ipv4Addr::LOCALHOST.into(), &headers).agent
+            Seen::of(Ipv4Addr::LOCALHOST.into(), &headers, "id").agent
         };
         assert_eq!(seen(&"ü".repeat(200)), "ü".repeat(128));
         assert_eq!(seen("a\tb"), "ab");
-        assert_eq!(Seen::of(Ipv4Addr::LOCALHOST.into(), &HeaderMap::new()).agent, "");
+        assert_eq!(Seen::of(Ipv4Addr::LOCALHOST.into(), &HeaderMap::new(), "id").agent, "");
     }
 
     #[test]

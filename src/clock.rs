@@ -46,6 +46,19 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(span)))
     }
 
+    /// The point that `text` writes as [`Display`](fmt::Display) does, or the beginning of a day: `2026-01-31T12:00:00Z`,
+    /// `2026-01-31`. `None` when it writes none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (day, time) = text.split_once('T').map_or((text, None), |(day, time)| (day, Some(time)));
+        let [year, month, day] = numbers(day, '-', [4, 2, 2])?;
+        let [hour, minute, second] = match time {
+            Some(time) => numbers(time.strip_suffix('Z')?, ':', [2, 2, 2])?,
+            None => [0; 3],
+        };
+        let seconds = days(year, month, day)? * 86_400 + hour * 3600 + minute * 60 + second;
+        (hour < 24 && minute < 60 && second < 60).then(|| Self::from_secs(seconds))
+    }
+
     /// How long ago `earlier` was; zero when it lies ahead.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -73,6 +86,27 @@ const fn civil(day: i64) -> (i64, i64, i64) {
     let month = if march < 10 { march + 3 } else { march - 9 };
     let january = if month <= 2 { 1 } else { 0 };
     (year + era * 400 + january, month, of_year - (153 * march + 2) / 5 + 1)
+}
+
+/// The day counted from 1970-01-01; `None` when the calendar has no such day.
+fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let march = if month > 2 { month - 3 } else { month + 9 };
+    let shifted = if month > 2 { year } else { year - 1 };
+    let era = shifted.div_euclid(400);
+    let of_era = shifted.rem_euclid(400);
+    let counted = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * march + 2) / 5 + day - 1 - 719_468;
+    (civil(counted) == (year, month, day)).then_some(counted)
+}
+
+/// Numbers of so many digits each, and nothing else.
+fn numbers(text: &str, between: char, digits: [usize; 3]) -> Option<[i64; 3]> {
+    let mut parts = text.split(between);
+    let mut numbers = [0; 3];
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(numbers)
 }
 
 fn millis(span: Duration) -> i64 {
@@ -143,6 +177,19 @@ mod tests {
         assert_eq!(written(1_709_164_800), "2024-02-29T00:00:00Z");
         assert_eq!(written(1_709_251_199), "2024-02-29T23:59:59Z");
         assert_eq!(written(4_107_542_400), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn a_date_is_read_as_it_is_written() {
+        for secs in [0, -1, 951_782_400, 1_709_164_800, 1_709_251_199, 4_107_542_400] {
+            assert_eq!(Timestamp::parse(&Timestamp::from_secs(secs).to_string()), Some(Timestamp::from_secs(secs)));
+        }
+        assert_eq!(Timestamp::parse("2024-02-29"), Some(Timestamp::from_secs(1_709_164_800)));
+        let odd = ["", "2024", "2024-02-30", "2023-02-29", "2024-13-01", "2024-00-01", "2024-1-01", "2024-01-01T", "2024-01-01T00:00:00"];
+        let more = ["2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z", "2024-01-01T00:00Z", "+024-01-01", "2024-01-01 00:00:00Z"];
+        for text in odd.into_iter().chain(more) {
+            assert_eq!(Timestamp::parse(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 pub mod admission;
 pub mod app;
+pub mod audit;
 pub mod boot;
 pub mod cli;
 pub mod client;

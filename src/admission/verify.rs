@@ -79,7 +79,7 @@ impl Verifier<'_> {
         incoming: &Incoming<'_>,
         issued: &mut Option<Issued>,
     ) -> Result<Option<Verified<'a>>, Why> {
-        let made = match self.renew.renew(refresh, &Seen::of(incoming.client.address, &incoming.head.headers), self.now).await {
+        let made = match self.renew.renew(refresh, &Seen::of(incoming.client.address, &incoming.head.headers, ""), self.now).await {
             Ok(made) => issued.insert(made),
             Err(NotRenewed::Ended) => return Ok(None),
             Err(NotRenewed::Outage(outage)) => return Err(outage.into()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::app::KeyDesk;
+use crate::audit::{Chain, Recorder};
 use crate::boot::{NotServing, heard::Heard};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -43,6 +44,10 @@ pub struct Core {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Writes the audit log: `core.audit.record(Event::new(What::…, Who::Operator, core.clock.now()).on(…)).await?`, after the act.
+    pub audit: Arc<Recorder>,
+    /// What binds the rows of that log to one another.
+    pub chain: Arc<Chain>,
     tokens: TokenSettings,
     _watch: Watch,
     _prober: Option<Prober>,
@@ -71,7 +76,11 @@ impl Core {
             slow: slow.clone(),
         });
         let root = config.root_key().map_err(|mistake| NotServing::Configuration(vec![mistake]))?;
+        let chain = Arc::new(Chain::new(&root));
+        let audit = Recorder::start(store.clone(), Arc::clone(&chain), slow);
         Ok(Self {
+            audit: Arc::new(audit),
+            chain,
             _watch: revocations.watch(Arc::clone(&clock)),
             _prober: prober,
             _follower: mirror.map(|mirror| Follower::start(&mirror, Arc::clone(&clock), slow)),

@@ -61,6 +61,7 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
     gateway.run(extras.stop);
     drop((reload, alive));
     runtime.block_on(parts.queue.drain(LAST_MAIL));
+    runtime.block_on(parts.end_audit());
     drop(parts);
     runtime.shutdown_timeout(LAST_MAIL);
     Ok(())
@@ -188,6 +189,15 @@ impl Parts {
             entropy: Arc::new(Drawn::default()),
             hooks,
         })
+    }
+
+    /// What waits to be written in the audit log is written.
+    async fn end_audit(&self) {
+        match tokio::time::timeout(LAST_MAIL, self.core.audit.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(outage)) => tracing::error!(cause = %outage, "the last events are not in the audit log"),
+            Err(_) => tracing::error!("the last events are not in the audit log, the database does not answer"),
+        }
     }
 
     /// Watch the configuration's file, where it came from one.

@@ -33,7 +33,8 @@ where
     let runtime = runtime()?;
     let done = runtime.block_on(async {
         let core = Core::open(config, runtime.handle()).await?;
-        work(&core).await
+        work(&core).await?;
+        Ok(core.audit.flush().await?)
     });
     runtime.shutdown_timeout(PATIENCE);
     done

@@ -37,7 +37,7 @@ pub(super) struct Received<'a> {
 impl Received<'_> {
     /// From where it came.
     pub(super) fn seen(&self) -> Seen {
-        Seen::of(self.call.client.address, &self.head.headers)
+        Seen::of(self.call.client.address, &self.head.headers, &self.call.request_id)
     }
 
     /// The token after `Authorization: Bearer` (RFC 6750 §2.1), if there is one.

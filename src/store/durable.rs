@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::StoreSettings;
 use super::sql;
 use crate::app::ApiKeys;
+use crate::audit::Audit;
 use crate::outage::Outage;
 use crate::revocation::Ledger;
 use crate::signin::{Accounts, AddressChanges, Challenges, Devices, Factors, Pendings, RecoveryCodes, Sessions};
@@ -15,7 +16,19 @@ use crate::token::Keys;
 /// A durable store. A port is had from it by coercion: an `Arc<dyn Durable>` is an `Arc<dyn Accounts>` too.
 #[async_trait]
 pub trait Durable:
-    Accounts + Challenges + Pendings + Factors + RecoveryCodes + Sessions + AddressChanges + Devices + Ledger + Keys + ApiKeys + std::fmt::Debug
+    Accounts
+    + Challenges
+    + Pendings
+    + Factors
+    + RecoveryCodes
+    + Sessions
+    + AddressChanges
+    + Devices
+    + Ledger
+    + Keys
+    + ApiKeys
+    + Audit
+    + std::fmt::Debug
 {
     /// Does the database answer?
     async fn ping(&self) -> Result<(), Outage>;

@@ -18,6 +18,9 @@ pub(super) enum Fault {
     /// The ledger has no row.
     #[error("the ledger has no name yet: bring the database up to date with `doorward migrate`")]
     Nameless,
+    /// The audit log has no head.
+    #[error("the audit log has no head: its row in audit_head is gone")]
+    Headless,
     /// Something changed between two statements of one act.
     #[error("others were faster, again and again")]
     Raced,
@@ -41,7 +44,14 @@ impl Fault {
         match self {
             Self::Raced => true,
             Self::Driver(sqlx::Error::Database(error)) => is_conflict(error.as_ref()),
-            Self::Driver(_) | Self::Corrupt(_) | Self::Nameless | Self::Refused | Self::Broken(_) | Self::Late | Self::Closed => false,
+            Self::Driver(_)
+            | Self::Corrupt(_)
+            | Self::Nameless
+            | Self::Headless
+            | Self::Refused
+            | Self::Broken(_)
+            | Self::Late
+            | Self::Closed => false,
         }
     }
 

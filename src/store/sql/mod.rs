@@ -11,11 +11,12 @@
 //! ```
 //!
 //! Locks are taken in one order everywhere: account, sessions, ledger; an API key before the ledger; a challenge (or a change of address, after its account;
-//! or a half-finished sign-in) before its subject's budget.
+//! or a half-finished sign-in) before its subject's budget. The head of the audit log is locked in acts of its own.
 
 mod accounts;
 mod address_changes;
 mod api_keys;
+mod audit;
 mod breaker;
 mod challenges;
 mod devices;
@@ -46,7 +47,7 @@ use pool::Pool;
 /// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`],
 /// [`crate::signin::Challenges`], [`crate::signin::Pendings`], [`crate::signin::Factors`], [`crate::signin::RecoveryCodes`],
 /// [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`],
-/// [`crate::token::Keys`], [`crate::app::ApiKeys`].
+/// [`crate::token::Keys`], [`crate::app::ApiKeys`], [`crate::audit::Audit`].
 #[derive(Clone)]
 pub struct Store {
     /// Where acts that change nothing find a connection.

@@ -136,6 +136,57 @@ pub(super) const MYSQL: Statements = Statements {
         api_keys WHERE id = ?",
     api_keys: "SELECT id, name, hash, owner, scopes, group_names, created_at, expires_at, last_used_at, revoked_at FROM api_keys \
         WHERE id > ? ORDER BY id LIMIT ?",
+    audit_head: "SELECT number, mac, seal FROM audit_head WHERE id = 1",
+    lock_audit_head: "SELECT number, mac, seal FROM audit_head WHERE id = 1 FOR UPDATE",
+    move_audit_head: "UPDATE audit_head SET number = ?, mac = ?, seal = ? WHERE id = 1",
+    add_audit_rows: "INSERT INTO audit_log (number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac) \
+        SELECT line.number, line.happened_at, line.who, line.who_id, line.account_id, line.what, line.thing, line.thing_id, \
+        line.detail, line.outcome, line.address, line.agent, line.request_id, line.times, line.mac FROM JSON_TABLE(?, '$[*]' COLUMNS (number BIGINT PATH '$[0]', happened_at BIGINT PATH '$[1]', who VARCHAR(191) PATH '$[2]', \
+        who_id VARCHAR(191) PATH '$[3]', account_id VARCHAR(191) PATH '$[4]', what VARCHAR(191) PATH '$[5]', \
+        thing VARCHAR(191) PATH '$[6]', thing_id VARCHAR(191) PATH '$[7]', detail VARCHAR(191) PATH '$[8]', \
+        outcome VARCHAR(191) PATH '$[9]', address VARCHAR(191) PATH '$[10]', agent VARCHAR(191) PATH '$[11]', \
+        request_id VARCHAR(191) PATH '$[12]', times BIGINT PATH '$[13]', mac VARCHAR(191) PATH '$[14]')) AS line",
+    audit_rows_after: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, \
+        times, mac FROM audit_log WHERE number > ? ORDER BY number LIMIT ?",
+    newest_audit_rows: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, \
+        times, mac FROM audit_log WHERE happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR number < ?) \
+        ORDER BY happened_at DESC, number DESC LIMIT ?",
+    newest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = ? AND happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR \
+        number < ?) \
+        ORDER BY happened_at DESC, number DESC LIMIT ?",
+    newest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
+        address, agent, request_id, \
+        times, mac FROM audit_log WHERE what = ? AND happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR number < ?) \
+        ORDER BY happened_at DESC, number DESC LIMIT ?",
+    newest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
+        detail, outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = ? AND what = ? AND happened_at >= ? AND happened_at <= ? AND \
+        (happened_at < ? OR number < ?) \
+        ORDER BY happened_at DESC, number DESC LIMIT ?",
+    oldest_audit_rows: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, \
+        times, mac FROM audit_log WHERE happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) \
+        ORDER BY happened_at, number LIMIT ?",
+    oldest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = ? AND happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR \
+        number > ?) \
+        ORDER BY happened_at, number LIMIT ?",
+    oldest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
+        address, agent, request_id, \
+        times, mac FROM audit_log WHERE what = ? AND happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) \
+        ORDER BY happened_at, number LIMIT ?",
+    oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
+        detail, outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = ? AND what = ? AND happened_at <= ? AND happened_at >= ? AND \
+        (happened_at > ? OR number > ?) \
+        ORDER BY happened_at, number LIMIT ?",
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
@@ -165,6 +216,8 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/mysql/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/mysql/0015_pending_sign_ins.sql") },
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/mysql/0016_api_keys.sql") },
+    Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/mysql/0025_audit_log.sql") },
+    Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/mysql/0026_audit_head.sql") },
 ];
 
 #[cfg(test)]
@@ -204,6 +257,9 @@ mod tests {
             (SQLITE.confirm_factor, MYSQL.confirm_factor),
             (SQLITE.use_step, MYSQL.use_step),
             (SQLITE.count_pending_attempt, MYSQL.count_pending_attempt),
+            (SQLITE.move_audit_head, MYSQL.move_audit_head),
+            (SQLITE.newest_audit_rows_of_account_and_what, MYSQL.newest_audit_rows_of_account_and_what),
+            (SQLITE.oldest_audit_rows, MYSQL.oldest_audit_rows),
         ];
         for (sqlite, mysql) in same {
             assert_eq!(unnumbered(sqlite), mysql);

@@ -19,6 +19,12 @@ pub(super) const POSTGRES: Statements = Statements {
     lock_head: "SELECT name, head FROM ledger WHERE id = 1 FOR UPDATE",
     add_session_lines: "INSERT INTO revocations (number, kind, name, expires_at) SELECT $1 + line.place - 1, 'session', line.name, $2 \
         FROM jsonb_array_elements_text($3::jsonb) WITH ORDINALITY AS line (name, place)",
+    lock_audit_head: "SELECT number, mac, seal FROM audit_head WHERE id = 1 FOR UPDATE",
+    add_audit_rows: "INSERT INTO audit_log (number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac) \
+        SELECT (cells->>0)::bigint, (cells->>1)::bigint, cells->>2, cells->>3, cells->>4, cells->>5, cells->>6, cells->>7, \
+        cells->>8, cells->>9, cells->>10, cells->>11, cells->>12, (cells->>13)::bigint, cells->>14 FROM jsonb_array_elements($1::jsonb) AS line (cells)",
     ..SQLITE
 };
 
@@ -39,4 +45,6 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/postgres/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/postgres/0015_pending_sign_ins.sql") },
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/postgres/0016_api_keys.sql") },
+    Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/postgres/0025_audit_log.sql") },
+    Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/postgres/0026_audit_head.sql") },
 ];

@@ -134,6 +134,58 @@ pub(super) const SQLITE: Statements = Statements {
         api_keys WHERE id = $1",
     api_keys: "SELECT id, name, hash, owner, scopes, group_names, created_at, expires_at, last_used_at, revoked_at FROM api_keys \
         WHERE id > $1 ORDER BY id LIMIT $2",
+    audit_head: "SELECT number, mac, seal FROM audit_head WHERE id = 1",
+    lock_audit_head: "SELECT number, mac, seal FROM audit_head WHERE id = 1",
+    move_audit_head: "UPDATE audit_head SET number = $1, mac = $2, seal = $3 WHERE id = 1",
+    add_audit_rows: "INSERT INTO audit_log (number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac) \
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), \
+        json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), \
+        json_extract(value, '$[6]'), json_extract(value, '$[7]'), json_extract(value, '$[8]'), \
+        json_extract(value, '$[9]'), json_extract(value, '$[10]'), json_extract(value, '$[11]'), \
+        json_extract(value, '$[12]'), json_extract(value, '$[13]'), json_extract(value, '$[14]') FROM json_each($1)",
+    audit_rows_after: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, \
+        times, mac FROM audit_log WHERE number > $1 ORDER BY number LIMIT $2",
+    newest_audit_rows: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, \
+        times, mac FROM audit_log WHERE happened_at >= $1 AND happened_at <= $2 AND (happened_at < $3 OR number < $4) \
+        ORDER BY happened_at DESC, number DESC LIMIT $5",
+    newest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = $1 AND happened_at >= $2 AND happened_at <= $3 AND (happened_at < $4 OR \
+        number < $5) \
+        ORDER BY happened_at DESC, number DESC LIMIT $6",
+    newest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
+        address, agent, request_id, \
+        times, mac FROM audit_log WHERE what = $1 AND happened_at >= $2 AND happened_at <= $3 AND (happened_at < $4 OR number \
+        < $5) \
+        ORDER BY happened_at DESC, number DESC LIMIT $6",
+    newest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
+        detail, outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = $1 AND what = $2 AND happened_at >= $3 AND happened_at <= $4 AND \
+        (happened_at < $5 OR number < $6) \
+        ORDER BY happened_at DESC, number DESC LIMIT $7",
+    oldest_audit_rows: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, \
+        times, mac FROM audit_log WHERE happened_at <= $1 AND happened_at >= $2 AND (happened_at > $3 OR number > $4) \
+        ORDER BY happened_at, number LIMIT $5",
+    oldest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = $1 AND happened_at <= $2 AND happened_at >= $3 AND (happened_at > $4 OR \
+        number > $5) \
+        ORDER BY happened_at, number LIMIT $6",
+    oldest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
+        address, agent, request_id, \
+        times, mac FROM audit_log WHERE what = $1 AND happened_at <= $2 AND happened_at >= $3 AND (happened_at > $4 OR number \
+        > $5) \
+        ORDER BY happened_at, number LIMIT $6",
+    oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
+        detail, outcome, address, agent, request_id, \
+        times, mac FROM audit_log WHERE account_id = $1 AND what = $2 AND happened_at <= $3 AND happened_at >= $4 AND \
+        (happened_at > $5 OR number > $6) \
+        ORDER BY happened_at, number LIMIT $7",
     sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
     sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
     sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
@@ -164,4 +216,6 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/sqlite/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/sqlite/0015_pending_sign_ins.sql") },
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/sqlite/0016_api_keys.sql") },
+    Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/sqlite/0025_audit_log.sql") },
+    Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/sqlite/0026_audit_head.sql") },
 ];

@@ -216,6 +216,32 @@ pub(super) struct Statements {
     pub(super) api_key_by_id: &'static str,
     /// after, limit
     pub(super) api_keys: &'static str,
+    /// The number, code and seal of the newest row.
+    pub(super) audit_head: &'static str,
+    /// The same, locked.
+    pub(super) lock_audit_head: &'static str,
+    /// number, code, seal
+    pub(super) move_audit_head: &'static str,
+    /// rows as a JSON list of lists, in the order of the columns
+    pub(super) add_audit_rows: &'static str,
+    /// number, limit: in the order of numbers
+    pub(super) audit_rows_after: &'static str,
+    /// far, near, near, its number, limit
+    pub(super) newest_audit_rows: &'static str,
+    /// account, far, near, near, its number, limit
+    pub(super) newest_audit_rows_of_account: &'static str,
+    /// what, far, near, near, its number, limit
+    pub(super) newest_audit_rows_of_what: &'static str,
+    /// account, what, far, near, near, its number, limit
+    pub(super) newest_audit_rows_of_account_and_what: &'static str,
+    /// far, near, near, its number, limit
+    pub(super) oldest_audit_rows: &'static str,
+    /// account, far, near, near, its number, limit
+    pub(super) oldest_audit_rows_of_account: &'static str,
+    /// what, far, near, near, its number, limit
+    pub(super) oldest_audit_rows_of_what: &'static str,
+    /// account, what, far, near, near, its number, limit
+    pub(super) oldest_audit_rows_of_account_and_what: &'static str,
 
     /// A moment, for each: some of the rows that ended before it.
     pub(super) sweep_challenges: &'static str,

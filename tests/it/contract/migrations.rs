@@ -29,6 +29,8 @@ fn migrations_have_the_same_names_for_every_database() {
     let numbers: Vec<u32> = names["sqlite"].iter().map(|name| name[..4].parse().unwrap()).collect();
     assert!(numbers.is_sorted_by(|one, next| one < next), "a number is there twice: {numbers:?}");
     assert!(names["sqlite"].iter().all(|name| name[4..].starts_with('_')));
+    let numbers: Vec<u32> = names["sqlite"].iter().map(|name| name.split('_').next().unwrap().parse().unwrap()).collect();
+    assert!(numbers.is_sorted_by(|before, after| before < after), "each number once: {numbers:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 mod accounts;
 mod address_changes;
 mod api_keys;
+mod audit;
 mod challenges;
 mod devices;
 mod factors;
