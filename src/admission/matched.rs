@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::admission::explain::{Fall, Under};
 use crate::admission::reading::{self, Case, Readings};
 use crate::admission::route::{Candidates, Route, Table};
 use crate::admission::{Incoming, Refusal, host};
@@ -33,9 +34,9 @@ impl Matched {
     }
 }
 
-/// A set of rules of one route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RuleSet(u128);
+/// A set of rules of one route, by their places in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RuleSet(u128);
 
 impl RuleSet {
     fn of(route: &Route, path: &[u8], case: Case) -> Self {
@@ -43,8 +44,20 @@ impl RuleSet {
     }
 
     /// Is the rule at this place one of them?
-    pub(super) fn contains(self, index: usize) -> bool {
+    pub fn contains(self, index: usize) -> bool {
         u32::try_from(index).ok().and_then(|index| self.0.checked_shr(index)).is_some_and(|set| set & 1 == 1)
+    }
+
+    /// The places of all of them, in their order.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        (0..128).filter(move |index| self.contains(*index))
+    }
+}
+
+impl FromIterator<usize> for RuleSet {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let bit = |place: usize| u32::try_from(place).ok().and_then(|place| 1_u128.checked_shl(place)).unwrap_or_default();
+        Self(places.into_iter().fold(0, |set, place| set | bit(place)))
     }
 }
 
@@ -73,6 +86,37 @@ pub(super) fn find(table: &Table, incoming: &Incoming<'_>) -> Result<Matched, Re
     let found = place.agreed(path)?.ok_or(Refusal::NoRoute)?;
     place.rest_agrees(path, found)?;
     Ok(Matched { route: Arc::clone(found.route), rules: found.rules, rest: rest(found.route, incoming.target) })
+}
+
+/// Where each reading of the path falls: as it is written, and without regard to the case of letters. One reading, where there
+/// is but one.
+///
+/// # Errors
+/// Those of [`find`] that come before a reading is looked up.
+pub(super) fn falls(table: &Table, incoming: &Incoming<'_>) -> Result<Vec<Fall>, Refusal> {
+    let path = path(incoming)?;
+    let host = host::canonical(&incoming.client.host).ok_or(Refusal::Malformed)?;
+    let place = Place { candidates: table.candidates(&host), prefix: table.prefix() };
+    let mut readings: Vec<Vec<u8>> = vec![path.as_bytes().to_vec()];
+    if !reading::plain(path) {
+        readings = Readings::of(path)?.iter().map(<[u8]>::to_vec).collect();
+        if let Ok(Some(found)) = place.look_up(path.as_bytes(), Case::Exact) {
+            let rest =
+                rest(found.route, path).map(|rest| Readings::of(&rest).map(|all| all.iter().map(<[u8]>::to_vec).collect::<Vec<_>>()));
+            let whole = |rest: &Vec<u8>| [found.route.path().as_bytes(), rest].concat();
+            readings.extend(rest.transpose()?.iter().flatten().map(whole));
+        }
+    }
+    let mut falls = Vec::new();
+    for reading in readings {
+        for case in [Case::Exact, Case::Folded] {
+            let fall = place.fall(&reading, case);
+            if !falls.contains(&fall) {
+                falls.push(fall);
+            }
+        }
+    }
+    Ok(falls)
 }
 
 /// The path of the target, as it came.
@@ -142,6 +186,15 @@ impl<'a> Place<'a> {
         let exact = self.look_up(reading, Case::Exact)?;
         let folded = self.look_up(reading, Case::Folded)?;
         if exact == raw && folded == raw { Ok(()) } else { Err(Refusal::AmbiguousPath) }
+    }
+
+    fn fall(&self, reading: &[u8], case: Case) -> Fall {
+        let under = match self.look_up(reading, case) {
+            Err(_) => Under::Ours,
+            Ok(None) => Under::Nothing,
+            Ok(Some(found)) => Under::Route { name: found.route.name.clone(), rules: found.rules },
+        };
+        Fall { reading: String::from_utf8_lossy(reading).into_owned(), under }
     }
 
     fn look_up(&self, reading: &[u8], case: Case) -> Result<Option<Found<'a>>, Refusal> {

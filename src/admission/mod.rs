@@ -10,6 +10,7 @@
 mod claim;
 mod credentials;
 mod cross_site;
+pub mod explain;
 mod host;
 mod identity;
 mod machine;
@@ -40,10 +41,10 @@ pub use cross_site::{is_cross_site, is_unsafe};
 pub use host::canonical as canonical_host;
 pub use identity::{Assertions, HeaderEdit};
 pub use machine::{KEY_PREFIX, MACHINE_PREFIX, Machine, Machines, Pass};
-pub use matched::Matched;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use matched::fuzzing;
+pub use matched::{Matched, RuleSet};
 pub use names::{ASSERTION, Names};
 pub use policy::Permit;
 pub use reading::is_ours;
@@ -52,7 +53,9 @@ pub use renew::{NotRenewed, Renew};
 pub use revocation::{Caller, Live, Revocations};
 pub use route::{Route, Table};
 pub use settings::{Challenge, CrossSite, IdentitySettings, Preflight, Preset, Require, RouteSettings, RuleSettings};
-pub use upstream::{Address, AddressSettings, Balance, CheckKind, Destination, HealthSettings, Place, Protocol, UpstreamTlsSettings};
+pub use upstream::{
+    Address, AddressSettings, Balance, CheckKind, Destination, HealthSettings, Place, Protocol, UpstreamTlsSettings,
+};
 pub use verify::Verified;
 
 use crate::client::Client;
@@ -206,6 +209,11 @@ impl Gate {
             Ok((permit, edit)) => Ok(Admitted::with(&permit, matched, edit, issued)),
             Err(why) => Err(Denied { why, issued }),
         }
+    }
+
+    /// The rules that are asked about a request, whoever it comes from.
+    pub fn asked(&self, incoming: &Incoming<'_>, matched: &Matched) -> RuleSet {
+        policy::asked(matched, incoming)
     }
 
     async fn decide<'a>(

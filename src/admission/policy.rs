@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use http::Method;
 
-use crate::admission::matched::Matched;
+use crate::admission::explain::{Judged, Lack};
+use crate::admission::matched::{Matched, RuleSet};
 use crate::admission::revocation::{Caller, Live};
 use crate::admission::rule::Rule;
 use crate::admission::settings::{Preflight, Require};
@@ -73,7 +74,7 @@ pub(super) fn decide<'a>(
                 break;
             }
             Judgement::Wants(refusal) => step_up = step_up.or(Some(refusal)),
-            Judgement::Declines => {}
+            Judgement::Declines(_) => {}
         }
     }
     match (decided, caller) {
@@ -117,12 +118,38 @@ fn claims<'c>(caller: &'c Caller<'_>, leeway: i64, now: Timestamp) -> Result<Opt
     if ahead { Err(Refusal::InvalidToken) } else { Ok(Some(claims)) }
 }
 
+/// What each rule of the route says, in their order: the same that [`decide`] asks, and those that it does not ask.
+pub(super) fn judged(matched: &Matched, incoming: &Incoming<'_>, claims: Option<&Claims>, now: Timestamp) -> Vec<Judged> {
+    let method = preflight::announced(incoming.head).filter(|_| preflight::is_preflight(incoming.head));
+    let method = method.as_ref().unwrap_or(&incoming.head.method);
+    let asked: Vec<usize> = selected(matched, method).map(|(index, _)| index).collect();
+    let judge = |(index, rule): (usize, &Rule)| {
+        if !asked.contains(&index) {
+            return Judged::NotFor;
+        }
+        if !rule.is_for_network(incoming) {
+            return Judged::OtherNetwork;
+        }
+        match rule.judge(claims, now) {
+            Judgement::Admits => Judged::Admits,
+            Judgement::Wants(refusal) => Judged::Wants(refusal),
+            Judgement::Declines(lack) => Judged::Lacks(lack),
+        }
+    };
+    matched.route().rules.iter().enumerate().map(judge).collect()
+}
+
+/// Which rules are asked about a request, by their places in the route.
+pub(super) fn asked(matched: &Matched, incoming: &Incoming<'_>) -> RuleSet {
+    applying(matched, incoming).map(|(index, _)| index).collect()
+}
+
 /// What a rule makes of a caller.
 enum Judgement {
     Admits,
     /// It would, after a better or fresher sign-in.
     Wants(Refusal),
-    Declines,
+    Declines(Lack),
 }
 
 impl Rule {
@@ -139,7 +166,10 @@ impl Rule {
         if self.require == Require::Public {
             return Judgement::Admits;
         }
-        let Some(claims) = claims.filter(|claims| self.is_for_person(claims)) else { return Judgement::Declines };
+        let Some(claims) = claims else { return Judgement::Declines(Lack::SignIn) };
+        if let Some(lack) = self.lack(claims) {
+            return Judgement::Declines(lack);
+        }
         if self.require == Require::SecondFactor && claims.acr < Acr::TwoFactor {
             return Judgement::Wants(Refusal::SecondFactorNeeded);
         }
@@ -150,12 +180,21 @@ impl Rule {
         }
     }
 
-    fn is_for_person(&self, claims: &Claims) -> bool {
+    /// What a person lacks for it: the first thing, if there is one.
+    fn lack(&self, claims: &Claims) -> Option<Lack> {
         let account = self.accounts.is_empty() || self.accounts.iter().any(|wanted| is_account(wanted, claims));
         let domain = self.email_domains.is_empty() || self.is_for_domain(claims);
         let group = self.groups.is_empty() || self.groups.iter().any(|group| claims.groups.contains(group));
         let custom = self.claims.iter().all(|(name, wanted)| name.is_one_of(claims, wanted));
-        account && domain && group && custom && (!self.verified || is_verified(claims))
+        let verified = !self.verified || is_verified(claims);
+        let asked = [
+            (account, Lack::Account),
+            (domain, Lack::EmailDomain),
+            (group, Lack::Group),
+            (custom, Lack::Claim),
+            (verified, Lack::Verified),
+        ];
+        asked.into_iter().find(|(has, _)| !has).map(|(_, lack)| lack)
     }
 
     fn is_for_domain(&self, claims: &Claims) -> bool {

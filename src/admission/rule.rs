@@ -83,6 +83,14 @@ pub(super) fn compile(settings: &RouteSettings, key: &str, base: &str, mistakes:
     settings.rules.iter().enumerate().map(each).collect()
 }
 
+impl RouteSettings {
+    /// Its rules in their order, as [`crate::admission::Admitted::rule`] counts them: those of its list, else the one that stands
+    /// in the route itself.
+    pub fn every_rule(&self) -> Vec<RuleSettings> {
+        if self.rules.is_empty() { vec![own(self)] } else { self.rules.clone() }
+    }
+}
+
 /// So many fit into a `RuleSet`.
 const MOST: usize = 128;
 

@@ -6,6 +6,7 @@ mod heard;
 mod inbox;
 mod keeper;
 mod notify;
+pub mod operator;
 mod reload;
 mod rules;
 mod serve;

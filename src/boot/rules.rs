@@ -16,7 +16,7 @@ use crate::boot::services::{self, Through};
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
-use crate::endpoint::{Brand, Endpoints, ForwardAuth};
+use crate::endpoint::{Brand, Endpoints, ForwardAuth, Refusals};
 use crate::gateway::{Rules, Tls, Trusts};
 use crate::signin::{Channel, Deliver, SignIn};
 use crate::token::{Asserter, Remembering, Ring};
@@ -35,6 +35,8 @@ pub(super) struct Rulemaker {
     pub channels: HashSet<Channel>,
     /// The demo's inbox.
     pub inbox: Option<Arc<Inbox>>,
+    /// Remembers what comes to nothing.
+    pub refusals: Arc<Refusals>,
     /// The runtime of everything slow.
     pub slow: Handle,
 }
@@ -84,6 +86,7 @@ impl Rulemaker {
             development: config.development.enabled,
             inbox: self.inbox.clone().map(Shown::shared),
             forward_auth: Some(ForwardAuth::new(Arc::clone(gate), &config.forward_auth)),
+            refusals: Arc::clone(&self.refusals),
         };
         Ok(Endpoints::new(setup)?)
     }

@@ -20,7 +20,7 @@ use crate::boot::rules::Rulemaker;
 use crate::boot::{Extras, NotServing, services};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
-use crate::endpoint::{Admin, Readiness, State, Status, Vitals};
+use crate::endpoint::{Admin, Desk, Operator, Readiness, Refusals, State, Status, Vitals};
 use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop, Swap};
 use crate::random::Drawn;
 use crate::token::Ring;
@@ -164,8 +164,16 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let keeper = Keeper::start(&core, &ring, &pulse);
     let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());
     let keys = services::key_check(config, &core, &slow);
-    let rulemaker =
-        Arc::new(Rulemaker { core: Arc::clone(&core), keys, ring, deliver: Arc::<Queue>::clone(&queue), channels, inbox, slow });
+    let rulemaker = Arc::new(Rulemaker {
+        core: Arc::clone(&core),
+        keys,
+        ring,
+        deliver: Arc::<Queue>::clone(&queue),
+        channels,
+        inbox,
+        refusals: Arc::new(Refusals::default()),
+        slow,
+    });
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
     Ok(Parts { core, queue, rulemaker, vitals, _keeper: keeper })
 }
@@ -173,6 +181,9 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
 impl Parts {
     fn setup(&self, config: &Config, listeners: Listeners, hooks: Hooks, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
         let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), config.listen.admin.ip().map(|ip| ip.to_string()).unwrap_or_default());
+        let refusals = Arc::clone(&self.rulemaker.refusals);
+        let desk = Desk { refusals, operator: Operator::new(&self.core.root), clock: Arc::clone(&self.core.clock) };
+        let admin = admin.with(desk);
         Ok(crate::gateway::Setup {
             listeners,
             workers: config.listen.workers,
@@ -183,6 +194,7 @@ impl Parts {
             rules: self.rulemaker.rules(config)?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),
+            refusals: Arc::clone(&self.rulemaker.refusals),
             revocations: Arc::clone(&self.core.revocations),
             slow: runtime.handle().clone(),
             clock: Arc::clone(&self.core.clock),

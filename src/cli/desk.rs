@@ -40,6 +40,14 @@ where
     done
 }
 
+/// Do `work` that needs no store.
+pub(super) fn alone<W>(work: W) -> Result<(), Failed>
+where
+    W: AsyncFnOnce() -> Result<(), Failed>,
+{
+    runtime()?.block_on(work())
+}
+
 fn runtime() -> Result<Runtime, Failed> {
     Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }

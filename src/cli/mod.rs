@@ -5,11 +5,13 @@ mod account;
 mod check;
 mod demo;
 mod desk;
+mod explain;
 mod healthcheck;
 mod init;
 mod key;
 mod migrate;
 mod print;
+mod running;
 mod serve;
 mod session;
 mod snippet;
@@ -45,6 +47,8 @@ enum Command {
     Migrate(ConfigFile),
     /// Ask the running gateway whether it is alive, for a container's HEALTHCHECK
     Healthcheck(ConfigFile),
+    /// What becomes of a request, and why: which route, which rule, admitted or refused
+    Explain(explain::Explain),
     /// The people who may sign in
     #[command(subcommand)]
     Account(account::Account),
@@ -78,6 +82,9 @@ enum Failed {
     /// Something could not be reached.
     #[error("doorward: {0}")]
     NotServing(NotServing),
+    /// The answer is no, and stands on standard output.
+    #[error("")]
+    Shown,
 }
 
 impl From<NotServing> for Failed {
@@ -115,10 +122,11 @@ fn lines(mistakes: &[Mistake]) -> String {
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(usage) => return explain(&usage),
+        Err(usage) => return misused(&usage),
     };
     match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Shown) => ExitCode::FAILURE,
         Err(failed) => {
             print::complain(&failed.to_string());
             ExitCode::FAILURE
@@ -135,6 +143,7 @@ impl Command {
             Self::Init(init) => init::run(&init),
             Self::Migrate(file) => migrate::run(&file.config),
             Self::Healthcheck(file) => healthcheck::run(&file.config),
+            Self::Explain(explain) => explain::run(&explain),
             Self::Account(command) => account::run(command),
             Self::Session(command) => session::run(command),
             Self::Snippet(snippet) => snippet::run(&snippet),
@@ -144,7 +153,7 @@ impl Command {
 }
 
 /// Help and version are results; everything else is a wrong use.
-fn explain(usage: &clap::Error) -> ExitCode {
+fn misused(usage: &clap::Error) -> ExitCode {
     let shown = usage.print();
     match (usage.use_stderr(), shown) {
         (false, Ok(())) => ExitCode::SUCCESS,

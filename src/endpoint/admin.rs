@@ -1,16 +1,19 @@
-//! The admin listener: health, readiness and metrics, and nothing else.
+//! The admin listener: health, readiness and metrics; and to the operator's own command, what came of a request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{ALLOW, HOST};
+use http::header::{ALLOW, AUTHORIZATION, HOST};
 use http::{HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 
 use crate::admission::Refusal;
+use crate::clock::Clock;
+use crate::endpoint::operator::Operator;
 use crate::endpoint::problem::Problem;
+use crate::endpoint::refusals::{Refusals, Told};
 use crate::endpoint::reply::{self, No, Reply};
 
 /// How we are, in one word.
@@ -60,17 +63,53 @@ pub trait Vitals: Send + Sync {
     fn metrics(&self) -> String;
 }
 
+/// What the operator's own command can ask.
+pub struct Desk {
+    /// What came to nothing.
+    pub refusals: Arc<Refusals>,
+    /// Who may ask.
+    pub operator: Operator,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Desk {
+    /// The path under which one request that came to nothing is asked for, by its id.
+    pub const REFUSALS: &str = "/api/refusals/";
+
+    fn answer(&self, request: &Request<Bytes>, id: &str) -> Result<Reply, No> {
+        let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (method, path) = (request.method(), request.uri().path());
+        if !self.operator.believes(shown, method.as_str(), path, self.clock.now()) {
+            return Err(Refusal::Unauthenticated.into());
+        }
+        if method != Method::GET {
+            return Err(No::from(Refusal::MethodNotAllowed).with(ALLOW, HeaderValue::from_static("GET")));
+        }
+        let lost = self.refusals.find(id).ok_or(Problem::NotFound)?;
+        Ok(reply::json(StatusCode::OK, &Told::from(lost)))
+    }
+}
+
 /// The endpoints of the admin listener.
 pub struct Admin {
     vitals: Arc<dyn Vitals>,
     host: String,
+    desk: Option<Desk>,
 }
 
 impl Admin {
     /// `host` is the listener's own, without port. Other names than that, `localhost` and bare addresses are refused, so that
     /// no page in a browser on this machine reaches us under a name of its own (DNS rebinding).
     pub fn new(vitals: Arc<dyn Vitals>, host: impl Into<String>) -> Self {
-        Self { vitals, host: host.into() }
+        Self { vitals, host: host.into(), desk: None }
+    }
+
+    /// With a desk for the operator's own command.
+    #[must_use]
+    pub fn with(mut self, desk: Desk) -> Self {
+        self.desk = Some(desk);
+        self
     }
 
     /// The reply to one request.
@@ -91,6 +130,9 @@ impl Admin {
             return Err(Problem::Misdirected.into());
         }
         let path = request.uri().path();
+        if let (Some(desk), Some(id)) = (&self.desk, path.strip_prefix(Desk::REFUSALS)) {
+            return desk.answer(request, id);
+        }
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
             return Err(Problem::NotFound.into());
         }

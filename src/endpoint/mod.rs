@@ -3,6 +3,7 @@
 //! ```text
 //! table ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
 //! check/   answers to a proxy that stays in front and asks (forward-auth)
+//! refusals what came to nothing, to be looked up by its id; operator: who may
 //! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
 //! problem  the one place where an error becomes words
 //! admin    health, readiness and metrics, on a listener of their own
@@ -14,9 +15,11 @@ mod body;
 mod call;
 mod check;
 mod next;
+mod operator;
 mod pace;
 mod page;
 mod problem;
+mod refusals;
 mod refuse;
 mod reply;
 mod settings;
@@ -27,18 +30,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
+use http::request::Parts;
 use url::Url;
 
-use crate::admission::{self, Refusal};
+use crate::admission::{self, Refusal, RuleSet};
 use crate::cookie::Cookies;
 use crate::signin::{Means, SignIn};
 
-pub use admin::{Admin, Readiness, State, Status, Vitals};
+pub use admin::{Admin, Desk, Readiness, State, Status, Vitals};
 pub use call::Call;
 pub use check::{Dialect, ForwardAuth, ForwardAuthSettings};
+pub use operator::Operator;
 pub use page::Brand;
 pub use page::inbox::{Inbox, Mail};
 pub use problem::Problem;
+pub use refusals::{Lost, Refusals};
 pub use reply::Reply;
 pub use settings::PageSettings;
 
@@ -68,6 +74,8 @@ pub struct Setup {
     pub inbox: Option<Arc<dyn Inbox>>,
     /// What answers proxies that ask; without it none is trusted.
     pub forward_auth: Option<ForwardAuth>,
+    /// Remembers what came to nothing.
+    pub refusals: Arc<Refusals>,
 }
 
 /// The prefix cannot be the path of anything.
@@ -84,6 +92,7 @@ pub struct Endpoints {
     table: Table,
     inbox: Option<Arc<dyn Inbox>>,
     forward_auth: Option<ForwardAuth>,
+    refusals: Arc<Refusals>,
 }
 
 impl Endpoints {
@@ -101,6 +110,7 @@ impl Endpoints {
             table,
             inbox: setup.inbox,
             forward_auth: setup.forward_auth,
+            refusals: setup.refusals,
         })
     }
 
@@ -115,9 +125,28 @@ impl Endpoints {
         let received = Received { head: &head, body: &body, call };
         let reply = match self.dispatch(&received).await {
             Ok(reply) => reply,
-            Err(no) => self.said(&no, self.asker(&head), &head, &call.request_id),
+            Err(no) => {
+                self.remember(no.problem, &head, call);
+                self.said(&no, self.asker(&head), &head, &call.request_id)
+            }
         };
         reply::finish(admin::without_body(reply, &head.method), &call.request_id)
+    }
+
+    /// What one of our own endpoints does not do can be looked up as well.
+    fn remember(&self, problem: Problem, head: &Parts, call: &Call) {
+        self.refusals.remember(Lost {
+            id: call.request_id.clone(),
+            at: call.now,
+            decision: "own",
+            code: problem.code(),
+            status: problem.status().as_u16(),
+            route: None,
+            rules: RuleSet::default(),
+            method: head.method.to_string(),
+            host: call.client.host.clone(),
+            path: head.uri.path().to_owned(),
+        });
     }
 
     async fn dispatch(&self, received: &Received<'_>) -> Result<Reply, No> {

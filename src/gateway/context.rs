@@ -14,7 +14,7 @@ use super::stream::Open;
 use super::trace::Trace;
 use super::upstream::{self, Attempt, Endpoint, Failure, Manner};
 use super::wire::Upload;
-use crate::admission::Admitted;
+use crate::admission::{Admitted, RuleSet};
 use crate::clock::Timestamp;
 use crate::endpoint::{Call, Problem};
 use crate::telemetry::Decision;
@@ -38,6 +38,8 @@ pub(super) struct RequestContext {
     pub caller: Option<Caller>,
     /// The route's backend, once it is known.
     pub backend: Option<Arc<Backend>>,
+    /// The rules that were asked about it before it was refused.
+    pub asked: RuleSet,
     /// Proof that it was let in: without it nothing goes upstream.
     pub admitted: Option<Admitted>,
     /// Tokens that were made in passing for a request that is denied all the same.
@@ -93,6 +95,7 @@ impl RequestContext {
             upload: None,
             caller: None,
             backend: None,
+            asked: RuleSet::default(),
             admitted: None,
             issued: None,
             place: None,

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use crate::clock::Clock;
-use crate::endpoint::Admin;
+use crate::endpoint::{Admin, Refusals};
 use crate::random::Entropy;
 use crate::revocation::Revocations;
 use crate::telemetry::Metrics;
@@ -63,6 +63,7 @@ use phases::Phases;
 use redirect::Redirect;
 use server::Running;
 use stream::{Streams, Watch};
+use wire::TurnedAway;
 
 /// What a gateway is made of.
 pub struct Setup {
@@ -84,6 +85,8 @@ pub struct Setup {
     pub admin: Arc<Admin>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Remembers what comes to nothing.
+    pub refusals: Arc<Refusals>,
     /// What ends open streams.
     pub revocations: Arc<Revocations>,
     /// The runtime of everything slow: our endpoints run there, so that a client that hangs up cannot cancel them half-way.
@@ -138,7 +141,11 @@ impl Gateway {
         let swap = Swap::new(setup.rules, Arc::clone(&setup.metrics), common.slow.clone());
         let streams = Streams::new(Arc::clone(&setup.metrics), setup.revocations, Arc::clone(&common.clock));
         let watch = streams.watch(&common.slow, &swap);
-        let turned_away = setup.metrics.route(backend::NO_ROUTE);
+        let turned_away = TurnedAway {
+            metrics: setup.metrics.route(backend::NO_ROUTE),
+            refusals: Arc::clone(&setup.refusals),
+            clock: Arc::clone(&common.clock),
+        };
         let caps = Caps::new(setup.bounds, Arc::clone(&setup.metrics));
         let entrance = |secure| Entrance {
             live: swap.clone(),
@@ -155,6 +162,7 @@ impl Gateway {
         let phases = Phases {
             swap: swap.clone(),
             metrics: setup.metrics,
+            refusals: Arc::clone(&setup.refusals),
             clock: Arc::clone(&common.clock),
             entropy: Arc::clone(&common.entropy),
             flights,

@@ -31,7 +31,7 @@ use super::wire::Upload;
 use super::{edit, exchange, head, wire};
 use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
 use crate::clock::Clock;
-use crate::endpoint::Problem;
+use crate::endpoint::{Lost, Problem, Refusals};
 use crate::outage::Outage;
 use crate::random::{self, Entropy};
 use crate::telemetry::{Decision, Metrics};
@@ -43,6 +43,7 @@ const CLIENT_GONE: &str = "client_gone";
 pub(super) struct Phases {
     pub swap: Swap,
     pub metrics: Arc<Metrics>,
+    pub refusals: Arc<Refusals>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub flights: Flights,
@@ -251,6 +252,7 @@ impl ProxyHttp for Phases {
         let spent = ctx.started.elapsed();
         ctx.place = None;
         access::log(session, ctx, spent);
+        self.remember(session, ctx);
         if let Some(stream) = &mut ctx.stream {
             stream.told();
         }
@@ -362,6 +364,7 @@ impl Phases {
         let admitted = admitted.map_err(|denied| {
             // The old refresh token is spent: whatever we say, the person needs the new one.
             ctx.issued = denied.issued;
+            ctx.asked = live.gate.asked(&incoming, &matched);
             match denied.why {
                 Why::Refused(refusal) => No::Refused(refusal, matched.route().challenge),
                 Why::Outage(outage) => No::Outage(outage),
@@ -405,6 +408,24 @@ impl Phases {
         }
         let request = session.req_header();
         ctx.stream = Some(self.streams.hold(Self::who(admitted, request, ctx), Line::of(request, caller, ctx)));
+    }
+
+    /// What came to nothing can be looked up by its id.
+    fn remember(&self, session: &Session, ctx: &RequestContext) {
+        let Some(code) = ctx.outcome.code.filter(|code| *code != CLIENT_GONE) else { return };
+        let request = session.req_header();
+        self.refusals.remember(Lost {
+            id: ctx.request_id.clone(),
+            at: ctx.now,
+            decision: ctx.outcome.decision.as_str(),
+            code,
+            status: ctx.outcome.code_of_status(),
+            route: ctx.backend.as_ref().map(|backend| backend.name.to_string()),
+            rules: ctx.asked,
+            method: request.method.to_string(),
+            host: ctx.caller.as_ref().map(|caller| caller.client.host.clone()).unwrap_or_default(),
+            path: request.uri.path().to_owned(),
+        });
     }
 
     fn who(admitted: &Admitted, request: &RequestHeader, ctx: &RequestContext) -> Option<Who> {

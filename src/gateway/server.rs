@@ -24,9 +24,8 @@ use super::cord::Corded;
 use super::flight::Flights;
 use super::listener::Bound;
 use super::settings::Patience;
-use super::wire::Front;
+use super::wire::{Front, TurnedAway};
 use crate::random::Entropy;
-use crate::telemetry::RouteMetrics;
 
 /// How long requests in flight may take to finish, once we are told to leave.
 const LEAVE_WITHIN: Duration = Duration::from_secs(30);
@@ -138,7 +137,7 @@ impl Running {
         sockets: Vec<Bound>,
         entrance: Entrance,
         entropy: Arc<dyn Entropy>,
-        metrics: RouteMetrics,
+        turned_away: TurnedAway,
         patience: Patience,
     ) where
         P: ProxyHttp + Send + Sync + 'static,
@@ -159,7 +158,7 @@ impl Running {
             listening: self.listening.clone(),
         };
         self.doors += 1;
-        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, metrics: Some(metrics), patience };
+        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, turned_away: Some(turned_away), patience };
         self.server.add_service(Door::new("public", front, sockets, closing).behind(entrance));
     }
 
@@ -174,7 +173,7 @@ impl Running {
     }
 
     fn serve_owns(&mut self, name: &str, app: OwnListener, sockets: Vec<Bound>, entrance: Option<Entrance>) {
-        let app = Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), metrics: None };
+        let app = Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), turned_away: None };
         // Nobody waits for these: who asks how we are is told until the end.
         let closing = Closing {
             told: self.closing_own.subscribe(),

@@ -170,6 +170,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "app",
             "audit",
             "boot",
+            "client",
             "clock",
             "config",
             "cookie",

@@ -21,12 +21,13 @@ use ipnet::IpNet;
 pub use dialect::Dialect;
 pub use settings::ForwardAuthSettings;
 
-use crate::admission::{Denied, Gate, Names, Refusal, Why};
-use crate::endpoint::Endpoints;
+use crate::admission::{Denied, Gate, Incoming, Matched, Names, Refusal, Why};
 use crate::endpoint::asker::Asker;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
+use crate::endpoint::refusals::Lost;
 use crate::endpoint::reply::{No, Reply};
+use crate::endpoint::{Call, Endpoints};
 use original::Original;
 use verdict::Asked;
 
@@ -54,7 +55,10 @@ impl Endpoints {
         match self.checked(received, dialect, below).await {
             Ok(reply) => verdict::fitting(dialect, reply),
             // In words for programs: those for gRPC have the status that says yes.
-            Err(no) => verdict::fitting(dialect, self.said(&no, Asker::Program, received.head, &received.call.request_id)),
+            Err(no) => {
+                self.remember(no.problem, received.head, received.call);
+                verdict::fitting(dialect, self.said(&no, Asker::Program, received.head, &received.call.request_id))
+            }
         }
     }
 
@@ -71,9 +75,30 @@ impl Endpoints {
         let matched = forward.gate.matched(&incoming).map_err(No::from)?;
         match forward.gate.admit(&incoming, &matched, received.call.now).await {
             Ok(admitted) => self.passed(&asked, &admitted, forward.gate.names()),
-            Err(Denied { why: Why::Refused(refusal), issued }) => self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref()),
+            Err(Denied { why: Why::Refused(refusal), issued }) => {
+                self.lost(forward, &incoming, &matched, refusal, received.call);
+                self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref())
+            }
             Err(Denied { why: Why::Outage(outage), issued }) => self.undecided(outage, issued.as_ref()),
         }
+    }
+}
+
+impl Endpoints {
+    /// What the proxy asked for, and was told no, can be looked up by the id of its own request to us.
+    fn lost(&self, forward: &ForwardAuth, incoming: &Incoming<'_>, matched: &Matched, refusal: Refusal, call: &Call) {
+        self.refusals.remember(Lost {
+            id: call.request_id.clone(),
+            at: call.now,
+            decision: "refused",
+            code: refusal.code(),
+            status: refusal.status(),
+            route: Some(matched.route().name.clone()),
+            rules: forward.gate.asked(incoming, matched),
+            method: incoming.head.method.to_string(),
+            host: incoming.client.host.clone(),
+            path: incoming.target.split('?').next().unwrap_or_default().to_owned(),
+        });
     }
 }
 

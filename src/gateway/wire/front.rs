@@ -16,7 +16,9 @@ use tokio::io::AsyncWriteExt;
 
 use super::framing::Framing;
 use super::{PARTING, Wire, timeout};
-use crate::endpoint::Problem;
+use crate::admission::RuleSet;
+use crate::clock::Clock;
+use crate::endpoint::{Lost, Problem, Refusals};
 use crate::gateway::answer;
 use crate::gateway::settings::Patience;
 use crate::gateway::tls::Handshake;
@@ -34,10 +36,36 @@ pub(in crate::gateway) struct Front<A> {
     pub app: Arc<A>,
     /// Names what is turned away.
     pub entropy: Arc<dyn Entropy>,
-    /// Counts it.
-    pub metrics: Option<RouteMetrics>,
+    /// Counts and remembers it, on the public listeners.
+    pub turned_away: Option<TurnedAway>,
     /// How long its clients may take.
     pub patience: Patience,
+}
+
+/// What becomes of heads that are not sound.
+pub(in crate::gateway) struct TurnedAway {
+    pub metrics: RouteMetrics,
+    pub refusals: Arc<Refusals>,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl TurnedAway {
+    fn note(&self, request_id: &str, problem: Problem, spent: Duration) {
+        let status = problem.status().as_u16();
+        self.metrics.request(Decision::Refused, status, spent);
+        self.refusals.remember(Lost {
+            id: request_id.to_owned(),
+            at: self.clock.now(),
+            decision: Decision::Refused.as_str(),
+            code: problem.code(),
+            status,
+            route: None,
+            rules: RuleSet::default(),
+            method: String::new(),
+            host: String::new(),
+            path: String::new(),
+        });
+    }
 }
 
 #[async_trait]
@@ -104,13 +132,12 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
         let request_id = random::id(self.entropy.as_ref()).unwrap_or_default();
         let address =
             wire.get_socket_digest().and_then(|digest| digest.peer_addr().and_then(|peer| peer.as_inet()).map(std::net::SocketAddr::ip));
-        let status = problem.status().as_u16();
         let digest = wire.get_proxy_digest();
         let hsts = digest.as_deref().and_then(Handshake::within).and_then(|handshake| handshake.hsts.clone());
         let text = reply(problem, &request_id, hsts);
         drop(timeout(PARTING, part(&mut wire, text)).await);
-        if let Some(metrics) = &self.metrics {
-            metrics.request(Decision::Refused, status, begun.elapsed());
+        if let Some(turned_away) = &self.turned_away {
+            turned_away.note(&request_id, problem, begun.elapsed());
         }
         say(&request_id, problem, address);
     }

@@ -40,7 +40,7 @@ use pingora::time::timeout;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
-pub(super) use front::Front;
+pub(super) use front::{Front, TurnedAway};
 pub(super) use line::wait_for_body;
 pub(super) use upload::Upload;
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod configuration;
+mod explain;
 mod keys;
 mod mail;
 

@@ -263,6 +263,7 @@ fn endpoints(config: &Config, sign_in: Arc<SignIn>, inbox: Option<Arc<dyn Inbox>
         development: config.development.enabled,
         inbox,
         forward_auth: None,
+        refusals: Arc::default(),
     };
     Endpoints::new(setup).expect("a prefix")
 }
