@@ -54,7 +54,7 @@ pub use revocation::{Caller, Live, Revocations};
 pub use route::{Route, Table};
 pub use settings::{Challenge, CrossSite, IdentitySettings, Preflight, Preset, Require, RouteSettings, RuleSettings};
 pub use upstream::{
-    Address, AddressSettings, Balance, CheckKind, Destination, HealthSettings, Place, Protocol, UpstreamTlsSettings,
+    Address, AddressSettings, Balance, CheckKind, Destination, HealthSettings, LONGEST_SOCKET, Place, Protocol, UpstreamTlsSettings,
 };
 pub use verify::Verified;
 

@@ -19,7 +19,7 @@ use crate::config::duration;
 /// The heaviest address: the order in which addresses are taken is as long as their weights together.
 const HEAVIEST: u32 = 100;
 /// The longest path of a socket, in bytes (`sun_path` less its end).
-const LONGEST_SOCKET: usize = 107;
+pub const LONGEST_SOCKET: usize = 107;
 
 /// An address in the file: a text, or a table with a weight.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,9 +94,9 @@ pub struct HealthSettings {
     /// Between two questions.
     #[serde(with = "duration")]
     pub interval: Duration,
-    /// How long an answer may take.
-    #[serde(with = "duration")]
-    pub timeout: Duration,
+    /// How long an answer may take, at most the interval; 2 s, or the interval where that is shorter, when unset.
+    #[serde(with = "duration::option")]
+    pub timeout: Option<Duration>,
     /// So many good answers in a row bring an address back.
     pub healthy: u32,
     /// So many bad ones in a row take it out.
@@ -111,11 +111,18 @@ impl Default for HealthSettings {
             kind: CheckKind::Http,
             path: "/".to_owned(),
             interval: Duration::from_secs(10),
-            timeout: Duration::from_secs(2),
+            timeout: None,
             healthy: 2,
             unhealthy: 3,
             status: None,
         }
+    }
+}
+
+impl HealthSettings {
+    /// How long an answer may take.
+    pub fn patience(&self) -> Duration {
+        self.timeout.unwrap_or(Duration::from_secs(2)).min(self.interval)
     }
 }
 
@@ -256,8 +263,12 @@ fn check(health: &HealthSettings, note: &mut impl FnMut(&str, &str)) {
     if health.interval < Duration::from_millis(100) {
         note("health.interval", "should be at least 100ms");
     }
-    if health.timeout.is_zero() || health.timeout > Duration::from_secs(60) {
+    let timeout = health.patience();
+    if timeout.is_zero() || timeout > Duration::from_secs(60) {
         note("health.timeout", "should be between 1ms and 1m");
+    }
+    if health.timeout.is_some_and(|timeout| timeout > health.interval) {
+        note("health.timeout", "should be no longer than health.interval: the next question would come before the answer");
     }
     for (field, count) in [("health.healthy", health.healthy), ("health.unhealthy", health.unhealthy)] {
         if !(1..=100).contains(&count) {

@@ -3,6 +3,7 @@
 //! A section at a time, every mistake of it; nothing here stops at the first.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -11,7 +12,7 @@ use url::{Host, Url};
 
 use super::Config;
 use super::mistake::Mistake;
-use crate::admission::{Names, Table};
+use crate::admission::{LONGEST_SOCKET, Names, Place, Table};
 use crate::clock::{Clock as _, SystemClock};
 use crate::deliver;
 use crate::endpoint::Brand;
@@ -102,11 +103,14 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(away, "listen.redirect", "needs a public_url that begins with https://: that is where it leads");
     let shared = listen.public.iter().any(|public| collide(public, &listen.admin));
     notes.must(!shared, "listen.admin", "should not be a public address: it shows health and metrics without sign-in");
-    let whole = listen.upgrade_socket.as_ref().is_none_or(|path| path.is_absolute());
-    notes.must(whole, "listen.upgrade_socket", "should be a whole path, as \"/run/doorward/upgrade.sock\"");
+    if let Some(path) = &listen.upgrade_socket {
+        upgrade_socket(config, path, notes);
+    }
     notes.must(listen.streams > 0, "listen.streams", "should be at least 1");
     let workers = listen.workers.is_none_or(|workers| (1..=256).contains(&workers));
     notes.must(workers, "listen.workers", "should be 1 to 256");
+    let soon = listen.head_timeout <= 5 * MINUTE;
+    notes.must(soon, "listen.head_timeout", "should be at most 5m: so long anybody holds a connection by sending nothing");
     for (key, span) in [
         ("listen.head_timeout", listen.head_timeout),
         ("listen.keep_alive", listen.keep_alive),
@@ -119,6 +123,24 @@ fn listen(config: &Config, notes: &mut Notes) {
     notes.must(listen.connections_per_address > 0, "listen.connections_per_address", "should be at least 1");
     let heard = !listen.proxy_protocol || !listen.trusted_proxies.is_empty();
     notes.must(heard, "listen.proxy_protocol", "is believed from listen.trusted_proxies alone, and there is none");
+}
+
+/// Who can write where it stands can take our sockets over, and what stands there already is not ours to remove.
+fn upgrade_socket(config: &Config, path: &Path, notes: &mut Notes) {
+    const KEY: &str = "listen.upgrade_socket";
+    notes.must(path.is_absolute(), KEY, "should be a whole path, as \"/run/doorward/upgrade.sock\"");
+    let short = path.as_os_str().len() <= LONGEST_SOCKET;
+    notes.must(short, KEY, "is longer than 107 bytes, which no socket's path can be");
+    let folder = path.parent().unwrap_or(path);
+    let everybodys = ["/tmp", "/var/tmp", "/dev/shm"].iter().any(|shared| folder == Path::new(shared));
+    notes.must(!everybodys, KEY, "should be in a folder of Doorward's own: in this one everybody can write");
+    let taken = own_addresses(config).any(|address| matches!(address, Address::Unix(other) if other == path));
+    notes.must(!taken, KEY, "is the path of a listener: requests come there");
+}
+
+/// Where we listen ourselves.
+fn own_addresses(config: &Config) -> impl Iterator<Item = &Address> {
+    config.listen.public.iter().chain(&config.listen.redirect).chain([&config.listen.admin])
 }
 
 const fn is_any_port(address: &Address) -> bool {
@@ -271,9 +293,39 @@ fn development(config: &Config, notes: &mut Notes) {
 
 /// Where requests go, and under which names identity travels, is judged by what uses it.
 fn routes(config: &Config, notes: &mut Notes) {
-    notes.0.extend(Table::new(&config.routes, &config.prefix).err().unwrap_or_default());
+    match Table::new(&config.routes, &config.prefix) {
+        Ok(table) => loops(config, &table, notes),
+        Err(mistakes) => notes.0.extend(mistakes),
+    }
     notes.0.extend(Trusts::read(&config.routes).err().unwrap_or_default());
     notes.0.extend(Names::new(&config.identity).err().unwrap_or_default());
+}
+
+/// An upstream that is one of our own public listeners: each request would come back, until nothing is left.
+fn loops(config: &Config, table: &Table, notes: &mut Notes) {
+    let public = || config.listen.public.iter().chain(&config.listen.redirect);
+    for (index, route) in table.iter().enumerate() {
+        for (nth, address) in route.destination.addresses.iter().enumerate() {
+            let is_ours = public().any(|own| leads_to(&address.place, own));
+            notes.must(!is_ours, &format!("route[{index}].upstream[{nth}]"), "is an address of listen.public or listen.redirect: a loop");
+        }
+    }
+}
+
+/// Does a connection to this place end at this listener of ours, as far as the configuration can tell?
+fn leads_to(place: &Place, own: &Address) -> bool {
+    match (place, own) {
+        (Place::Unix(path), Address::Unix(own)) => path == own,
+        (Place::Fixed(address), Address::Tcp(own)) => {
+            let is_here = own.ip().is_unspecified() && (address.ip().is_loopback() || address.ip().is_unspecified());
+            address.port() == own.port() && (address.ip() == own.ip() || is_here)
+        }
+        (Place::Named { host, port }, Address::Tcp(own)) => {
+            let is_here = own.ip().is_unspecified() || own.ip().is_loopback();
+            host == "localhost" && *port == own.port() && is_here
+        }
+        (Place::Unix(_), Address::Tcp(_)) | (Place::Fixed(_) | Place::Named { .. }, Address::Unix(_)) => false,
+    }
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::ListenSettings;
+use crate::admission::LONGEST_SOCKET;
 
 /// How many connections may wait to be accepted; the system allows fewer (`net.core.somaxconn`).
 const QUEUE: i32 = 65_535;
@@ -60,6 +61,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.strip_prefix(UNIX) {
+            Some(path) if path.len() > LONGEST_SOCKET => Err("is longer than 107 bytes, which no socket's path can be"),
             Some(path) if path.starts_with('/') => Ok(Self::Unix(path.into())),
             Some(_) => Err("should name a whole path, as \"unix:/run/doorward.sock\""),
             None => text.parse().map(Self::Tcp).map_err(|_| "should be an address and a port, as \"127.0.0.1:8080\", or \"unix:/path\""),

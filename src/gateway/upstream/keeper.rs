@@ -150,7 +150,7 @@ impl Keeper {
                 continue;
             }
             // Never two at once.
-            *when = now + health.interval.max(health.timeout);
+            *when = now + health.interval;
             let (prober, health) = (Arc::clone(&self.prober), health.clone());
             self.running.spawn(async move {
                 let answer = prober.get_or_init(Prober::default).ask(&endpoint, &health).await;

@@ -47,7 +47,7 @@ impl Prober {
                 CheckKind::Http => self.get(endpoint, health, &peer).await,
             }
         };
-        timeout(health.timeout, asked).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
+        timeout(health.patience(), asked).await.unwrap_or_else(|_| Err("no answer in time".to_owned()))
     }
 
     async fn get(&self, endpoint: &Endpoint, health: &HealthSettings, peer: &HttpPeer) -> Result<(), String> {

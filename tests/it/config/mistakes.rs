@@ -365,3 +365,70 @@ fn the_secrets_of_providers_come_from_files() {
     let found = mistakes(&format!("{MINIMAL}{}", sms.replace("/token", "/nothing")), &[]);
     assert!(found[0].starts_with("delivery.sms[0].auth_token_file: "), "{found:?}");
 }
+
+#[test]
+fn sockets_are_where_nobody_else_writes_and_nothing_else_listens() {
+    let long = format!("/run/{}", "x".repeat(107));
+    let said = |listen: &str| mistakes(&format!("{MINIMAL}\n[listen]\n{listen}"), &[]);
+    let upgrade = |path: &str, more: &str| said(&format!("upgrade_socket = \"{path}\"\n{more}"));
+
+    assert_eq!(upgrade("/run/doorward/upgrade.sock", ""), Vec::<String>::new());
+    assert_eq!(upgrade("/tmp/private/upgrade.sock", ""), Vec::<String>::new());
+    for shared in ["/tmp", "/var/tmp", "/dev/shm"] {
+        let found = upgrade(&format!("{shared}/upgrade.sock"), "");
+        assert_eq!(found, ["listen.upgrade_socket: should be in a folder of Doorward's own: in this one everybody can write"]);
+    }
+    assert_eq!(upgrade(&long, ""), ["listen.upgrade_socket: is longer than 107 bytes, which no socket's path can be"]);
+    let taken = ["listen.upgrade_socket: is the path of a listener: requests come there"];
+    assert_eq!(upgrade("/run/d.sock", "public = [\"unix:/run/d.sock\"]"), taken);
+    assert_eq!(upgrade("/run/d.sock", "admin = \"unix:/run/d.sock\""), taken);
+    let found = said(&format!("public = [\"unix:{long}\"]\nadmin = \"unix:{long}\""));
+    let keys: Vec<&str> = found.iter().filter_map(|mistake| mistake.split_once(": is longer than 107 bytes")).map(|(key, _)| key).collect();
+    assert_eq!(keys, ["listen.public[0]", "listen.admin"], "{found:?}");
+}
+
+#[test]
+fn an_upstream_that_is_our_own_address_is_a_loop() {
+    let said = |public: &str, upstream: &str| {
+        let text = MINIMAL.replace("http://127.0.0.1:3000", upstream);
+        assert_ne!(text, MINIMAL);
+        mistakes(&format!("{text}\n[listen]\npublic = [\"{public}\"]"), &[])
+    };
+    let looped = ["route[0].upstream[0]: is an address of listen.public or listen.redirect: a loop"];
+    for (public, upstream) in [
+        ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("0.0.0.0:8080", "http://127.0.0.2:8080"),
+        ("0.0.0.0:8080", "http://localhost:8080"),
+        ("127.0.0.1:8080", "https://localhost:8080"),
+        ("[::]:8080", "h2c://[::1]:8080"),
+        ("192.0.2.7:80", "http://192.0.2.7"),
+        ("unix:/run/d.sock", "unix:/run/d.sock"),
+    ] {
+        assert_eq!(said(public, upstream), looped, "{public} {upstream}");
+    }
+    for (public, upstream) in [
+        ("127.0.0.1:8080", "http://127.0.0.1:8081"),
+        ("127.0.0.1:8080", "http://127.0.0.2:8080"),
+        ("0.0.0.0:8080", "http://10.0.0.5:8080"),
+        ("192.0.2.7:8080", "http://localhost:8080"),
+        ("unix:/run/d.sock", "unix:/run/app.sock"),
+    ] {
+        assert_eq!(said(public, upstream), Vec::<String>::new(), "{public} {upstream}");
+    }
+}
+
+#[test]
+fn times_that_make_no_sense_together_are_named() {
+    let health = |text: &str| mistakes(&format!("{MINIMAL}\n[route.health]\n{text}"), &[]);
+    assert_eq!(health("interval = \"1s\"\ntimeout = \"1s\""), Vec::<String>::new());
+    assert_eq!(health("interval = \"100ms\""), Vec::<String>::new(), "unset, it is no longer than the interval");
+    let found = health("interval = \"1s\"\ntimeout = \"1001ms\"");
+    assert_eq!(
+        found,
+        ["route[0].health.timeout: should be no longer than health.interval: the next question would come before the answer"]
+    );
+    let head = |span: &str| mistakes(&format!("{MINIMAL}\n[listen]\nhead_timeout = \"{span}\""), &[]);
+    assert_eq!(head("5m"), Vec::<String>::new());
+    assert_eq!(head("301s").len(), 1);
+    assert!(head("1d")[0].starts_with("listen.head_timeout: should be at most 5m"));
+}

@@ -13,7 +13,7 @@ use crate::support::wait;
 
 const PATIENT: Duration = Duration::from_secs(20);
 /// No test waits for a bound that is this far away.
-const FAR: &str = "1h";
+const FAR: &str = "5m";
 
 async fn with(listen: &str, route: &str) -> (Upstream, Edge) {
     let app = Upstream::start().await;
