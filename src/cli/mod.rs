@@ -3,6 +3,7 @@
 
 mod account;
 mod check;
+mod completions;
 mod demo;
 mod desk;
 mod explain;
@@ -27,7 +28,12 @@ use crate::outage::Outage;
 
 /// A reverse proxy that authenticates: one-time codes in front of apps that have no sign-in of their own.
 #[derive(Debug, Parser)]
-#[command(name = "doorward", version, disable_help_subcommand = true)]
+#[command(
+    name = "doorward",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: 0 done, 1 refused or found wrong, 2 used wrongly. Results stand on standard output, messages on standard error."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -40,7 +46,7 @@ enum Command {
     /// Run the gateway
     Serve(serve::Serve),
     /// Name every mistake in the configuration at once
-    Check(ConfigFile),
+    Check(check::Check),
     /// Write a commented configuration with fresh secrets
     Init(init::Init),
     /// Bring the database up to date
@@ -57,6 +63,10 @@ enum Command {
     Session(session::Session),
     /// The configuration of a proxy that stays in front and asks (forward-auth)
     Snippet(snippet::Snippet),
+    /// What a shell needs to finish these commands
+    Completions(completions::Completions),
+    /// The manual
+    Man(completions::Man),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Key),
@@ -139,13 +149,15 @@ impl Command {
         match self {
             Self::Demo(demo) => demo::run(&demo),
             Self::Serve(serve) => serve::run(&serve),
-            Self::Check(file) => check::run(&file.config),
+            Self::Check(check) => check::run(&check),
             Self::Init(init) => init::run(&init),
             Self::Migrate(file) => migrate::run(&file.config),
             Self::Healthcheck(file) => healthcheck::run(&file.config),
             Self::Explain(explain) => explain::run(&explain),
             Self::Account(command) => account::run(command),
             Self::Session(command) => session::run(command),
+            Self::Completions(completions) => completions::run(&completions),
+            Self::Man(man) => completions::manual(&man),
             Self::Snippet(snippet) => snippet::run(&snippet),
             Self::Key(command) => key::run(command),
         }

@@ -212,6 +212,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("askama*", &["endpoint::page"]),
     ("matchit", &["endpoint"]),
     ("clap", &["cli", "main"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
     ("toml", &["config"]),
     ("prometheus", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),

@@ -90,6 +90,9 @@ pub(super) fn stays_out(refusal: Refusal, explained: &Explained, route: Option<&
         Refusal::AmbiguousPath => {
             "servers read this path differently, and its readings do not all fall under the same route and rules".to_owned()
         }
+        Refusal::Unauthenticated if explained.rules.iter().all(|judged| matches!(judged, Judged::NotFor | Judged::OtherNetwork)) => {
+            forbidden(name, explained, route, question)
+        }
         Refusal::Unauthenticated => {
             format!("route \"{name}\" is for people who are signed in{}, and nobody is", narrowed(explained, route))
         }

@@ -55,6 +55,23 @@ fn check_prints_every_mistake_with_its_key() {
 }
 
 #[test]
+fn check_tells_programs_as_well() {
+    let folder = folder::new("check");
+    let file = folder.path().join("doorward.toml");
+    fs::write(&file, "public_url = \"ftp://x\"\n[[delivery.email]]\nkind = \"console\"\n").unwrap();
+
+    let (code, printed, complaint) = run(&["check", "--json", "--config", file.to_str().unwrap()]);
+    assert_eq!(run(&["init", folder.path().join("good").to_str().unwrap()]).0, 0);
+    let good = run(&["check", "--json", "--config", folder.path().join("good/doorward.toml").to_str().unwrap()]);
+
+    assert_eq!((code, complaint.as_str()), (1, ""));
+    let found: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((&found["ok"], &found["mistakes"][0]["key"]), (&false.into(), &"public_url".into()));
+    assert_eq!(good.0, 0);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&good.1).unwrap(), serde_json::json!({ "ok": true, "mistakes": [] }));
+}
+
+#[test]
 fn serve_refuses_what_check_refuses() {
     let folder = folder::new("check");
     let file = folder.path().join("doorward.toml");

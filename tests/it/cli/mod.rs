@@ -5,6 +5,7 @@ mod configuration;
 mod explain;
 mod keys;
 mod mail;
+mod shell;
 
 use serde_json::{Value, json};
 
