@@ -9,6 +9,17 @@
 //!
 //! The database is the truth, Redis is the speed. A **Refusal** is a decision, an **Outage** the lack of one; neither ever
 //! becomes a yes.
+//!
+//! As a library: [`Gateway::builder`] takes a [`config::Config`] and, in the place of ours, what a program brings along: its own
+//! [`signin::Deliver`] (how messages leave), [`signin::Accounts`] (where people are known), [`signin::ClaimsSource`] (what else
+//! tokens say of them). `examples/own_delivery.rs` does it in less than sixty lines.
+//!
+//! ```no_run
+//! # use doorward::{Gateway, config::Config};
+//! let config = Config::load("config/doorward.toml".as_ref()).expect("a sound configuration");
+//! Gateway::builder(config).build().run()?;
+//! # Ok::<(), doorward::boot::NotServing>(())
+//! ```
 
 pub mod admission;
 pub mod app;
@@ -35,3 +46,5 @@ pub mod signin;
 pub mod store;
 pub mod telemetry;
 pub mod token;
+
+pub use boot::{Builder, Gateway};

@@ -15,6 +15,8 @@ pub enum Dependency {
     Keys,
     /// The queue of messages is full.
     Delivery,
+    /// Whoever says what else a token shall say.
+    ClaimsHook,
 }
 
 impl fmt::Display for Dependency {
@@ -25,6 +27,7 @@ impl fmt::Display for Dependency {
             Self::Entropy => "entropy",
             Self::Keys => "keys",
             Self::Delivery => "delivery",
+            Self::ClaimsHook => "claims hook",
         })
     }
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::boot::core::Core;
 use crate::outage::Outage;
-use crate::signin::{AddressChanges, Challenges, Devices, Pendings, Sessions};
+use crate::signin::{AddressChanges, Challenges, Devices, LastClaims, Pendings, Sessions};
 use crate::token::rotate::LOOK_AGAIN;
 use crate::token::{Keys, Ring};
 
@@ -23,6 +23,9 @@ const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a device is remembered that nobody signs in on: who comes back once a year is not told of it.
 const DEVICES_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// How long what the claims hook said of somebody is kept after it was last said.
+const CLAIMS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// The running tasks; they end when this is dropped.
 pub struct Keeper(Vec<JoinHandle<()>>);
@@ -90,10 +93,12 @@ async fn sweep_once(core: &Core) -> Result<(), Outage> {
     let devices = Devices::sweep(core.store.as_ref(), now.minus(DEVICES_KEPT)).await?;
     let sessions = Sessions::sweep(core.store.as_ref(), now.minus(SESSIONS_KEPT)).await?;
     let pendings = Pendings::sweep(core.store.as_ref(), now).await?;
+    let claims = LastClaims::sweep(core.store.as_ref(), now.minus(CLAIMS_KEPT)).await?;
     let keys = Keys::sweep(core.store.as_ref(), now).await?;
     tracing::debug!(
         challenges,
         changes,
+        claims,
         devices,
         pendings,
         sessions,

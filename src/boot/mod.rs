@@ -5,6 +5,7 @@ mod handover;
 mod heard;
 mod inbox;
 mod keeper;
+mod library;
 mod notify;
 pub mod operator;
 mod reload;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use core::Core;
+pub use library::{Builder, Gateway, Own};
 pub use serve::serve;
 
 use crate::config::Mistake;
@@ -35,13 +37,15 @@ pub struct Extras {
     pub upgrade: bool,
     /// Tells the server to leave, as SIGTERM does.
     pub stop: Stop,
+    /// What a program that embeds us brings along.
+    pub own: Own,
     /// Called once everything is ready, before the first request is taken.
     pub on_ready: Box<dyn FnOnce()>,
 }
 
 impl Default for Extras {
     fn default() -> Self {
-        Self { inbox: None, app: None, file: None, upgrade: false, stop: Stop::default(), on_ready: Box::new(|| ()) }
+        Self { inbox: None, app: None, file: None, upgrade: false, stop: Stop::default(), own: Own::default(), on_ready: Box::new(|| ()) }
     }
 }
 

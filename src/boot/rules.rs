@@ -8,11 +8,11 @@ use tokio::runtime::Handle;
 
 use crate::admission::{Gate, Names, Ports, Table};
 use crate::app::KeyCheck;
-use crate::boot::NotServing;
 use crate::boot::core::Core;
 use crate::boot::heard::Heard;
 use crate::boot::inbox::Shown;
 use crate::boot::services::{self, Through};
+use crate::boot::{NotServing, Own};
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
@@ -35,6 +35,8 @@ pub(super) struct Rulemaker {
     pub channels: HashSet<Channel>,
     /// The demo's inbox.
     pub inbox: Option<Arc<Inbox>>,
+    /// What a program that embeds us brings along.
+    pub own: Own,
     /// Remembers what comes to nothing.
     pub refusals: Arc<Refusals>,
     /// The runtime of everything slow.
@@ -48,7 +50,7 @@ impl Rulemaker {
     /// Every mistake in routes and names, with its key.
     pub(super) fn rules(&self, config: &Config) -> Result<Rules, NotServing> {
         let cookies = Cookies::new(&config.cookies);
-        let signin = services::sign_in(config, &self.core, &self.ring, Arc::clone(&self.deliver), self.channels.clone());
+        let signin = services::sign_in(config, &self.core, &self.ring, (Arc::clone(&self.deliver), self.channels.clone()), &self.own)?;
         let through = Arc::new(Through { signin: Arc::clone(&signin), slow: self.slow.clone() });
         let gate = Arc::new(self.gate(config, &cookies, Arc::<Through>::clone(&through))?);
         Ok(Rules {

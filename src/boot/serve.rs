@@ -23,6 +23,7 @@ use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Desk, Operator, Readiness, Refusals, State, Status, Vitals};
 use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop, Swap};
 use crate::random::Drawn;
+use crate::signin::Deliver;
 use crate::token::Ring;
 
 /// How long messages may take to leave when we leave.
@@ -160,6 +161,13 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let core = Arc::new(Core::open(config, runtime.handle()).await?);
     let ring = Arc::new(Ring::new(core.keymaker().ready(core.clock.now()).await.map_err(NotServing::Keys)?));
     let (queue, channels) = queue(config, extras, &core, runtime)?;
+    let (deliver, channels) = match &extras.own.deliver {
+        Some((own, channels)) => (Arc::clone(own), channels.clone()),
+        None => {
+            let ours: Arc<dyn Deliver> = Arc::<Queue>::clone(&queue);
+            (ours, channels)
+        }
+    };
     let pulse = Arc::new(Pulse::beating());
     let keeper = Keeper::start(&core, &ring, &pulse);
     let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());
@@ -168,9 +176,10 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
         core: Arc::clone(&core),
         keys,
         ring,
-        deliver: Arc::<Queue>::clone(&queue),
+        deliver,
         channels,
         inbox,
+        own: extras.own.clone(),
         refusals: Arc::new(Refusals::default()),
         slow,
     });

@@ -10,13 +10,16 @@ use crate::admission::{NotRenewed, Renew};
 use crate::app::{self, KeyCheck};
 use crate::boot::core::Core;
 use crate::boot::heard::Heard;
+use crate::boot::library::Shadowed;
+use crate::boot::{NotServing, Own};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::deliver::HookedClaims;
 use crate::gateway::{Lasting, Opened};
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
-use crate::signin::{Channel, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
+use crate::signin::{Accounts, Channel, ClaimsHook, ClaimsSource, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
 use crate::token::{Issued, Minter, Ring, Verifier};
 
 /// `public_url` as issuer: without a slash at its end.
@@ -43,10 +46,24 @@ pub fn key_check(config: &Config, core: &Core, slow: &Handle) -> Arc<KeyCheck> {
 }
 
 /// The steps of signing in.
-pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn Deliver>, channels: HashSet<Channel>) -> Arc<SignIn> {
+///
+/// # Errors
+/// When there can be no claims hook as the configuration has it.
+pub fn sign_in(
+    config: &Config,
+    core: &Core,
+    ring: &Arc<Ring>,
+    (deliver, channels): (Arc<dyn Deliver>, HashSet<Channel>),
+    own: &Own,
+) -> Result<Arc<SignIn>, NotServing> {
     let issuer = issuer(config);
-    Arc::new(SignIn {
-        accounts: core.store.clone(),
+    let accounts: Arc<dyn Accounts> = match &own.accounts {
+        Some(own) => Arc::new(Shadowed { own: Arc::clone(own), store: core.store.clone() }),
+        None => core.store.clone(),
+    };
+    let claims_hook = claims_hook(config, core, own)?;
+    Ok(Arc::new(SignIn {
+        accounts,
         challenges: core.store.clone(),
         pendings: core.store.clone(),
         factors: core.store.clone(),
@@ -64,6 +81,7 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
         sealer: core.sealer.clone(),
         entropy: Arc::clone(&core.entropy),
         events: Arc::new(Heard::new(&core.metrics)),
+        claims_hook,
         keyed: Keyed::new(&core.root),
         settings: Settings {
             audience: config.tokens.audience.clone().unwrap_or_else(|| issuer.clone()),
@@ -76,7 +94,17 @@ pub fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, deliver: Arc<dyn 
             channels,
             development: config.development.enabled,
         },
-    })
+    }))
+}
+
+fn claims_hook(config: &Config, core: &Core, own: &Own) -> Result<Option<Arc<ClaimsHook>>, NotServing> {
+    let on_outage = config.claims_hook.as_ref().map(|settings| settings.on_outage).unwrap_or_default();
+    let source: Arc<dyn ClaimsSource> = match (&own.claims, &config.claims_hook) {
+        (Some(own), _) => Arc::clone(own),
+        (None, Some(settings)) => Arc::new(HookedClaims::new(settings)?),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Arc::new(ClaimsHook::new(source, core.store.clone(), on_outage))))
 }
 
 /// Sessions, renewed in passing and asked how long they last, in the runtime of the database's connections: a client that hangs

@@ -60,6 +60,7 @@ pub(super) fn all(config: &Config) -> Vec<Mistake> {
     session(config, &mut notes);
     cookies(config, &mut notes);
     delivery(config, &mut notes);
+    claims_hook(config, &mut notes);
     limits(config, &mut notes);
     pages(config, &mut notes);
     development(config, &mut notes);
@@ -252,6 +253,12 @@ fn delivery(config: &Config, notes: &mut Notes) {
     notes.must(some || config.development.enabled, "delivery.email", "is missing: without a provider nobody gets a code");
     for (key, problem) in deliver::mistakes(delivery) {
         notes.must(false, &format!("delivery.{key}"), &problem);
+    }
+}
+
+fn claims_hook(config: &Config, notes: &mut Notes) {
+    for (field, problem) in config.claims_hook.iter().flat_map(deliver::ClaimsHookSettings::mistakes) {
+        notes.must(false, &format!("claims_hook.{field}"), problem);
     }
 }
 

@@ -21,7 +21,7 @@ use serde::Deserialize;
 
 use crate::admission::{IdentitySettings, RouteSettings};
 use crate::cookie::CookieSettings;
-use crate::deliver::DeliverySettings;
+use crate::deliver::{ClaimsHookSettings, DeliverySettings};
 use crate::endpoint::{ForwardAuthSettings, PageSettings};
 use crate::gateway::{ListenSettings, TlsSettings};
 use crate::signin::{LimitSettings, OtpSettings, SessionSettings};
@@ -73,6 +73,8 @@ pub struct Config {
     /// Providers that deliver codes.
     #[serde(default)]
     pub delivery: DeliverySettings,
+    /// Who says what else tokens say; nobody when unset.
+    pub claims_hook: Option<ClaimsHookSettings>,
     /// Limits.
     #[serde(default)]
     pub limits: LimitSettings,

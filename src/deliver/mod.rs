@@ -4,6 +4,7 @@
 //! one message, once. The only module that names lettre and reqwest.
 
 mod breaker;
+mod claims_hook;
 mod console;
 mod inbox;
 mod letters;
@@ -24,6 +25,7 @@ mod webhook;
 use async_trait::async_trait;
 use url::Url;
 
+pub use claims_hook::{ClaimsHookSettings, HookedClaims};
 pub use console::Console;
 pub use inbox::{Inbox, Kept};
 pub use mistakes::mistakes;

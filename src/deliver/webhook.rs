@@ -16,6 +16,7 @@ use super::letters::Letters;
 use super::reach;
 use super::web::{self, Reach, Web};
 use super::{NotSent, Provider, Sending, Wrong};
+use crate::clock::Timestamp;
 use crate::secret::{MacKey, Secret};
 use crate::signin::{Channel, Content};
 
@@ -45,8 +46,28 @@ impl Webhook {
 
     /// What sends through it; `name` is for logs and metrics.
     pub(super) fn sender(self, name: &str, letters: Arc<Letters>) -> Result<WebhookSender, NotSent> {
-        let web = Web::new(self.reach)?;
-        Ok(WebhookSender { webhook: self, web, name: name.to_owned(), letters })
+        Ok(WebhookSender { line: self.open()?, name: name.to_owned(), letters })
+    }
+
+    /// What speaks to it.
+    pub(super) fn open(self) -> Result<Line, NotSent> {
+        Ok(Line { web: Web::new(self.reach)?, webhook: self })
+    }
+}
+
+/// Speaks to a webhook.
+pub(super) struct Line {
+    webhook: Webhook,
+    web: Web,
+}
+
+impl Line {
+    /// Post JSON, signed, and read what is answered: empty when it is too long or too slow.
+    pub(super) async fn ask(&self, body: String, now: Timestamp) -> Result<Vec<u8>, NotSent> {
+        let signature = signature(&self.webhook.key, now.as_secs(), &body);
+        let request = self.web.post(&self.webhook.url).header(CONTENT_TYPE, "application/json");
+        let answer = web::ask(request.header("Doorward-Signature", signature).body(body)).await?;
+        web::judge(answer.status).map(|()| answer.body)
     }
 }
 
@@ -74,8 +95,7 @@ fn read_key(secret: Option<&Secret<String>>) -> Result<MacKey, Wrong> {
 
 /// Posts messages to a webhook.
 pub(super) struct WebhookSender {
-    webhook: Webhook,
-    web: Web,
+    line: Line,
     name: String,
     letters: Arc<Letters>,
 }
@@ -119,11 +139,7 @@ impl Provider for WebhookSender {
     }
 
     async fn send(&self, sending: &Sending<'_>) -> Result<(), NotSent> {
-        let body = self.body(sending).to_string();
-        let signature = signature(&self.webhook.key, sending.now.as_secs(), &body);
-        let request = self.web.post(&self.webhook.url).header(CONTENT_TYPE, "application/json");
-        let answer = web::ask(request.header("Doorward-Signature", signature).body(body)).await?;
-        web::judge(answer.status)
+        self.line.ask(self.body(sending).to_string(), sending.now).await.map(drop)
     }
 }
 

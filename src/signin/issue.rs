@@ -14,6 +14,7 @@ use crate::revocation::Act;
 use crate::secret::{self, MacKey, Secret};
 use crate::signin::SignIn;
 use crate::signin::account::Account;
+use crate::signin::claims_hook::Extra;
 use crate::signin::deliver::Channel;
 use crate::signin::factor::Means;
 use crate::signin::session::{NewSession, Session};
@@ -88,10 +89,13 @@ impl SignIn {
         now: Timestamp,
     ) -> Result<Option<Issued>, Outage> {
         let Some(account) = self.accounts.find(&old.account).await? else { return Ok(None) };
+        // Whoever has to ask for what tokens say asks before anything has ended.
+        let session = self.session(&account, shown, seen, now)?;
+        let extra = self.extra(&account, &session.id, now).await?;
         if !self.end_by(Act::SessionOf(old.account.clone(), old.id.clone()), reason, now).await? {
             return Ok(None);
         }
-        self.begin(&account, shown, seen, now).await
+        self.start(&account, session, extra, seen, now).await
     }
 
     /// Begin a session of `account`; `None` when the account may not sign in at this moment.
@@ -103,6 +107,18 @@ impl SignIn {
         now: Timestamp,
     ) -> Result<Option<Issued>, Outage> {
         let session = self.session(account, shown, seen, now)?;
+        let extra = self.extra(account, &session.id, now).await?;
+        self.start(account, session, extra, seen, now).await
+    }
+
+    async fn start(
+        self: &Arc<Self>,
+        account: &Account,
+        session: Session,
+        extra: Extra,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Option<Issued>, Outage> {
         let key = random::bytes::<32>(self.entropy.as_ref())?;
         let sealed = self.sealer.seal(self.entropy.as_ref(), session.id.as_str(), SEALED_FOR, &key)?;
         let refresh = FamilyKey(MacKey::new(&key)).token(&session.id, FIRST);
@@ -113,14 +129,29 @@ impl SignIn {
         let NewSession { session, .. } = new;
         tracing::info!(account.id = %account.id, session.id = %session.id, "account {} signed in, session {} begins", account.id, session.id);
         self.meet_device(&account.id, seen, now);
-        self.issue(account, &session, refresh, now).map(Some)
+        self.issue(account, &session, refresh, extra, now).map(Some)
+    }
+
+    /// What else tokens of this session say.
+    pub(super) async fn extra(&self, account: &Account, session: &SessionId, now: Timestamp) -> Result<Extra, Outage> {
+        match &self.claims_hook {
+            Some(hook) => hook.ask(account, session, now).await,
+            None => Ok(Extra::default()),
+        }
     }
 
     /// Tokens for a session that lives.
-    pub(super) fn issue(&self, account: &Account, session: &Session, refresh: Secret<String>, now: Timestamp) -> Result<Issued, Outage> {
+    pub(super) fn issue(
+        &self,
+        account: &Account,
+        session: &Session,
+        refresh: Secret<String>,
+        extra: Extra,
+        now: Timestamp,
+    ) -> Result<Issued, Outage> {
         let refresh_lifetime = session.expires_at.since(now);
         let access_lifetime = self.settings.tokens.access_lifetime.min(refresh_lifetime);
-        let claims = self.claims(account, session, now, now.plus(access_lifetime))?;
+        let claims = self.claims(account, session, extra, (now, now.plus(access_lifetime)))?;
         let access = self.minter.mint(&claims, now)?;
         Ok(Issued { access, access_lifetime, refresh, refresh_lifetime })
     }
@@ -146,7 +177,8 @@ impl SignIn {
         })
     }
 
-    fn claims(&self, account: &Account, session: &Session, now: Timestamp, expires: Timestamp) -> Result<Claims, Outage> {
+    fn claims(&self, account: &Account, session: &Session, extra: Extra, (now, expires): (Timestamp, Timestamp)) -> Result<Claims, Outage> {
+        let (custom, groups) = extra.added_to(account);
         Ok(Claims {
             iss: self.settings.issuer.clone(),
             sub: account.id.clone(),
@@ -163,11 +195,11 @@ impl SignIn {
             phone_number_verified: account.phone_verified,
             preferred_username: account.username.clone(),
             name: account.name.clone(),
-            groups: account.groups.clone(),
+            groups,
             amr: session.amr.clone(),
             acr: session.acr,
             auth_time: session.auth_time.as_secs(),
-            custom: account.claims.clone(),
+            custom,
         })
     }
 }

@@ -8,6 +8,7 @@ pub mod address;
 pub mod address_change;
 mod addresses;
 pub mod challenge;
+mod claims_hook;
 mod cost;
 pub mod country;
 pub mod deliver;
@@ -39,6 +40,7 @@ pub use address::Handle;
 pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Removed, Settled};
 pub use addresses::{AddressGuess, AddressRefusal};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
+pub use claims_hook::{ClaimsHook, ClaimsSource, Extra, LastClaims, OnOutage};
 pub use country::Country;
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice, Purpose};
 pub use device::{Device, Devices, Met};
@@ -103,6 +105,8 @@ pub struct SignIn {
     pub entropy: Arc<dyn Entropy>,
     /// What is told of what happens.
     pub events: Arc<dyn Events>,
+    /// What says what else tokens say.
+    pub claims_hook: Option<Arc<ClaimsHook>>,
     /// The keys under which codes and addresses are hashed.
     pub keyed: Keyed,
     /// How it is all set.

@@ -11,6 +11,8 @@ use crate::outage::Outage;
 use crate::revocation::Act;
 use crate::secret::{self, Secret};
 use crate::signin::SignIn;
+use crate::signin::account::Account;
+use crate::signin::claims_hook::Extra;
 use crate::signin::deliver::Notice;
 use crate::signin::session::{Family, Session};
 use crate::token::Issued;
@@ -45,6 +47,9 @@ enum Fate {
     Expired,
 }
 
+/// An account, and what else there is to say of it.
+type Told = (Account, Extra);
+
 impl Fate {
     const fn as_str(self) -> &'static str {
         match self {
@@ -61,6 +66,7 @@ impl SignIn {
     /// Use the refresh token `token`: new tokens of its session.
     pub async fn refresh(self: &Arc<Self>, token: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, RefreshRefusal> {
         let print = secret::fingerprint(token.expose());
+        let mut extra = None;
         // Losing the race for the rotation shows the token as spent just now: the second look finds it concurrent.
         for _ in 0..3 {
             let Some(family) = self.sessions.family(&print).await? else {
@@ -69,8 +75,16 @@ impl SignIn {
             };
             let fate = self.fate(&family, now);
             let issued = match fate {
-                Fate::Rotate => self.rotate(&family, seen, now).await?,
-                Fate::Concurrent => self.again(&family, family.newest, now).await?,
+                Fate::Rotate | Fate::Concurrent => {
+                    // Asked before anything is spent: a session goes on when there is no answer.
+                    let told = self.told(&family.session, &mut extra, now).await?;
+                    match fate {
+                        Fate::Rotate => self.rotate(&family, told, seen, now).await?,
+                        Fate::Concurrent | Fate::Reused | Fate::Ended | Fate::Expired => {
+                            Some(self.again(&family, family.newest, told, now)?)
+                        }
+                    }
+                }
                 Fate::Reused => return self.end(&family.session, fate, seen, now).await,
                 Fate::Ended | Fate::Expired => {
                     self.events.refreshed(fate.as_str());
@@ -113,23 +127,32 @@ impl SignIn {
     }
 
     /// Spend the newest token. `None` when another request did so in between.
-    async fn rotate(&self, family: &Family, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, RefreshRefusal> {
+    async fn rotate(&self, family: &Family, told: Told, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, RefreshRefusal> {
         let number = family.presented.saturating_add(1);
         let key = self.family_key(&family.session.id, &family.family_key)?;
         let successor = secret::fingerprint(key.token(&family.session.id, number).expose());
         if !self.sessions.rotate(&family.session.id, family.presented, &successor, now, seen.address).await? {
             return Ok(None);
         }
-        self.again(family, number, now).await
+        self.again(family, number, told, now).map(Some)
+    }
+
+    /// Whose session it is, and what else its tokens say; asked once, however often the race is run.
+    async fn told(&self, session: &Session, asked: &mut Option<Extra>, now: Timestamp) -> Result<Told, RefreshRefusal> {
+        let account = self.accounts.find(&session.account).await?;
+        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else { return Err(RefreshRefusal::Ended) };
+        let extra = match asked {
+            Some(extra) => extra.clone(),
+            None => asked.insert(self.extra(&account, &session.id, now).await?).clone(),
+        };
+        Ok((account, extra))
     }
 
     /// Tokens of a session whose newest refresh token has this number.
-    async fn again(&self, family: &Family, newest: i64, now: Timestamp) -> Result<Option<Issued>, RefreshRefusal> {
+    fn again(&self, family: &Family, newest: i64, (account, extra): Told, now: Timestamp) -> Result<Issued, RefreshRefusal> {
         let session = &family.session;
-        let account = self.accounts.find(&session.account).await?;
-        let Some(account) = account.filter(|account| account.disabled_at.is_none()) else { return Err(RefreshRefusal::Ended) };
         let refresh = self.family_key(&session.id, &family.family_key)?.token(&session.id, newest);
-        Ok(Some(self.issue(&account, session, refresh, now)?))
+        Ok(self.issue(&account, session, refresh, extra, now)?)
     }
 
     /// Over, and its owner is told: who keeps using the session may not be who was given it.

@@ -10,7 +10,7 @@ use crate::app::ApiKeys;
 use crate::audit::Audit;
 use crate::outage::Outage;
 use crate::revocation::Ledger;
-use crate::signin::{Accounts, AddressChanges, Challenges, Devices, Factors, Pendings, RecoveryCodes, Sessions};
+use crate::signin::{Accounts, AddressChanges, Challenges, Devices, Factors, LastClaims, Pendings, RecoveryCodes, Sessions};
 use crate::token::Keys;
 
 /// A durable store. A port is had from it by coercion: an `Arc<dyn Durable>` is an `Arc<dyn Accounts>` too.
@@ -24,6 +24,7 @@ pub trait Durable:
     + Sessions
     + AddressChanges
     + Devices
+    + LastClaims
     + Ledger
     + Keys
     + ApiKeys

@@ -190,8 +190,8 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     // It chooses the provider of cryptography before anything else, and hands over.
     ("main", &["boot", "cli"]),
-    // The front page: it lists the modules and names nothing.
-    ("lib", &[]),
+    // The front page: it lists the modules, and shows who embeds us where to begin.
+    ("lib", &["boot"]),
 ];
 
 /// Where a library may be named: a module, or a part of one. A name that ends with `*` stands for all that begin so.

@@ -22,6 +22,7 @@ mod challenges;
 mod devices;
 mod factors;
 mod fault;
+mod hook_claims;
 mod keys;
 mod ledger;
 mod link;
@@ -47,7 +48,7 @@ use pool::Pool;
 /// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`],
 /// [`crate::signin::Challenges`], [`crate::signin::Pendings`], [`crate::signin::Factors`], [`crate::signin::RecoveryCodes`],
 /// [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`],
-/// [`crate::token::Keys`], [`crate::app::ApiKeys`], [`crate::audit::Audit`].
+/// [`crate::token::Keys`], [`crate::app::ApiKeys`], [`crate::audit::Audit`], [`crate::signin::LastClaims`].
 #[derive(Clone)]
 pub struct Store {
     /// Where acts that change nothing find a connection.

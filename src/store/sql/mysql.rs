@@ -193,6 +193,10 @@ pub(super) const MYSQL: Statements = Statements {
     sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 500",
     sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 500",
     sweep_changes: "DELETE FROM address_changes WHERE expires_at < ? LIMIT 500",
+    last_claims: "SELECT answer FROM hook_claims WHERE account_id = ?",
+    keep_claims: "INSERT INTO hook_claims (account_id, answer, kept_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE \
+        answer = VALUES(answer), kept_at = VALUES(kept_at)",
+    sweep_claims: "DELETE FROM hook_claims WHERE kept_at < ? LIMIT 500",
     sweep_devices: "DELETE FROM devices WHERE seen_at < ? LIMIT 500",
     sweep_lines: "DELETE FROM revocations WHERE expires_at < ? LIMIT 500",
     sweep_keys: "DELETE FROM signing_keys WHERE verifies_until <= ? LIMIT 500",
@@ -218,6 +222,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/mysql/0016_api_keys.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/mysql/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/mysql/0026_audit_head.sql") },
+    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/mysql/0032_hook_claims.sql") },
 ];
 
 #[cfg(test)]

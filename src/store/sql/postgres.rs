@@ -47,4 +47,5 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/postgres/0016_api_keys.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/postgres/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/postgres/0026_audit_head.sql") },
+    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/postgres/0032_hook_claims.sql") },
 ];

@@ -192,6 +192,11 @@ pub(super) const SQLITE: Statements = Statements {
     sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 500)",
     sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 500)",
     sweep_changes: "DELETE FROM address_changes WHERE id IN (SELECT id FROM address_changes WHERE expires_at < $1 LIMIT 500)",
+    last_claims: "SELECT answer FROM hook_claims WHERE account_id = $1",
+    keep_claims: "INSERT INTO hook_claims (account_id, answer, kept_at) VALUES ($1, $2, $3) ON CONFLICT (account_id) DO UPDATE SET \
+        answer = excluded.answer, kept_at = excluded.kept_at \
+        WHERE hook_claims.answer <> excluded.answer OR hook_claims.kept_at < excluded.kept_at - 86400000",
+    sweep_claims: "DELETE FROM hook_claims WHERE account_id IN (SELECT account_id FROM hook_claims WHERE kept_at < $1 LIMIT 500)",
     sweep_devices: "DELETE FROM devices WHERE (account_id, device) IN (SELECT account_id, device FROM devices WHERE seen_at < $1 LIMIT \
         500)",
     sweep_lines: "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE expires_at < $1 LIMIT 500)",
@@ -218,4 +223,5 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/sqlite/0016_api_keys.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/sqlite/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/sqlite/0026_audit_head.sql") },
+    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/sqlite/0032_hook_claims.sql") },
 ];

@@ -243,6 +243,11 @@ pub(super) struct Statements {
     /// account, what, far, near, near, its number, limit
     pub(super) oldest_audit_rows_of_account_and_what: &'static str,
 
+    /// account
+    pub(super) last_claims: &'static str,
+    /// account, answer, now: where it is another, or kept for a day
+    pub(super) keep_claims: &'static str,
+
     /// A moment, for each: some of the rows that ended before it.
     pub(super) sweep_challenges: &'static str,
     pub(super) sweep_budgets: &'static str,
@@ -251,6 +256,7 @@ pub(super) struct Statements {
     pub(super) sweep_ended_sessions: &'static str,
     pub(super) sweep_changes: &'static str,
     pub(super) sweep_devices: &'static str,
+    pub(super) sweep_claims: &'static str,
     pub(super) sweep_lines: &'static str,
     pub(super) sweep_keys: &'static str,
     pub(super) sweep_pendings: &'static str,

@@ -4,6 +4,7 @@ mod accounts;
 mod configuration;
 mod explain;
 mod keys;
+mod library;
 mod mail;
 mod shell;
 

@@ -366,10 +366,15 @@ fn the_secrets_of_providers_come_from_files() {
     assert!(found[0].starts_with("delivery.sms[0].auth_token_file: "), "{found:?}");
 }
 
+/// The mistakes of a text, which may have none.
+fn found(text: &str) -> Vec<String> {
+    read(text, &[]).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn sockets_are_where_nobody_else_writes_and_nothing_else_listens() {
     let long = format!("/run/{}", "x".repeat(107));
-    let said = |listen: &str| mistakes(&format!("{MINIMAL}\n[listen]\n{listen}"), &[]);
+    let said = |listen: &str| found(&format!("{MINIMAL}\n[listen]\n{listen}"));
     let upgrade = |path: &str, more: &str| said(&format!("upgrade_socket = \"{path}\"\n{more}"));
 
     assert_eq!(upgrade("/run/doorward/upgrade.sock", ""), Vec::<String>::new());
@@ -392,7 +397,7 @@ fn an_upstream_that_is_our_own_address_is_a_loop() {
     let said = |public: &str, upstream: &str| {
         let text = MINIMAL.replace("http://127.0.0.1:3000", upstream);
         assert_ne!(text, MINIMAL);
-        mistakes(&format!("{text}\n[listen]\npublic = [\"{public}\"]"), &[])
+        found(&format!("{text}\n[listen]\npublic = [\"{public}\"]"))
     };
     let looped = ["route[0].upstream[0]: is an address of listen.public or listen.redirect: a loop"];
     for (public, upstream) in [
@@ -419,16 +424,39 @@ fn an_upstream_that_is_our_own_address_is_a_loop() {
 
 #[test]
 fn times_that_make_no_sense_together_are_named() {
-    let health = |text: &str| mistakes(&format!("{MINIMAL}\n[route.health]\n{text}"), &[]);
+    let health = |text: &str| found(&format!("{MINIMAL}\n[route.health]\n{text}"));
     assert_eq!(health("interval = \"1s\"\ntimeout = \"1s\""), Vec::<String>::new());
     assert_eq!(health("interval = \"100ms\""), Vec::<String>::new(), "unset, it is no longer than the interval");
-    let found = health("interval = \"1s\"\ntimeout = \"1001ms\"");
+    let wrong = health("interval = \"1s\"\ntimeout = \"1001ms\"");
     assert_eq!(
-        found,
+        wrong,
         ["route[0].health.timeout: should be no longer than health.interval: the next question would come before the answer"]
     );
-    let head = |span: &str| mistakes(&format!("{MINIMAL}\n[listen]\nhead_timeout = \"{span}\""), &[]);
+    let head = |span: &str| found(&format!("{MINIMAL}\n[listen]\nhead_timeout = \"{span}\""));
     assert_eq!(head("5m"), Vec::<String>::new());
     assert_eq!(head("301s").len(), 1);
     assert!(head("1d")[0].starts_with("listen.head_timeout: should be at most 5m"));
+}
+
+#[test]
+fn a_claims_hook_is_judged_as_a_webhook_is() {
+    let said = |text: &str| found(&format!("{MINIMAL}\n[claims_hook]\n{text}"));
+    let secret = "secret = \"0123456789abcdef0123456789abcdef\"";
+    let keys = |text: &str| {
+        let keys = said(text).into_iter().filter_map(|mistake| Some(mistake.split_once(": ")?.0.to_owned()));
+        keys.collect::<Vec<_>>()
+    };
+
+    assert_eq!(said(&format!("url = \"https://hooks.example.com/claims\"\n{secret}")), Vec::<String>::new());
+    assert_eq!(said(&format!("url = \"http://10.0.0.7/claims\"\nallow_private = true\n{secret}")), Vec::<String>::new());
+    assert_eq!(keys(&format!("url = \"http://hooks.example.com\"\n{secret}")), ["claims_hook.url"]);
+    assert_eq!(keys(&format!("url = \"https://10.0.0.7/\"\n{secret}")), ["claims_hook.url"]);
+    assert_eq!(keys("url = \"https://hooks.example.com\"\nsecret = \"tiger\""), ["claims_hook.secret"]);
+    assert_eq!(keys("timeout = \"1s\""), ["claims_hook.url", "claims_hook.secret"]);
+    for (timeout, right) in [("0s", false), ("1ms", true), ("10s", true), ("10001ms", false)] {
+        let found = keys(&format!("url = \"https://hooks.example.com\"\n{secret}\ntimeout = \"{timeout}\""));
+        assert_eq!(found.is_empty(), right, "{timeout}: {found:?}");
+    }
+    let hidden = said("url = \"tiger://scott:tiger@host\"\nsecret = \"tiger\"\non_outage = \"guess\"").join("\n");
+    assert!(!hidden.contains("tiger") && hidden.contains("claims_hook.on_outage"), "{hidden}");
 }

@@ -8,6 +8,7 @@ mod audit;
 mod challenges;
 mod devices;
 mod factors;
+mod hook_claims;
 mod keys;
 mod ledger;
 mod migrations;

@@ -237,6 +237,7 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
         sealer: core.sealer.clone(),
         entropy: Arc::clone(&core.entropy),
         events: Arc::new(Unheard),
+        claims_hook: None,
         keyed: Keyed::new(&core.root),
         settings: Settings {
             audience: issuer.clone(),

@@ -1,9 +1,11 @@
 //! The whole way, end to end: the real program, real databases, a real mail server, an app that remembers.
 
 mod addresses;
+mod claims_hook;
 mod drill;
 mod factors;
 mod identity;
+mod metrics;
 mod nonsense;
 mod notices;
 mod outages;

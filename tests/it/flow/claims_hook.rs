@@ -1,0 +1,221 @@
+//! `[claims_hook]`: a server that says what else tokens say, and everything that such a server can do wrong.
+
+use std::time::{Duration, Instant};
+
+use doorward::secret::MacKey;
+use serde_json::{Value, json};
+
+use super::place::{ACCESS, Place, REFRESH, Wants, ask, claims_of, verify};
+use crate::support::cable::{Cable, Flow};
+use crate::support::client::Person;
+use crate::support::provider::{Manner, Provider};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const ADA: &str = "ada@example.com";
+
+/// A rule that only the hook can satisfy.
+const SALES: &str = "[[route]]\nname = \"sales\"\npath = \"/sales\"\nupstream = [\"UPSTREAM\"]\nclaims = { department = [\"sales\"] }\n";
+
+/// Lines of a section that outlive the test.
+fn lines(url: &str, more: &str) -> &'static str {
+    format!("url = \"{url}/claims\"\nsecret = \"{SECRET}\"\nallow_private = true\ntimeout = \"500ms\"\n{more}").leak()
+}
+
+async fn place(url: &str, more: &str) -> Place {
+    Place::with(Wants { sections: vec![("claims_hook", lines(url, more))], routes: SALES, ..Wants::default() }).await
+}
+
+fn says(answer: &Value) -> Manner {
+    Manner::Say(200, answer.to_string())
+}
+
+fn sales() -> Value {
+    json!({ "claims": { "department": "sales", "level": 3 }, "groups": ["staff", "sellers"] })
+}
+
+fn claims(person: &Person) -> Value {
+    claims_of(&person.cookie(ACCESS).expect("a token"))
+}
+
+async fn renew(person: &Person) -> u16 {
+    person.post("/auth/refresh", &json!({})).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_says_is_in_the_token_the_rules_and_the_headers() {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let place = place(&hook.url(), "").await;
+
+    let ada = place.sign_in(ADA).await;
+
+    let token = claims(&ada);
+    assert_eq!((&token["department"], &token["level"], &token["groups"]), (&json!("sales"), &json!(3), &json!(["staff", "sellers"])));
+    assert_eq!(ada.get("/sales/x").await.status, 200);
+    let seen = place.upstream.last();
+    assert_eq!(seen.header("remote-groups").as_deref(), Some("staff,sellers"));
+    let asked = hook.requests()[0].clone();
+    let question = asked.json();
+    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/claims"));
+    assert_eq!((&question["account"], &question["session"], &question["email"]), (&token["sub"], &token["sid"], &json!(ADA)));
+    assert_eq!((&question["email_verified"], &question["groups"]), (&json!(true), &json!([])));
+    let signature = asked.header("Doorward-Signature").expect("a signature");
+    let (time, mac) = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")).expect("its form");
+    let expected = MacKey::new(SECRET.as_bytes()).sign(&[format!("{time}.").as_bytes(), asked.body.as_bytes()]);
+    assert_eq!(mac, expected.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_asked_again_when_tokens_are_renewed() {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let place = place(&hook.url(), "").await;
+    let ada = place.sign_in(ADA).await;
+
+    hook.behave(says(&json!({ "claims": { "department": "research" } })));
+    assert_eq!(renew(&ada).await, 200);
+
+    let token = claims(&ada);
+    assert_eq!((&token["department"], &token["level"], &token["groups"]), (&json!("research"), &Value::Null, &json!([])));
+    assert_eq!(ada.get("/sales/x").await.status, 403);
+    // In passing, too.
+    hook.behave(says(&sales()));
+    ada.forget_cookie(ACCESS);
+    assert_eq!(ada.get("/sales/x").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_never_says_who_somebody_is() {
+    let hook = Provider::start();
+    let forged: serde_json::Map<String, Value> =
+        doorward::token::claims::REGISTERED.iter().map(|name| ((*name).to_owned(), json!("forged"))).collect();
+    let mut answer = json!({ "claims": forged });
+    answer["claims"]["department"] = json!("sales");
+    hook.behave(says(&answer));
+    let place = place(&hook.url(), "").await;
+
+    let ada = place.sign_in(ADA).await;
+    assert_eq!(renew(&ada).await, 200);
+
+    let token = claims(&ada);
+    assert!(!token.to_string().contains("forged"), "{token}");
+    assert_eq!((&token["email"], &token["department"], &token["acr"]), (&json!(ADA), &json!("sales"), &json!("one_factor")));
+    let log = place.gateway.log();
+    assert_eq!(log.matches("which a token says itself").count(), doorward::token::claims::REGISTERED.len(), "each is said once");
+}
+
+/// Everything that is no answer.
+fn nonsense(elsewhere: &Provider) -> Vec<Manner> {
+    vec![
+        Manner::Hang,
+        Manner::Drip(200),
+        Manner::DripHead,
+        Manner::Cut,
+        Manner::CutHead,
+        Manner::Redirect(307, format!("{}/claims", elsewhere.url())),
+        Manner::Flood(200),
+        Manner::FloodHead,
+        Manner::Babble,
+        Manner::Answer(204),
+        Manner::Say(500, sales().to_string()),
+        Manner::Say(404, sales().to_string()),
+        Manner::Say(200, "{\"claims\": {\"department\"".to_owned()),
+        Manner::Say(200, "[]".to_owned()),
+        Manner::Say(200, json!({ "claims": { "big": "x".repeat(3000) } }).to_string()),
+        Manner::Say(200, json!({ "claims": { "big": "x".repeat(100_000) } }).to_string()),
+        Manner::Say(200, json!({ "claims": {}, "groups": ["a,b"] }).to_string()),
+        Manner::Say(200, json!({ "claims": {}, "groups": "staff" }).to_string()),
+        Manner::Say(200, format!("{}1{}", "{\"claims\":{\"a\":".to_owned() + &"[".repeat(2000), "]".repeat(2000) + "}}")),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_it_said_last_counts_while_it_answers_nonsense() {
+    let (hook, elsewhere) = (Provider::start(), Provider::start());
+    elsewhere.behave(says(&json!({ "claims": { "department": "elsewhere" } })));
+    hook.behave(says(&sales()));
+    let place = place(&hook.url(), "").await;
+    let ada = place.sign_in(ADA).await;
+
+    for manner in nonsense(&elsewhere) {
+        hook.behave(manner.clone());
+        let begun = Instant::now();
+        assert_eq!(renew(&ada).await, 200, "{manner:?}");
+        let spent = begun.elapsed();
+
+        assert!(spent < Duration::from_secs(3), "{manner:?} took {spent:?}");
+        assert_eq!(claims(&ada)["department"], "sales", "{manner:?}");
+        assert_eq!(claims(&ada)["groups"], json!(["staff", "sellers"]), "{manner:?}");
+    }
+    assert_eq!(elsewhere.requests().len(), 0, "redirects are not followed");
+    assert!(hook.flooded() < 32 * 1024 * 1024, "{} bytes of a flood were taken", hook.flooded());
+    let grace = place.person();
+    let code = place.code_for(&grace, "grace@example.com").await;
+    let refused = verify(&grace, "grace@example.com", &code).await;
+    assert_eq!((refused.status, grace.cookie(ACCESS)), (503, None), "nothing was ever said of her");
+    assert!(refused.header("retry-after").is_some());
+    assert!(!place.gateway.log().contains("xxxxxxxx"), "its words are in no log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_cable_is_pulled_nobody_is_thrown_out() {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let cable = Cable::to(hook.port());
+    let place = place(&format!("http://127.0.0.1:{}", cable.port()), "").await;
+    let ada = place.sign_in(ADA).await;
+
+    for pulled in [Flow::Held, Flow::Refused] {
+        cable.flow(pulled);
+        cable.cut();
+        assert_eq!(renew(&ada).await, 200, "{pulled:?}");
+        assert_eq!(claims(&ada)["department"], "sales", "{pulled:?}");
+    }
+    cable.flow(Flow::Free);
+    hook.behave(says(&json!({ "claims": { "department": "research" } })));
+
+    assert_eq!(renew(&ada).await, 200);
+    assert_eq!(claims(&ada)["department"], "research");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_it_must_answer_nothing_is_spent_while_it_does_not() {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let place = place(&hook.url(), "on_outage = \"refuse\"").await;
+    let ada = place.sign_in(ADA).await;
+    let before = ada.cookie(REFRESH);
+
+    hook.behave(Manner::Answer(500));
+    for _ in 0..3 {
+        assert_eq!(renew(&ada).await, 503);
+    }
+    assert_eq!(ada.cookie(REFRESH), before, "the cookie is as it was");
+    let passing = ada.copy();
+    passing.forget_cookie(ACCESS);
+    assert_eq!(passing.get("/sales/x").await.status, 503);
+    assert_eq!(ada.get("/sales/x").await.status, 200, "the token that she has is good");
+    let grace = place.person();
+    assert_eq!(ask(&grace, "grace@example.com").await.status, 200, "codes are sent all the same");
+
+    hook.behave(says(&json!({ "claims": { "department": "research" } })));
+    assert_eq!(renew(&ada).await, 200);
+    assert_eq!(claims(&ada)["department"], "research");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_renewals_at_once_sign_nobody_out() {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let place = place(&hook.url(), "").await;
+    let ada = place.sign_in(ADA).await;
+    hook.behave(Manner::Cut);
+
+    let all = (0..50).map(|_| {
+        let tab = ada.copy();
+        tokio::spawn(async move { tab.post("/auth/refresh", &json!({})).await.status })
+    });
+    for done in all.collect::<Vec<_>>() {
+        assert_eq!(done.await.unwrap(), 200);
+    }
+}
