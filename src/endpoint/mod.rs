@@ -39,7 +39,7 @@ use crate::signin::{Means, SignIn};
 
 pub use admin::{Admin, Desk, Readiness, State, Status, Vitals};
 pub use call::Call;
-pub use check::{Dialect, ForwardAuth, ForwardAuthSettings};
+pub use check::{Decided, Dialect, ForwardAuth, ForwardAuthSettings};
 pub use operator::Operator;
 pub use page::Brand;
 pub use page::inbox::{Inbox, Mail};

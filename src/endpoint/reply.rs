@@ -41,6 +41,11 @@ impl No {
         self
     }
 
+    /// Is it that nobody could decide?
+    pub(super) const fn is_outage(&self) -> bool {
+        self.outage.is_some()
+    }
+
     /// What could not be decided is told to the operator, once.
     pub(super) fn log(&self, request_id: &str) {
         if let Some(outage) = &self.outage {

@@ -20,7 +20,7 @@ use super::settings::Patience;
 use super::tls::Handshake;
 use crate::admission::Refusal;
 use crate::clock::Clock;
-use crate::endpoint::{Admin, Call, Endpoints, Problem};
+use crate::endpoint::{Admin, Call, Decided, Endpoints, Problem};
 use crate::random::{self, Entropy};
 
 /// Answers whole requests.
@@ -73,11 +73,20 @@ pub(super) struct Answering {
     pub slow: Handle,
 }
 
+/// What became of a request that we answered.
+#[derive(Debug, Default)]
+pub(super) struct Served {
+    /// The status that was written; `None` when the client is gone.
+    pub status: Option<StatusCode>,
+    /// What was decided of a request that somebody else holds.
+    pub decided: Option<Decided>,
+}
+
 impl Answering {
-    /// Read the body, have it answered, write the reply. The status that was written; `None` when the client is gone.
-    pub(super) async fn serve(&self, session: &mut ServerSession, call: Call) -> Option<StatusCode> {
+    /// Read the body, have it answered, write the reply.
+    pub(super) async fn serve(&self, session: &mut ServerSession, call: Call) -> Served {
         let head = session.req_header().as_owned_parts();
-        let reply = match exchange::body(session).await {
+        let mut reply = match exchange::body(session).await {
             Ok(body) => self.answered(head, body, call).await,
             Err(Unread::TooLarge) => self.answer.refuse(Problem::BodyTooLarge, &head, &call),
             Err(Unread::TooSlow) => self.answer.refuse(Problem::RequestTimeout, &head, &call),
@@ -87,10 +96,11 @@ impl Answering {
             }
             Err(Unread::Broken) => {
                 session.set_keepalive(None);
-                return None;
+                return Served::default();
             }
         };
-        write(session, reply).await
+        let decided = reply.extensions_mut().remove::<Decided>();
+        Served { status: write(session, reply).await, decided }
     }
 
     async fn answered(&self, head: Parts, body: Bytes, call: Call) -> Response<Bytes> {
@@ -145,7 +155,7 @@ impl HttpServerApp for OwnListener {
         }
         let call = self.call(&session);
         match head::strict(&session) {
-            Ok(()) => self.answering.serve(&mut session, call).await?,
+            Ok(()) => self.answering.serve(&mut session, call).await.status?,
             Err(problem) => {
                 session.set_keepalive(None);
                 let reply = self.answering.answer.refuse(problem, session.req_header().as_ref(), &call);

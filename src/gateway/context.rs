@@ -16,7 +16,7 @@ use super::upstream::{self, Attempt, Endpoint, Failure, Manner};
 use super::wire::Upload;
 use crate::admission::{Admitted, RuleSet};
 use crate::clock::Timestamp;
-use crate::endpoint::{Call, Problem};
+use crate::endpoint::{Call, Decided, Problem};
 use crate::telemetry::Decision;
 use crate::token::Issued;
 
@@ -151,6 +151,12 @@ impl RequestContext {
     /// The route's name, or a dash.
     pub(super) fn route_name(&self) -> &str {
         self.backend.as_ref().map_or("-", |backend| &backend.name)
+    }
+
+    /// A proxy that stays in front asked, and this was decided: it counts as a request of the route.
+    pub(super) fn decided_for_a_proxy(&mut self, decided: Decided) {
+        self.backend = decided.route.and_then(|route| self.live.backends.of(&route));
+        self.outcome = Outcome { decision: decided.decision, code: decided.code, status: self.outcome.status };
     }
 
     /// It came to nothing, for this reason.

@@ -313,7 +313,11 @@ impl Phases {
         if ctx.live.endpoints.owns(session.req_header().uri.path()) {
             ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
             let own = ctx.live.own.clone();
-            ctx.outcome.status = own.serve(session, ctx.call(caller)).await;
+            let served = own.serve(session, ctx.call(caller)).await;
+            ctx.outcome.status = served.status;
+            if let Some(decided) = served.decided {
+                ctx.decided_for_a_proxy(decided);
+            }
             return Ok(());
         }
         self.decide(session, ctx, caller).await?;

@@ -7,6 +7,7 @@
 //!
 //! What was asked for stands in headers, which anybody can write: they are read from trusted proxies only, of one dialect only.
 
+mod decided;
 mod dialect;
 mod original;
 mod settings;
@@ -18,10 +19,11 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
+pub use decided::Decided;
 pub use dialect::Dialect;
 pub use settings::ForwardAuthSettings;
 
-use crate::admission::{Denied, Gate, Incoming, Matched, Names, Refusal, Why};
+use crate::admission::{Denied, Gate, Incoming, Matched, Names, Refusal, Route, Why};
 use crate::endpoint::asker::Asker;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
@@ -50,19 +52,31 @@ impl ForwardAuth {
 }
 
 impl Endpoints {
-    /// May what the proxy was asked for pass? `below` is the rest of the path after the dialect's name.
+    /// May what the proxy was asked for pass? `below` is the rest of the path after the dialect's name. What was decided goes
+    /// with the reply, so that it is counted as one of the route's.
     pub(super) async fn check(&self, received: &Received<'_>, dialect: Dialect, below: &str) -> Reply {
-        match self.checked(received, dialect, below).await {
-            Ok(reply) => verdict::fitting(dialect, reply),
+        let mut route = None;
+        let (reply, mut decided) = match self.checked(received, dialect, below, &mut route).await {
+            Ok((reply, decided)) => (reply, decided),
             // In words for programs: those for gRPC have the status that says yes.
             Err(no) => {
                 self.remember(no.problem, received.head, received.call);
-                verdict::fitting(dialect, self.said(&no, Asker::Program, received.head, &received.call.request_id))
+                (self.said(&no, Asker::Program, received.head, &received.call.request_id), Decided::not(&no))
             }
-        }
+        };
+        decided.route = route;
+        let mut reply = verdict::fitting(dialect, reply);
+        reply.extensions_mut().insert(decided);
+        reply
     }
 
-    async fn checked(&self, received: &Received<'_>, dialect: Dialect, below: &str) -> Result<Reply, No> {
+    async fn checked(
+        &self,
+        received: &Received<'_>,
+        dialect: Dialect,
+        below: &str,
+        route: &mut Option<Arc<Route>>,
+    ) -> Result<(Reply, Decided), No> {
         let forward = self.forward_auth.as_ref().filter(|forward| forward.trusts(received.call.peer));
         let forward = forward.ok_or_else(|| No::from(Problem::ProxyNotTrusted))?;
         let original = Original::read(dialect, received.head, below, &forward.trusted).inspect_err(|_| contradicted(dialect, received))?;
@@ -73,13 +87,15 @@ impl Endpoints {
         let asked = Asked { dialect, held: original.into_held(received.head), request_id: &received.call.request_id };
         let incoming = asked.held.incoming();
         let matched = forward.gate.matched(&incoming).map_err(No::from)?;
+        *route = Some(Arc::clone(matched.route()));
         match forward.gate.admit(&incoming, &matched, received.call.now).await {
-            Ok(admitted) => self.passed(&asked, &admitted, forward.gate.names()),
+            Ok(admitted) => Ok((self.passed(&asked, &admitted, forward.gate.names())?, Decided::admitted())),
             Err(Denied { why: Why::Refused(refusal), issued }) => {
                 self.lost(forward, &incoming, &matched, refusal, received.call);
-                self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref())
+                let reply = self.stopped(&asked, refusal, matched.route().challenge, issued.as_ref())?;
+                Ok((reply, Decided::refused(refusal)))
             }
-            Err(Denied { why: Why::Outage(outage), issued }) => self.undecided(outage, issued.as_ref()),
+            Err(Denied { why: Why::Outage(outage), issued }) => Err(self.undecided(outage, issued.as_ref())),
         }
     }
 }

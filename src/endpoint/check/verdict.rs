@@ -78,12 +78,12 @@ impl Endpoints {
     }
 
     /// Neither: 503, cookies untouched but for those that were renewed in passing.
-    pub(super) fn undecided(&self, outage: Outage, issued: Option<&Issued>) -> Result<Reply, No> {
-        let mut no = No::from(outage);
-        for cookie in issued.map(|issued| self.session_cookies(issued)).transpose()?.into_iter().flatten() {
-            no = no.with(SET_COOKIE, cookie);
-        }
-        Err(no)
+    pub(super) fn undecided(&self, outage: Outage, issued: Option<&Issued>) -> No {
+        let cookies = match issued.map(|issued| self.session_cookies(issued)).transpose() {
+            Ok(cookies) => cookies,
+            Err(no) => return no,
+        };
+        cookies.into_iter().flatten().fold(No::from(outage), |no, cookie| no.with(SET_COOKIE, cookie))
     }
 
     /// To a page of ours at the public address: the app's host may not lead to us.
