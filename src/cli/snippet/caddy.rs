@@ -1,28 +1,28 @@
 //! Caddy: what `forward_auth` stands for, written out, since that takes neither new cookies nor empty claims.
 
+use super::server::{self, Server, Speech};
 use super::{Place, Told, lines, word};
 
 /// A Caddyfile's sites.
 pub(super) fn text(told: &Told) -> String {
-    let mut hosts: Vec<&str> = Vec::new();
-    for place in &told.routes {
-        let host = place.host.as_deref().unwrap_or(&told.host);
-        if !hosts.contains(&host) {
-            hosts.push(host);
-        }
-    }
-    let sites: String = hosts.into_iter().map(|host| site(told, host)).collect();
+    let sites: String = told.all_hosts().into_iter().map(|host| site(told, host)).collect();
     format!(
         "# Caddy: in the Caddyfile. Caddy's own address belongs into forward_auth.trusted_proxies of Doorward,
 # and into listen.trusted_proxies, so that people's addresses are known when they sign in.
-{}{sites}",
+{}{sites}
+# A host that is none of these.
+http:// {{
+    respond 404
+}}
+",
         check(told)
     )
 }
 
 /// May it pass? As a snippet of the Caddyfile's, since every site asks alike.
 fn check(told: &Told) -> String {
-    let (doorward, prefix) = (told.doorward, &told.prefix);
+    let (doorward, prefix, tls) = (told.doorward, &told.prefix, tls(told, 8));
+    let scheme = if told.is_tls { "https://" } else { "" };
     let removed = lines(16, &told.headers, |header| format!("request_header -{header}"));
     let names: Vec<String> = ["X-Doorward-Set-Cookie-1", "X-Doorward-Set-Cookie-2"].map(str::to_owned).into();
     // What is not there is empty to newer ones, and "<nil>" to older ones.
@@ -33,8 +33,8 @@ fn check(told: &Told) -> String {
     format!(
         r"
 (doorward) {{
-    reverse_proxy {doorward} {{
-        method GET
+    reverse_proxy {scheme}{doorward} {{
+{tls}        method GET
         rewrite {prefix}/check/caddy
         header_up Host {{host}}
         header_up X-Forwarded-Method {{method}}
@@ -57,20 +57,31 @@ fn check(told: &Told) -> String {
     )
 }
 
+/// How TLS is spoken to Doorward.
+fn tls(told: &Told, indent: usize) -> String {
+    if !told.is_tls {
+        return String::new();
+    }
+    let lines = ["transport http {".to_owned(), format!("    tls_server_name {}", told.host), "}".to_owned()];
+    super::lines(indent, &lines, str::to_owned)
+}
+
 fn site(told: &Told, host: &str) -> String {
     let of_host = |place: &&Place| place.host.as_deref().unwrap_or(&told.host) == host;
     let mut places: Vec<&Place> = told.routes.iter().filter(of_host).collect();
     // Caddy takes the first that matches.
     places.sort_by_key(|place| std::cmp::Reverse(place.path.len()));
     let handles: String = places.into_iter().map(handle).collect();
-    format!(
-        "\n{host} {{\n    # Signing in.\n    handle {}/* {{\n        reverse_proxy {}\n    }}\n{handles}}}\n",
-        told.prefix, told.doorward
-    )
+    let door = if told.is_tls {
+        format!("https://{} {{\n            header_up Host {{hostport}}\n{}        }}", told.doorward, tls(told, 12))
+    } else {
+        told.doorward.to_string()
+    };
+    format!("\n{host} {{\n    # Signing in.\n    handle {}/* {{\n        reverse_proxy {door}\n    }}\n{handles}}}\n", told.prefix)
 }
 
 fn handle(place: &Place) -> String {
-    let (name, upstream) = (&place.name, &place.upstream);
+    let name = &place.name;
     let (matcher, head) = if place.is_root() {
         (String::new(), "    handle {".to_owned())
     } else {
@@ -78,6 +89,25 @@ fn handle(place: &Place) -> String {
         (format!("    @route_{name} path {} {}*\n", place.path, place.folder()), format!("    handle @route_{name} {{"))
     };
     format!(
-        "\n    # {name}\n{matcher}{head}\n        route {{\n            import doorward\n            reverse_proxy {upstream}\n        }}\n    }}\n"
+        "\n    # {name}\n{matcher}{head}\n        route {{\n            import doorward\n            reverse_proxy {}\n        }}\n    }}\n",
+        upstreams(&place.servers)
     )
+}
+
+/// An app's addresses, each as often as its share: not every Caddy knows weights.
+fn upstreams(servers: &[Server]) -> String {
+    let repeated = server::shares(servers).flat_map(|(server, share)| (0..share).map(move |_| url(server)));
+    let all: Vec<String> = repeated.collect();
+    let policy = if all.len() > 1 { " {\n                lb_policy round_robin\n            }" } else { "" };
+    format!("{}{policy}", all.join(" "))
+}
+
+fn url(server: &Server) -> String {
+    let scheme = match server.speech {
+        Speech::Http => "http://",
+        Speech::Https => "https://",
+        Speech::H2c => "h2c://",
+        Speech::Unix => "unix/",
+    };
+    format!("{scheme}{}", server.address)
 }

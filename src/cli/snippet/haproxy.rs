@@ -1,5 +1,6 @@
 //! `HAProxy` (2.6 and later): a script in its Lua asks, since it has no directive for it.
 
+use super::server::{self, Server, Speech};
 use super::{Place, Told, lines, word};
 
 /// Two files, one after the other.
@@ -9,7 +10,10 @@ pub(super) fn text(told: &Told) -> String {
 
 fn script(told: &Told) -> String {
     let headers = lines(4, &told.headers, |header| format!("\"{}\",", header.to_ascii_lowercase()));
-    let (doorward, prefix) = (told.doorward, &told.prefix);
+    // The client in its Lua cannot be told by which name to verify a certificate: a way through a backend can.
+    let (doorward, through) =
+        if told.is_tls { ("doorward".to_owned(), format!(", dst = \"{CHECK}\"")) } else { (told.doorward.to_string(), String::new()) };
+    let prefix = &told.prefix;
     format!(
         r#"-- HAProxy, first file: /etc/haproxy/doorward.lua
 local url = "http://{doorward}{prefix}/check/haproxy"
@@ -61,7 +65,7 @@ local function refuse(txn, status, answer)
 end
 
 core.register_action("doorward", {{ "http-req" }}, function(txn)
-    local answer = core.httpclient():get {{ url = url, headers = asked(txn), timeout = 5000 }}
+    local answer = core.httpclient():get {{ url = url, headers = asked(txn), timeout = 5000{through} }}
     if not answer or answer.status == 0 then
         return refuse(txn, 503)
     end
@@ -85,6 +89,9 @@ end, 0)"#
     )
 }
 
+/// Where the script asks, and whoever asks there is sent on over TLS.
+const CHECK: &str = "abns@doorward_check";
+
 fn configuration(told: &Told) -> String {
     let (doorward, prefix) = (told.doorward, &told.prefix);
     let mut places: Vec<&Place> = told.routes.iter().collect();
@@ -92,6 +99,12 @@ fn configuration(told: &Told) -> String {
     places.sort_by_key(|place| (place.host.is_none(), std::cmp::Reverse(place.path.len())));
     let rules: String = places.iter().map(|place| rule(place)).collect();
     let backends: String = places.iter().map(|place| backend(place)).collect();
+    let inside = if told.is_tls {
+        format!("\n# The script's own way there.\nfrontend doorward_check\n    bind {CHECK}\n    default_backend doorward\n")
+    } else {
+        String::new()
+    };
+    let (known, tls) = (known(told), if told.is_tls { tls(&told.host) } else { String::new() });
     format!(
         r"
 # HAProxy, second file: in haproxy.cfg. HAProxy's own address belongs into forward_auth.trusted_proxies of Doorward,
@@ -109,7 +122,7 @@ defaults
 frontend public
     # Yours: bind :443 ssl, and your certificate.
     bind :80
-    # Signing in.
+{known}    # Signing in.
     acl doorward path_beg {prefix}/
     http-request set-header X-Forwarded-For %[src]
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
@@ -122,8 +135,8 @@ frontend public
     use_backend doorward if doorward
 {rules}
 backend doorward
-    server doorward {doorward}
-{backends}"
+    server doorward {doorward}{tls}
+{inside}{backends}"
     )
 }
 
@@ -143,7 +156,36 @@ fn rule(place: &Place) -> String {
     format!("    use_backend route_{name} if {condition}\n")
 }
 
+/// Hosts that are none of these find nobody.
+fn known(told: &Told) -> String {
+    if told.takes_all_hosts() {
+        return String::new();
+    }
+    let line = |host: &str| match host.strip_prefix('*') {
+        Some(end) => format!("    acl known_host req.hdr(host),field(1,:),lower -m end {end}\n"),
+        None => format!("    acl known_host req.hdr(host),field(1,:),lower -m str {host}\n"),
+    };
+    let lines: String = told.hosts().into_iter().map(line).collect();
+    format!("    # A host that is none of these.\n{lines}    http-request deny deny_status 404 unless known_host\n")
+}
+
 fn backend(place: &Place) -> String {
-    let tls = if place.upstream.starts_with("https://") { " ssl verify required ca-file @system-ca" } else { "" };
-    format!("\nbackend route_{}\n    server app {}{tls}\n", word(&place.name), place.address())
+    let line = |(number, (server, share)): (u32, (&Server, u32))| {
+        let (place, spoken) = match server.speech {
+            Speech::Http => (server.address.clone(), String::new()),
+            Speech::H2c => (server.address.clone(), " proto h2".to_owned()),
+            Speech::Https => (server.address.clone(), tls(server.host())),
+            Speech::Unix => (format!("unix@{}", server.address), String::new()),
+        };
+        format!("    server app{number} {place}{spoken} weight {share}\n")
+    };
+    let servers: String = (1..).zip(server::shares(&place.servers)).map(line).collect();
+    format!("\nbackend route_{}\n{servers}", word(&place.name))
+}
+
+/// How TLS is spoken to a server of this name.
+fn tls(name: &str) -> String {
+    let name = name.trim_matches(['[', ']']);
+    let sni = if server::is_address(name) { String::new() } else { format!(" sni str({name})") };
+    format!(" ssl verify required ca-file @system-ca{sni} verifyhost {name}")
 }

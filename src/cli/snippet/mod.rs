@@ -4,6 +4,7 @@ mod caddy;
 mod envoy;
 mod haproxy;
 mod nginx;
+mod server;
 mod traefik;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use crate::admission::{Names, RouteSettings};
 use crate::config::Config;
 use crate::cookie::{Cookies, Kind};
 use crate::gateway::Address;
+use server::Server;
 
 /// A proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,6 +44,8 @@ pub(super) struct Snippet {
 struct Told {
     /// Where Doorward listens.
     doorward: SocketAddr,
+    /// Does it speak TLS there? It is known by `host` then.
+    is_tls: bool,
     /// The path of its endpoints.
     prefix: String,
     /// The host that people reach it under.
@@ -59,8 +63,8 @@ struct Place {
     /// Every host when there is none.
     host: Option<String>,
     path: String,
-    /// `http://host:port`
-    upstream: String,
+    /// All of one kind.
+    servers: Vec<Server>,
 }
 
 /// Prints what is to be pasted.
@@ -70,6 +74,12 @@ pub(super) fn run(snippet: &Snippet) -> Result<(), Failed> {
         print::complain("doorward: forward_auth.trusted_proxies is empty: no proxy may ask. Name the proxy's network there.");
     }
     let told = Told::new(&config)?;
+    for route in config.routes.iter().filter(|route| Server::all_of(route).len() < route.upstream.len()) {
+        print::complain(&format!(
+            "doorward: route {}: a proxy takes addresses of one kind; those that are not as the first are left out",
+            route.name
+        ));
+    }
     print::line(&match snippet.proxy {
         Proxy::Nginx => nginx::text(&told),
         Proxy::Traefik => traefik::text(&told),
@@ -86,6 +96,7 @@ impl Told {
         let public = config.listen.public.iter().find_map(tcp);
         Ok(Self {
             doorward: public.map(reachable).ok_or_else(|| Failed::refused("listen.public has no address that a proxy could ask"))?,
+            is_tls: !config.tls.certificate.is_empty(),
             prefix: config.prefix.trim_end_matches('/').to_owned(),
             host: config.public_url.host_str().unwrap_or_default().to_owned(),
             headers: names.headers().map(http::HeaderName::as_str).chain(["cookie", "authorization"]).map(capitals).collect(),
@@ -93,21 +104,56 @@ impl Told {
             routes: config.routes.iter().map(Place::new).collect(),
         })
     }
+
+    /// `http` or `https`, as Doorward is asked.
+    const fn scheme(&self) -> &'static str {
+        if self.is_tls { "https" } else { "http" }
+    }
+
+    /// Is there a route for every host?
+    fn takes_all_hosts(&self) -> bool {
+        self.routes.iter().any(|place| place.host.is_none())
+    }
+
+    /// The hosts of all routes, and the one at which people sign in; each once. Where no route is for every host, what asks for
+    /// another finds nobody.
+    fn hosts(&self) -> Vec<&str> {
+        let named = self.named_hosts();
+        if self.takes_all_hosts() { named } else { self.with_own(named) }
+    }
+
+    /// The same, with the one at which people sign in whatever the routes are.
+    fn all_hosts(&self) -> Vec<&str> {
+        self.with_own(self.named_hosts())
+    }
+
+    fn named_hosts(&self) -> Vec<&str> {
+        let mut hosts: Vec<&str> = Vec::new();
+        for host in self.routes.iter().filter_map(|place| place.host.as_deref()) {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        hosts
+    }
+
+    fn with_own<'a>(&'a self, mut hosts: Vec<&'a str>) -> Vec<&'a str> {
+        if !hosts.iter().any(|host| covers(host, &self.host)) {
+            hosts.push(&self.host);
+        }
+        hosts
+    }
+}
+
+/// Is `host` one of those that `pattern` (a host, or `*.` and one) stands for?
+fn covers(pattern: &str, host: &str) -> bool {
+    let below = |parent: &str| host.split_once('.').is_some_and(|(_, rest)| rest == parent);
+    pattern.strip_prefix("*.").map_or(pattern == host, below)
 }
 
 impl Place {
     fn new(route: &RouteSettings) -> Self {
-        Self {
-            name: route.name.clone(),
-            host: route.host.clone(),
-            path: route.path.clone(),
-            upstream: route.upstream.first().map(|address| address.url.trim_end_matches('/').to_owned()).unwrap_or_default(),
-        }
-    }
-
-    /// The upstream without its scheme.
-    fn address(&self) -> &str {
-        self.upstream.split_once("://").map_or(self.upstream.as_str(), |(_, address)| address)
+        Self { name: route.name.clone(), host: route.host.clone(), path: route.path.clone(), servers: Server::all_of(route) }
     }
 
     /// Its path as a whole segment: `/wiki/`, and `/` for the root.
@@ -163,6 +209,16 @@ mod tests {
     fn names_are_written_as_apps_know_them() {
         assert_eq!(capitals("x-doorward-assertion"), "X-Doorward-Assertion");
         assert_eq!(word("X-Doorward-Assertion"), "x_doorward_assertion");
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_one_label() {
+        assert!(covers("a.example.com", "a.example.com") && covers("*.example.com", "a.example.com"));
+        assert!(
+            !covers("*.example.com", "example.com")
+                && !covers("*.example.com", "a.b.example.com")
+                && !covers("b.example.com", "a.example.com")
+        );
     }
 
     #[test]

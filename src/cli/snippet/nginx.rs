@@ -1,17 +1,12 @@
 //! nginx: `auth_request` (`ngx_http_auth_request_module`, in every packaged nginx).
 
+use super::server::{self, AUTHORITIES, Server, Speech};
 use super::{Place, Told, lines, word};
 
 /// For the `http` block.
 pub(super) fn text(told: &Told) -> String {
-    let mut hosts: Vec<&str> = Vec::new();
-    for place in &told.routes {
-        let host = place.host.as_deref().unwrap_or("_");
-        if !hosts.contains(&host) {
-            hosts.push(host);
-        }
-    }
-    let servers: String = hosts.into_iter().map(|host| server(told, host)).collect();
+    let groups: String = told.routes.iter().map(group).collect();
+    let servers: String = told.hosts().into_iter().map(|host| server(told, Some(host))).collect();
     format!(
         "# nginx: in the http block. nginx's own address belongs into forward_auth.trusted_proxies of Doorward,
 # and into listen.trusted_proxies, so that people's addresses are known when they sign in.
@@ -19,26 +14,69 @@ upstream doorward {{
     server {};
     keepalive 16;
 }}
-{servers}",
-        told.doorward
+{groups}{}{servers}",
+        told.doorward,
+        others(told)
     )
 }
 
-fn server(told: &Told, host: &str) -> String {
-    let (prefix, doorward) = (&told.prefix, "http://doorward");
-    let of_host = |place: &&Place| place.host.as_deref().unwrap_or("_") == host;
+/// An app's addresses.
+fn group(place: &Place) -> String {
+    let line = |(server, share): (&Server, u32)| {
+        let socket = if server.speech == Speech::Unix { "unix:" } else { "" };
+        let weight = if share == 1 { String::new() } else { format!(" weight={share}") };
+        format!("    server {socket}{}{weight};\n", server.address)
+    };
+    let servers: String = server::shares(&place.servers).map(line).collect();
+    format!("upstream route_{} {{\n{servers}}}\n", word(&place.name))
+}
+
+/// What is asked for a host that has no server of its own.
+fn others(told: &Told) -> String {
+    if told.takes_all_hosts() {
+        return server(told, None);
+    }
+    "
+# A host that is none of these.
+server {
+    # Yours: listen 443 ssl default_server, and ssl_reject_handshake on.
+    listen 80 default_server;
+    server_name _;
+    return 404;
+}
+"
+    .to_owned()
+}
+
+/// How TLS is spoken to a server of this name.
+fn tls(indent: usize, name: &str) -> String {
+    let lines = [
+        "proxy_ssl_server_name on;".to_owned(),
+        format!("proxy_ssl_name {};", name.trim_matches(['[', ']'])),
+        "proxy_ssl_verify on;".to_owned(),
+        "proxy_ssl_verify_depth 4;".to_owned(),
+        format!("proxy_ssl_trusted_certificate {AUTHORITIES};"),
+    ];
+    super::lines(indent, &lines, str::to_owned)
+}
+
+fn server(told: &Told, host: Option<&str>) -> String {
+    let (prefix, doorward) = (&told.prefix, format!("{}://doorward", told.scheme()));
+    let of_host = |place: &&Place| place.host.as_deref() == host;
     let places: String = told.routes.iter().filter(of_host).map(|place| location(told, place)).collect();
+    let (listen, host) = host.map_or(("80 default_server", "_"), |host| ("80", host));
+    let tls = if told.is_tls { tls(8, &told.host) } else { String::new() };
     format!(
         r#"
 server {{
     # Yours: listen 443 ssl, and your certificate.
-    listen 80;
+    listen {listen};
     server_name {host};
 
     # Signing in.
     location {prefix}/ {{
         proxy_pass {doorward};
-        proxy_http_version 1.1;
+{tls}        proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_set_header Host $http_host;
         proxy_set_header X-Forwarded-For $remote_addr;
@@ -51,7 +89,7 @@ server {{
     location = /.doorward-check {{
         internal;
         proxy_pass {doorward}{prefix}/check/nginx;
-        proxy_http_version 1.1;
+{tls}        proxy_http_version 1.1;
         proxy_set_header Connection "";
         proxy_pass_request_body off;
         proxy_set_header Content-Length "";
@@ -80,7 +118,11 @@ server {{
 }
 
 fn location(told: &Told, place: &Place) -> String {
-    let (folder, upstream, name) = (place.folder(), &place.upstream, &place.name);
+    let (folder, name) = (place.folder(), &place.name);
+    let first = place.servers.first().filter(|server| server.speech == Speech::Https);
+    let (upstream, tls) =
+        (format!("{}://route_{}", if first.is_some() { "https" } else { "http" }, word(name)), first.map(|server| tls(8, server.host())));
+    let tls = tls.unwrap_or_default();
     let kept = lines(8, &told.headers, |header| format!("auth_request_set $doorward_{} $upstream_http_{};", word(header), word(header)));
     let set = lines(8, &told.headers, |header| format!("proxy_set_header {header} $doorward_{};", word(header)));
     let exact =
@@ -107,7 +149,7 @@ fn location(told: &Told, place: &Place) -> String {
         proxy_set_header Upgrade $http_upgrade;
         proxy_set_header Connection $http_connection;
         proxy_pass {upstream};
-    }}
+{tls}    }}
 "#
     )
 }

@@ -1,10 +1,20 @@
 //! Traefik: the `ForwardAuth` middleware, as a file of the file provider.
 
+use super::server::{self, Server, Speech};
 use super::{Place, Told, lines};
 
 /// A dynamic configuration.
 pub(super) fn text(told: &Told) -> String {
-    let (doorward, prefix) = (told.doorward, &told.prefix);
+    let (doorward, scheme, prefix) = (told.doorward, told.scheme(), &told.prefix);
+    // The certificate is that of a name, so it is asked for by it.
+    let (asked, named, transport) = if told.is_tls {
+        let named = "        # This name has to lead to Doorward, whose certificate is verified.\n";
+        let transport = format!("\n  serversTransports:\n    doorward:\n      serverName: \"{}\"\n", told.host);
+        (format!("{}:{}", told.host, doorward.port()), named, transport)
+    } else {
+        (doorward.to_string(), "", String::new())
+    };
+    let through = if told.is_tls { "        serversTransport: doorward\n" } else { "" };
     let headers = lines(10, &told.headers, |header| format!("- {header}"));
     let cookies = lines(10, &told.cookies, |cookie| format!("- {cookie}"));
     let routers: String = told.routes.iter().map(router).collect();
@@ -16,7 +26,7 @@ http:
   middlewares:
     doorward:
       forwardAuth:
-        address: "http://{doorward}{prefix}/check/traefik"
+{named}        address: "{scheme}://{asked}{prefix}/check/traefik"
         trustForwardHeader: false
         # Who is there. What the client says of it goes.
         authResponseHeaders:
@@ -26,17 +36,33 @@ http:
   routers:
     # Signing in.
     doorward:
-      rule: "PathPrefix(`{prefix}/`)"
+      rule: "{}PathPrefix(`{prefix}/`)"
       priority: 1000000
       service: doorward
 {routers}
   services:
     doorward:
       loadBalancer:
-        servers:
-          - url: "http://{doorward}"
-{services}"#
+{through}        servers:
+          - url: "{scheme}://{doorward}"
+{services}{transport}"#,
+        known(told)
     )
+}
+
+/// Where people can sign in: at the hosts that there are.
+fn known(told: &Told) -> String {
+    if told.takes_all_hosts() {
+        return String::new();
+    }
+    format!("({}) && ", told.hosts().into_iter().map(named).collect::<Vec<_>>().join(" || "))
+}
+
+fn named(host: &str) -> String {
+    match host.strip_prefix("*.") {
+        Some(parent) => format!("HostRegexp(`^[^.]+\\\\.{}$`)", parent.replace('.', "\\\\.")),
+        None => format!("Host(`{host}`)"),
+    }
 }
 
 fn router(place: &Place) -> String {
@@ -45,10 +71,7 @@ fn router(place: &Place) -> String {
 }
 
 fn rule(place: &Place) -> String {
-    let host = place.host.as_deref().map(|host| match host.strip_prefix("*.") {
-        Some(parent) => format!("HostRegexp(`^[^.]+\\\\.{}$`)", parent.replace('.', "\\\\.")),
-        None => format!("Host(`{host}`)"),
-    });
+    let host = place.host.as_deref().map(named);
     let path = match (place.is_root(), &host) {
         (true, Some(_)) => None,
         (true, None) => Some("PathPrefix(`/`)".to_owned()),
@@ -57,6 +80,30 @@ fn rule(place: &Place) -> String {
     host.into_iter().chain(path).collect::<Vec<_>>().join(" && ")
 }
 
+/// Where the app is: one service, or several with a share each.
 fn service(place: &Place) -> String {
-    format!("    {}:\n      loadBalancer:\n        servers:\n          - url: \"{}\"\n", place.name, place.upstream)
+    let name = &place.name;
+    let one =
+        |name: &str, server: &Server| format!("    {name}:\n      loadBalancer:\n        servers:\n          - url: \"{}\"\n", url(server));
+    if let [server] = place.servers.as_slice() {
+        return one(name, server);
+    }
+    let (mut parts, mut services) = (String::new(), String::new());
+    for (number, (server, share)) in (1..).zip(server::shares(&place.servers)) {
+        let part = format!("{name}-{number}");
+        parts.push_str(&format!("          - name: {part}\n            weight: {share}\n"));
+        services.push_str(&one(&part, server));
+    }
+    format!("    {name}:\n      weighted:\n        services:\n{parts}{services}")
+}
+
+fn url(server: &Server) -> String {
+    let scheme = match server.speech {
+        Speech::Http => "http://",
+        Speech::Https => "https://",
+        Speech::H2c => "h2c://",
+        // Traefik knows none: it says so when it reads this.
+        Speech::Unix => "unix:",
+    };
+    format!("{scheme}{}", server.address)
 }

@@ -4,8 +4,6 @@ mod asked;
 mod proxies;
 mod proxy;
 
-use std::net::SocketAddr;
-
 use reqwest::Method;
 use serde_json::json;
 
@@ -15,17 +13,25 @@ use crate::support::upstream::Upstream;
 
 /// A gateway that `trusted` may ask, for people who come to `public_url`: an app that wants a session, a part of it that is
 /// open to all, and one that wants a second factor.
-fn gateway(public_url: &str, trusted: &str, app: &Upstream) -> Gateway {
-    Gateway::start(|place| configuration(place, public_url, trusted, app.address()))
+pub fn gateway(public_url: &str, trusted: &str, app: &Upstream) -> Gateway {
+    gateway_with(public_url, trusted, &routes(app), "")
 }
 
-fn configuration(place: &Place, public_url: &str, trusted: &str, app: SocketAddr) -> String {
+/// The same, with these routes and a section `[tls]`.
+pub fn gateway_with(public_url: &str, trusted: &str, routes: &str, tls: &str) -> Gateway {
+    Gateway::start(|place| configuration(place, public_url, trusted, routes, tls))
+}
+
+fn routes(app: &Upstream) -> String {
+    let route = |name: &str, path: &str, require: &str| {
+        format!("[[route]]\nname = \"{name}\"\npath = \"{path}\"\nupstream = [\"{}\"]\nrequire = \"{require}\"\n", app.url())
+    };
+    [route("app", "/", "session"), route("open", "/open", "public"), route("strict", "/strict", "second_factor")].concat()
+}
+
+fn configuration(place: &Place, public_url: &str, trusted: &str, routes: &str, tls: &str) -> String {
     let Place { public, admin, folder } = place;
     let database = folder.join("doorward.db").display().to_string();
-    let route = |name: &str, path: &str, require: &str| {
-        format!("[[route]]\nname = \"{name}\"\npath = \"{path}\"\nupstream = [\"http://{app}\"]\nrequire = \"{require}\"\n")
-    };
-    let routes = [route("app", "/", "session"), route("open", "/open", "public"), route("strict", "/strict", "second_factor")].concat();
     format!(
         r#"
 public_url = "{public_url}"
@@ -36,6 +42,8 @@ admin = "{admin}"
 trusted_proxies = {trusted}
 workers = 1
 
+{tls}
+
 [forward_auth]
 trusted_proxies = {trusted}
 
@@ -45,6 +53,9 @@ encryption_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 [cookies]
 secure = false
+
+[otp]
+resend_after = "0s"
 
 [development]
 enabled = true
@@ -58,7 +69,7 @@ kind = "console"
 }
 
 /// Signs in by e-mail; in development every code is zeros.
-async fn sign_in(person: &Person) {
+pub async fn sign_in(person: &Person) {
     let asked = person.post("/auth/request-otp", &json!({"email": "ada@example.com"})).await;
     assert_eq!(asked.status, 200, "{}", asked.text());
     let entered = person.post("/auth/verify-otp", &json!({"email": "ada@example.com", "code": "000000"})).await;
@@ -67,7 +78,7 @@ async fn sign_in(person: &Person) {
 }
 
 /// What a proxy of this dialect says of a request for a path of `host`.
-fn question<'a>(person: &'a Person, dialect: &str, method: &str, host: &str, target: &str) -> crate::support::client::Request<'a> {
+pub fn question<'a>(person: &'a Person, dialect: &str, method: &str, host: &str, target: &str) -> crate::support::client::Request<'a> {
     match dialect {
         "nginx" => person
             .request(Method::GET, "/auth/check/nginx")

@@ -1,12 +1,12 @@
 //! The proxies themselves, started with what `doorward snippet` prints: only the port that they listen on is written over.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
 use crate::support::child::{self, Process, Signal, Spawn};
-use crate::support::gateway::status_of;
+use crate::support::gateway::status_at;
 use crate::support::{folder, ports};
 
 /// A proxy.
@@ -37,13 +37,25 @@ pub struct Proxy {
     _folder: TempDir,
 }
 
+/// What an operator has at hand.
+pub struct Pasted<'a> {
+    /// Where the proxy listens.
+    pub port: u16,
+    /// The name by which people reach it.
+    pub name: &'a str,
+    /// What `doorward snippet` has printed.
+    pub snippet: &'a str,
+    /// Who vouches for the gateway's certificate, where it has one: the machine's own authorities do not.
+    pub authority: Option<PathBuf>,
+}
+
 impl Proxy {
-    /// Starts it on `port` with the text of a snippet.
-    pub fn start(kind: Kind, port: u16, snippet: &str) -> Self {
+    /// Starts it with what was pasted.
+    pub fn start(kind: Kind, pasted: &Pasted<'_>) -> Self {
         let folder = folder::new("proxy");
-        let mut process = kind.spawn(port, snippet, folder.path());
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let ready = child::await_ready(kind.name(), &mut process, || status_of(address, "/auth/login") == Some(200));
+        let mut process = kind.spawn(pasted, folder.path());
+        let (address, host) = (SocketAddr::from(([127, 0, 0, 1], pasted.port)), format!("{}:{}", pasted.name, pasted.port));
+        let ready = child::await_ready(kind.name(), &mut process, || status_at(address, &host, "/auth/login") == Some(200));
         assert!(ready, "{} ended: {}", kind.name(), process.output().text());
         Self { process, _folder: folder }
     }
@@ -54,11 +66,16 @@ impl Proxy {
 }
 
 impl Kind {
-    fn spawn(self, port: u16, snippet: &str, folder: &Path) -> Process {
+    fn spawn(self, pasted: &Pasted<'_>, folder: &Path) -> Process {
+        let Pasted { port, name, snippet, authority } = pasted;
+        // What the machine's own authorities stand in is written over; programs in Go look where a variable says.
+        let authority = authority.as_ref().map(|file| file.display().to_string());
+        let snippet = &trusting(snippet, authority.as_deref());
+        let go: Vec<(&str, &str)> = authority.iter().map(|file| ("SSL_CERT_FILE", file.as_str())).collect();
         let at = |name: &str| folder.join(name).display().to_string();
         match self {
             Self::Nginx => {
-                let pasted = replaced(snippet, "listen 80;", &format!("listen 127.0.0.1:{port};"));
+                let pasted = replaced(snippet, "listen 80", &format!("listen 127.0.0.1:{port}"));
                 let temporary: Vec<String> = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
                     .iter()
                     .map(|kind| format!("    {kind}_temp_path {};\n", at(kind)))
@@ -71,6 +88,8 @@ impl Kind {
                 start("nginx", folder, "nginx.conf", &text, &["-e", "stderr", "-c"], &[])
             }
             Self::Haproxy => {
+                // Sockets without a file belong to the whole machine.
+                let snippet = &snippet.replace("abns@doorward_check", &format!("abns@doorward_check_{port}"));
                 let (script, configuration) = snippet.split_once("\n# HAProxy, second file").expect("two files");
                 std::fs::write(folder.join("doorward.lua"), script).expect("a writable folder");
                 let text = replaced(configuration, "/etc/haproxy/doorward.lua", &at("doorward.lua"));
@@ -78,9 +97,22 @@ impl Kind {
                 start("haproxy", folder, "haproxy.cfg", &format!("# HAProxy{text}"), &["-db", "-f"], &[])
             }
             Self::Caddy => {
-                let text = replaced(snippet, "\n127.0.0.1 {", &format!("\nhttp://127.0.0.1:{port} {{"));
+                // Every site without TLS, which the test has no certificates for.
+                let site = |line: &str| match line.strip_suffix(" {").filter(|host| host.contains('.') || *host == "localhost") {
+                    Some(host) if !line.starts_with([' ', '(']) => format!("http://{host}:{port} {{\n"),
+                    _ => format!("{line}\n"),
+                };
+                let text: String = replaced(snippet, &format!("\n{name} {{"), &format!("\n{name} {{")).lines().map(site).collect();
+                let text = replaced(&text, "\nhttp:// {", &format!("\nhttp://:{port} {{"));
                 let text = format!("{{\n    admin off\n    auto_https off\n}}\n{text}");
-                start("caddy", folder, "Caddyfile", &text, &["run", "--adapter", "caddyfile", "--config"], &[("HOME", &at("home"))])
+                start(
+                    "caddy",
+                    folder,
+                    "Caddyfile",
+                    &text,
+                    &["run", "--adapter", "caddyfile", "--config"],
+                    &[&go[..], &[("HOME", &at("home"))]].concat(),
+                )
             }
             Self::Traefik => {
                 std::fs::write(folder.join("dynamic.yml"), snippet).expect("a writable folder");
@@ -90,9 +122,7 @@ impl Kind {
                 );
                 let file = folder.join("traefik.yml");
                 std::fs::write(&file, text).expect("a writable folder");
-                let arguments = [format!("--configFile={}", file.display())];
-                let program = tool("traefik");
-                Process::start(Spawn { program: &program, arguments: &arguments, environment: &[], user: None }, Signal::Term)
+                start_at(&tool("traefik"), &[format!("--configFile={}", file.display())], &go)
             }
             Self::Envoy => {
                 let text = replaced(snippet, "address: 0.0.0.0, port_value: 80", &format!("address: 127.0.0.1, port_value: {port}"));
@@ -115,8 +145,18 @@ fn start(program: &str, folder: &Path, name: &str, text: &str, arguments: &[&str
     std::fs::write(&file, text).expect("a writable folder");
     let mut all: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
     all.push(file.display().to_string());
+    start_at(program, &all, environment)
+}
+
+/// The snippet, with another file of authorities.
+fn trusting(snippet: &str, authority: Option<&str>) -> String {
+    let own = ["/etc/ssl/certs/ca-certificates.crt", "@system-ca"];
+    authority.map_or_else(|| snippet.to_owned(), |file| own.iter().fold(snippet.to_owned(), |text, own| text.replace(own, file)))
+}
+
+fn start_at(program: &str, arguments: &[String], environment: &[(&str, &str)]) -> Process {
     let environment: Vec<(String, String)> = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Process::start(Spawn { program, arguments: &all, environment: &environment, user: None }, Signal::Term)
+    Process::start(Spawn { program, arguments, environment: &environment, user: None }, Signal::Term)
 }
 
 /// A program that a Python package brings.

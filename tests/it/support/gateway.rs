@@ -12,7 +12,10 @@ use super::child::{self, Output, Process, Signal, Spawn};
 use super::client::Person;
 use super::{folder, ports, wait};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_doorward");
+/// The one that was built with these tests, or, to measure, another one: `DOORWARD_TEST_BINARY=target/release/doorward`.
+fn binary() -> String {
+    std::env::var("DOORWARD_TEST_BINARY").unwrap_or_else(|_| env!("CARGO_BIN_EXE_doorward").to_owned())
+}
 
 /// What a configuration is written for: where this gateway listens, and a folder that is its own.
 #[derive(Clone, Debug)]
@@ -161,7 +164,7 @@ impl Gateway {
 
 /// Runs a command of the program to its end; gives its exit code, what it printed, and what it complained.
 pub fn command(arguments: &[&str], environment: &[(String, String)]) -> (i32, String, String) {
-    let mut command = std::process::Command::new(BINARY);
+    let mut command = std::process::Command::new(binary());
     command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
     let done = command.stdin(std::process::Stdio::null()).output().expect("the binary");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -171,14 +174,19 @@ pub fn command(arguments: &[&str], environment: &[(String, String)]) -> (i32, St
 /// Starts any command of the program that runs on, such as `demo`.
 pub fn start_command(arguments: &[&str], environment: &[(String, String)]) -> Process {
     let arguments: Vec<String> = arguments.iter().map(|word| (*word).to_owned()).collect();
-    Process::start(Spawn { program: BINARY, arguments: &arguments, environment, user: None }, Signal::Term)
+    Process::start(Spawn { program: &binary(), arguments: &arguments, environment, user: None }, Signal::Term)
 }
 
 /// The status of a GET, or nothing when nobody answers. By hand, because it is asked before a runtime exists.
 pub fn status_of(address: SocketAddr, path: &str) -> Option<u16> {
+    status_at(address, &address.to_string(), path)
+}
+
+/// The same of another host at that address.
+pub fn status_at(address: SocketAddr, host: &str, path: &str) -> Option<u16> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes()).ok()?;
     let mut head = [0_u8; 12];
     stream.read_exact(&mut head).ok()?;
     std::str::from_utf8(&head).ok()?.split(' ').nth(1)?.parse().ok()
@@ -187,5 +195,5 @@ pub fn status_of(address: SocketAddr, path: &str) -> Option<u16> {
 fn serve(folder: &TempDir, environment: &[(String, String)], output: &Output, more: &[&str]) -> Process {
     let config = folder.path().join("doorward.toml").display().to_string();
     let arguments: Vec<String> = ["serve", "--config", &config].iter().chain(more).map(|word| (*word).to_owned()).collect();
-    Process::start_into(Spawn { program: BINARY, arguments: &arguments, environment, user: None }, Signal::Term, output.clone())
+    Process::start_into(Spawn { program: &binary(), arguments: &arguments, environment, user: None }, Signal::Term, output.clone())
 }
