@@ -18,6 +18,7 @@ use crate::deliver;
 use crate::endpoint::Brand;
 use crate::gateway::{Address, Tls, Trusts};
 use crate::secret::RootKey;
+use crate::store::redis::{check_url, has_password};
 use crate::telemetry;
 use crate::token::Algorithm;
 
@@ -184,14 +185,10 @@ fn names_no_file(url: &str) -> bool {
 
 fn redis(config: &Config, notes: &mut Notes) {
     let Some(redis) = &config.redis else { return };
-    match Url::parse(redis.url.expose()).as_ref().map(Url::scheme) {
-        Ok("redis" | "rediss") => {}
-        Ok("redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel") => {
-            notes.must(false, "redis.url", "clusters and sentinels are not there yet; redis:// and rediss:// are");
-        }
-        Ok(_) | Err(_) => notes.must(false, "redis.url", "should be redis://host:port or rediss://host:port"),
+    if let Err(should) = check_url(redis.url.expose()) {
+        notes.must(false, "redis.url", should);
     }
-    let twice = redis.password.is_some() && Url::parse(redis.url.expose()).is_ok_and(|url| url.password().is_some());
+    let twice = redis.password.is_some() && has_password(redis.url.expose());
     notes.must(!twice, "redis.password", "stands in redis.url too; keep one of them");
     let within = !redis.timeout.is_zero() && redis.timeout <= Duration::from_secs(5);
     notes.must(within, "redis.timeout", "should be between 1ms and 5s");

@@ -86,13 +86,15 @@ enum Lost {
     WentBack,
     #[error("the clock of this machine was set back")]
     Clock,
+    #[error("another Redis is the primary")]
+    Moved,
 }
 
 impl Lost {
     /// Is what was proven before worth nothing now?
     const fn is_doubt(&self) -> bool {
         match self {
-            Self::Connection(_) | Self::Closed | Self::Late => false,
+            Self::Connection(_) | Self::Closed | Self::Late | Self::Moved => false,
             Self::Emptied | Self::WentBack | Self::Clock => true,
         }
     }
@@ -125,11 +127,14 @@ struct Following<'a> {
     /// The last beat, by both clocks.
     clocks: (Instant, Timestamp),
     swept: Instant,
+    /// How often Redis had moved when it was connected to.
+    moves: u64,
 }
 
 impl<'a> Following<'a> {
     async fn begin(mirror: &'a Mirror, clock: &'a dyn Clock) -> Result<Self, Lost> {
         let (sender, pushes) = mpsc::unbounded_channel();
+        let moves = mirror.redis.moves();
         let mut connection = mirror.redis.listen(sender).await?;
         mirror.begin();
         let mut command = redis::cmd("CLIENT");
@@ -137,7 +142,7 @@ impl<'a> Following<'a> {
         command.exec_async(&mut connection).await?;
         let (changed, beats, marker) = (Vec::new(), Beats::default(), None);
         let clocks = (Instant::now(), clock.now());
-        Ok(Self { mirror, clock, connection, pushes, changed, beats, marker, clocks, swept: Instant::now() })
+        Ok(Self { mirror, clock, connection, pushes, changed, beats, marker, clocks, swept: Instant::now(), moves })
     }
 
     async fn run(mut self) -> Result<Infallible, Lost> {
@@ -171,6 +176,9 @@ impl<'a> Following<'a> {
     async fn beat(&mut self) -> Result<bool, Lost> {
         let (at, now) = (Instant::now(), self.clock.now());
         self.look_at_clocks(at, now)?;
+        if self.mirror.redis.moves() != self.moves {
+            return Err(Lost::Moved);
+        }
         let changed = std::mem::take(&mut self.changed);
         let (first, rest) = changed.split_at_checked(PAGE).unwrap_or((&changed, &[]));
         self.read(first).await?;

@@ -9,13 +9,15 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, PushInfo, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion, PushInfo, RedisError, RedisResult};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, OnceCell};
 
 use super::breaker::{Breaker, Pass};
+use super::place::Place;
 use crate::outage::Outage;
+use crate::secret::Secret;
 use crate::store::RedisSettings;
 
 /// Requests of one worker that may wait for the same connection; the library's 50 are few.
@@ -24,9 +26,12 @@ const PIPELINE: usize = 1024;
 /// One Redis, as this process reaches it.
 #[derive(Debug)]
 pub struct Redis {
-    client: Client,
-    /// The same, for connections on which Redis may speak first (RESP3).
-    pushing: Client,
+    place: Place,
+    password: Option<Secret<String>>,
+    /// How it is reached; `None` while nobody has said where it is.
+    ends: Mutex<Option<Arc<Ends>>>,
+    /// How often it has moved.
+    moves: AtomicU64,
     timeout: Duration,
     pub(super) prefix: String,
     pub(super) breaker: Breaker,
@@ -37,6 +42,15 @@ pub struct Redis {
     opened: AtomicU64,
     /// The connection of runtimes with several threads.
     shared: Mutex<Option<Link>>,
+}
+
+/// How one address is connected to.
+#[derive(Debug)]
+struct Ends {
+    info: ConnectionInfo,
+    client: Client,
+    /// The same, for connections on which Redis may speak first (RESP3).
+    pushing: Client,
 }
 
 /// A connection that is there, or on its way.
@@ -63,9 +77,16 @@ impl Redis {
     /// # Errors
     /// When the URL is none.
     pub fn new(settings: &RedisSettings) -> Result<Arc<Self>, Outage> {
+        let place = Place::read(settings.url.expose()).map_err(Outage::redis)?;
+        let ends = match &place {
+            Place::Fixed(info) => Some(Arc::new(Ends::to(info, settings.password.as_ref()).map_err(Outage::redis)?)),
+            Place::Watched(_) => None,
+        };
         Ok(Arc::new(Self {
-            client: client(settings, None).map_err(Outage::redis)?,
-            pushing: client(settings, Some(ProtocolVersion::RESP3)).map_err(Outage::redis)?,
+            place,
+            password: settings.password.clone(),
+            ends: Mutex::new(ends),
+            moves: AtomicU64::new(0),
             timeout: settings.timeout,
             prefix: settings.prefix.clone(),
             breaker: Breaker::new(),
@@ -141,14 +162,49 @@ impl Redis {
         Outage::redis(cause)
     }
 
+    /// Does somebody say where it is, and may say otherwise later?
+    pub(super) const fn may_move(&self) -> bool {
+        match self.place {
+            Place::Fixed(_) => false,
+            Place::Watched(_) => true,
+        }
+    }
+
+    /// How often it has moved: connections from before lead to where it was.
+    pub(super) fn moves(&self) -> u64 {
+        self.moves.load(Ordering::Acquire)
+    }
+
+    /// Find out where it is. `true` when that is elsewhere than before.
+    ///
+    /// # Errors
+    /// Why nobody says, in words.
+    pub(super) async fn settle(&self) -> Result<bool, String> {
+        let Place::Watched(watched) = &self.place else { return Ok(false) };
+        let info = watched.primary(self.timeout).await?;
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.as_ref().is_some_and(|ends| ends.info.addr() == info.addr()) {
+            return Ok(false);
+        }
+        tracing::info!("The sentinels name {} as the primary of Redis.", info.addr());
+        *ends = Some(Arc::new(Ends::to(&info, self.password.as_ref()).map_err(|error| error.to_string())?));
+        self.moves.fetch_add(1, Ordering::AcqRel);
+        Ok(true)
+    }
+
+    fn ends(&self) -> RedisResult<Arc<Ends>> {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ends.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotConnected, "nobody has said where the primary is").into())
+    }
+
     /// A connection of its own, that nobody else uses; what Redis says unasked goes to `pushes`, in the order of the answers.
     pub(super) async fn listen(&self, pushes: UnboundedSender<PushInfo>) -> RedisResult<MultiplexedConnection> {
-        self.pushing.get_multiplexed_async_connection_with_config(&untimed().set_push_sender(pushes)).await
+        self.ends()?.pushing.get_multiplexed_async_connection_with_config(&untimed().set_push_sender(pushes)).await
     }
 
     async fn connect(&self) -> Result<MultiplexedConnection, RedisError> {
         let config = untimed().set_pipeline_buffer_size(PIPELINE);
-        let connection = self.client.get_multiplexed_async_connection_with_config(&config).await?;
+        let connection = self.ends()?.client.get_multiplexed_async_connection_with_config(&config).await?;
         self.opened.fetch_max(u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
         Ok(connection)
     }
@@ -199,13 +255,19 @@ fn untimed() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
 }
 
-fn client(settings: &RedisSettings, protocol: Option<ProtocolVersion>) -> RedisResult<Client> {
-    let info = settings.url.expose().as_str().into_connection_info()?;
+impl Ends {
+    fn to(info: &ConnectionInfo, password: Option<&Secret<String>>) -> RedisResult<Self> {
+        let client = |protocol| client(info.clone(), password, protocol);
+        Ok(Self { info: info.clone(), client: client(None)?, pushing: client(Some(ProtocolVersion::RESP3))? })
+    }
+}
+
+fn client(info: ConnectionInfo, password: Option<&Secret<String>>, protocol: Option<ProtocolVersion>) -> RedisResult<Client> {
     let mut login = info.redis_settings().clone().set_skip_set_lib_name();
     if let Some(protocol) = protocol {
         login = login.set_protocol(protocol);
     }
-    if let Some(password) = &settings.password {
+    if let Some(password) = password {
         login = login.set_password(password.expose());
     }
     let tcp = TcpSettings::default().set_nodelay(true);

@@ -4,7 +4,7 @@
 //! it with what Redis pushes, and by **beats** it gives the **proof** of how old the copy is at most.
 //!
 //! A **link** is a connection of the worker that uses it. The **breaker** keeps requests from waiting for a Redis that does
-//! not answer, the **prober** finds out when it does again.
+//! not answer, the **prober** finds out when it does again; and, where **sentinels** watch, who the primary is.
 
 mod beat;
 mod breaker;
@@ -13,8 +13,10 @@ mod index;
 mod limits;
 mod link;
 mod mirror;
+mod place;
 mod prober;
 mod proof;
+mod sentinel;
 mod spending;
 
 pub use follower::Follower;
@@ -22,5 +24,6 @@ pub use index::RedisIndex;
 pub use limits::RedisLimits;
 pub use link::Redis;
 pub use mirror::Mirror;
+pub use place::{check_url, has_password};
 pub use prober::Prober;
 pub use spending::RedisSpending;

@@ -7,11 +7,15 @@ use redis::RedisResult;
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::link::Redis;
 
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two questions to sentinels, where nothing fails: a primary that was put out of office answers on.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// The running task; it ends when this is dropped.
 #[derive(Debug)]
@@ -30,7 +34,7 @@ impl Prober {
         Self(slow.spawn(async move {
             loop {
                 redis.until_whole().await;
-                redis.failed.notified().await;
+                redis.until_lost().await;
             }
         }))
     }
@@ -41,7 +45,7 @@ impl Redis {
     async fn until_whole(&self) {
         let mut is_first = true;
         while !self.breaker.is_closed() {
-            match self.probe(|connection| write(connection, format!("{}:probe", self.prefix))).await {
+            match self.found_whole().await {
                 Ok(policy) => {
                     warn_of(&policy);
                     self.breaker.close();
@@ -54,6 +58,32 @@ impl Redis {
                     is_first = false;
                     tokio::time::sleep(PAUSE).await;
                 }
+            }
+        }
+    }
+}
+
+impl Redis {
+    /// Find it, and write to it.
+    async fn found_whole(&self) -> Result<String, String> {
+        self.settle().await?;
+        self.probe(|connection| write(connection, format!("{}:probe", self.prefix))).await
+    }
+
+    /// Until something failed, or it is elsewhere.
+    async fn until_lost(&self) {
+        if !self.may_move() {
+            return self.failed.notified().await;
+        }
+        while timeout(LOOK, self.failed.notified()).await.is_err() {
+            let pass = self.breaker.pass();
+            // Sentinels that are silent change nothing.
+            if self.settle().await.unwrap_or(false) {
+                // Every connection leads to where it was.
+                if let Some(pass) = pass {
+                    self.breaker.open(pass);
+                }
+                return;
             }
         }
     }

@@ -179,9 +179,22 @@ fn a_country_that_is_none_is_named() {
 }
 
 #[test]
+fn sentinels_are_listed_and_their_primary_is_named() {
+    let found = |url: &str, more: &str| mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"{url}\"\n{more}"), &[]);
+    let good = format!("{MINIMAL}\n[redis]\nurl = \"redis+sentinel://a:26379,b:26379/main\"");
+    assert!(doorward::config::Config::read("test", &good, std::iter::empty()).is_ok());
+    assert_eq!(
+        found("redis+sentinel://a:26379,b:26379", ""),
+        ["redis.url: should name the primary: redis+sentinel://host:port,host:port/name"]
+    );
+    let twice = found("redis+sentinel://:one@a,b/main", "password = \"two\"");
+    assert_eq!(twice, ["redis.password: stands in redis.url too; keep one of them"]);
+}
+
+#[test]
 fn what_is_not_there_yet_is_said_so() {
     let cluster = mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"redis+cluster://h\""), &[]);
-    assert_eq!(cluster, ["redis.url: clusters and sentinels are not there yet; redis:// and rediss:// are"]);
+    assert_eq!(cluster, ["redis.url: clusters are not there yet; redis://, rediss:// and redis+sentinel:// are"]);
     let mongo = mistakes(&MINIMAL.replace("sqlite:doorward.db", "mongodb://h/db"), &[]);
     assert_eq!(mongo, ["store.url: MongoDB is not in this build; sqlite, postgres, mysql and mariadb are"]);
 }

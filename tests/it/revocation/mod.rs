@@ -10,5 +10,6 @@ mod mirror;
 mod node;
 mod nodes;
 mod redis_gone;
+mod sentinel;
 mod spending;
 mod truth;
