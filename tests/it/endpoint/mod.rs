@@ -2,7 +2,7 @@
 
 mod addresses;
 mod browser;
-mod door;
+pub mod door;
 mod factor_pages;
 mod factors;
 mod flow;

@@ -11,7 +11,7 @@ use crate::support::tls::{Authority, section};
 use crate::support::upstream::Upstream;
 
 /// A gateway over TLS, with a plain listener beside it.
-fn start(app: &Upstream, authority: &Authority, tls: &str) -> (Edge, SocketAddr) {
+pub fn start(app: &Upstream, authority: &Authority, tls: &str) -> (Edge, SocketAddr) {
     let plain = ports::free_address();
     let route = public("app", &[&app.url()], "host = \"a.example\"");
     let wild = public("wild", &[&app.url()], "host = \"*.wild.example\"");

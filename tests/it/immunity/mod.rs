@@ -4,7 +4,10 @@
 //! `docs/immunity.md` is the table of them; `table` keeps it equal to what stands here.
 
 mod a_headers;
+mod b_forwarded;
 mod c_paths;
+mod d_sessions;
+mod d_tokens;
 mod e_addresses;
 mod e_answers;
 mod e_codes;
@@ -13,7 +16,8 @@ mod endpoints;
 mod f_log;
 mod f_pages;
 mod f_redirects;
-mod factors;
+mod f_webhooks;
+pub mod factors;
 mod g_floors;
 mod g_http1;
 mod g_http2;

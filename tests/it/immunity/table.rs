@@ -90,9 +90,23 @@ fn every_test_of_an_advisory_is_in_its_row() {
     let mut count = 0;
     for test in tests_under(&root().join("tests/it/immunity"), false) {
         let name = test.rsplit("::").next().unwrap_or_default();
-        if !["cve_", "ghsa_", "nist_", "includesec_", "keycloak_", "supabase_", "sms_", "rustsec_", "pingora_", "h2c_", "otobo_", "aws_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        if ![
+            "cve_",
+            "ghsa_",
+            "nist_",
+            "includesec_",
+            "keycloak_",
+            "supabase_",
+            "sms_",
+            "rustsec_",
+            "pingora_",
+            "h2c_",
+            "otobo_",
+            "aws_",
+            "tinyauth_",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
         {
             continue;
         }
