@@ -141,13 +141,18 @@ pub fn claims_of(token: &str) -> Value {
 }
 
 impl Wants {
+    /// The section `[redis]`; nothing where there is none.
+    pub fn redis_section(&self) -> String {
+        self.redis.as_ref().map(|url| format!("[redis]\nurl = \"{url}\"\n{}\n", self.section("redis"))).unwrap_or_default()
+    }
+
     fn section(&self, name: &str) -> String {
         let lines: Vec<_> = self.sections.iter().filter(|(section, _)| *section == name).map(|(_, line)| *line).collect();
         lines.join("\n")
     }
 
     fn toml(&self, listen: &gateway::Place, app: &str, smtp: &str) -> String {
-        let redis = self.redis.as_ref().map(|url| format!("[redis]\nurl = \"{url}\"\n{}", self.section("redis"))).unwrap_or_default();
+        let redis = self.redis_section();
         let known = ["listen", "store", "redis", "otp", "cookies"];
         let mut names: Vec<&str> = self.sections.iter().map(|(name, _)| *name).filter(|name| !known.contains(name)).collect();
         names.dedup();

@@ -8,9 +8,9 @@ use crate::support::gateway::Gateway;
 use crate::support::tls::Authority;
 use crate::support::{folder, ports, python};
 
-const SCRIPT: &str = include_str!("../support/grpcapp.py");
+pub(super) const SCRIPT: &str = include_str!("../support/grpcapp.py");
 
-fn server() -> (u16, Process) {
+pub(super) fn server() -> (u16, Process) {
     let script = folder::tools().join("grpcapp.py");
     std::fs::write(&script, SCRIPT).unwrap();
     let interpreter = python::interpreter().display().to_string();
@@ -22,8 +22,9 @@ fn server() -> (u16, Process) {
 }
 
 /// A node of the same place that speaks TLS, in front of a gRPC server.
-fn node(place: &Place, authority: &Authority, port: u16) -> Gateway {
+pub(super) fn node(place: &Place, authority: &Authority, port: u16) -> Gateway {
     let (issuer, store, pair) = (place.gateway.public(), place.wants.store.clone(), authority.server(&["a.example"]));
+    let redis = place.wants.redis_section();
     let dead = ports::free_address();
     let route = |name: &str, path: &str, url: &str, require: &str| {
         format!("[[route]]\nname = \"{name}\"\npath = \"{path}\"\nupstream = [\"{url}\"]\nrequire = \"{require}\"\n")
@@ -34,7 +35,7 @@ fn node(place: &Place, authority: &Authority, port: u16) -> Gateway {
     Gateway::start(move |listen| {
         format!(
             "public_url = \"http://{issuer}\"\n[listen]\npublic = [\"{}\"]\nadmin = \"{}\"\n[tls]\ncertificate = [{}]\n\
-             [store]\nurl = \"{store}\"\nencryption_key = \"{ENCRYPTION_KEY}\"\n[cookies]\nsecure = false\n\
+             [store]\nurl = \"{store}\"\nencryption_key = \"{ENCRYPTION_KEY}\"\n{redis}[cookies]\nsecure = false\n\
              [[delivery.email]]\nkind = \"console\"\n{routes}",
             listen.public,
             listen.admin,
