@@ -18,3 +18,4 @@ mod secrets;
 mod signing_in;
 mod soak;
 mod streams;
+mod told;
