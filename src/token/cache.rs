@@ -2,7 +2,8 @@
 //!
 //! Apart from the check, because it must be held to one rule: whatever it gives back, the check would give back at this moment.
 //! So an entry is found by a hash of the whole token (a stolen signature under another payload is another token) and by the
-//! generation of the keys, and holds no longer than the token and its key. Whether the session has ended is asked on every
+//! generation of the keys, and holds no longer than the token and its key. What is forged under these keys stays so, and is kept
+//! apart: who makes many takes no place from those that are believed. Whether the session has ended is asked on every
 //! request all the same: nothing of that is here.
 
 use std::hash::{BuildHasher, Hash, Hasher};
@@ -19,6 +20,9 @@ use crate::token::claims::Claims;
 /// How many tokens are kept: a node with more of them in use checks some anew.
 pub const KEPT: usize = 32 * 1024;
 
+/// How many forged ones are: what a client goes on showing that was refused is refused at once.
+const REFUSED: usize = 1024;
+
 /// Wants to know how well it works: metrics.
 pub trait Lookups: Send + Sync {
     /// A token was known, or not.
@@ -28,11 +32,13 @@ pub trait Lookups: Send + Sync {
 /// Believes access tokens, and remembers them.
 pub struct Remembering {
     verifier: Verifier,
-    kept: Kept,
+    kept: Kept<Belief>,
+    /// Their signature is not that of their key, and never will be.
+    forged: Kept<()>,
     lookups: Arc<dyn Lookups>,
 }
 
-type Kept = Cache<Mark, Belief, UnitWeighter, AsItIs, DefaultLifecycle<Mark, Belief>>;
+type Kept<V> = Cache<Mark, V, UnitWeighter, AsItIs, DefaultLifecycle<Mark, V>>;
 
 impl Remembering {
     /// What `verifier` believes; nothing is remembered yet.
@@ -41,7 +47,7 @@ impl Remembering {
     }
 
     fn of_at_most(most: usize, verifier: Verifier, lookups: Arc<dyn Lookups>) -> Self {
-        Self { verifier, kept: kept(most), lookups }
+        Self { verifier, kept: kept(most), forged: kept(REFUSED), lookups }
     }
 
     /// What `token` says, if it is to be believed at `now`. Those who present one token are given one object.
@@ -52,6 +58,7 @@ impl Remembering {
         self.lookups.looked_up(known.is_some());
         match known {
             Some(belief) => Ok(belief.claims),
+            None if self.forged.get(&mark).is_some() => Err(Invalid::Forged),
             None => self.check_anew(token, mark, now),
         }
     }
@@ -73,7 +80,11 @@ impl Remembering {
     }
 
     fn check_anew(&self, token: &str, mark: Mark, now: Timestamp) -> Result<Arc<Claims>, Invalid> {
-        let belief = self.verifier.believe_for_a_while(token, now)?;
+        let belief = self.verifier.believe_for_a_while(token, now).inspect_err(|invalid| {
+            if *invalid == Invalid::Forged {
+                self.forged.insert(mark, ());
+            }
+        })?;
         let claims = Arc::clone(&belief.claims);
         self.kept.insert(mark, belief);
         Ok(claims)
@@ -153,7 +164,7 @@ impl Hasher for Bits {
     }
 }
 
-fn kept(most: usize) -> Kept {
+fn kept<V: Clone>(most: usize) -> Kept<V> {
     let weight = u64::try_from(most).unwrap_or(u64::MAX);
     Cache::with(most, weight, UnitWeighter, AsItIs, DefaultLifecycle::default())
 }

@@ -115,6 +115,18 @@ fn what_is_remembered_begins_and_ends_with_the_token() {
 }
 
 #[test]
+fn a_forged_token_is_forged_as_often_as_it_is_shown() {
+    let world = World::new(100);
+    let token = world.token(&claims("ada"));
+    let forged = format!("{token}AAAA");
+    for offset in [0, 1, 9999] {
+        assert_eq!(world.check(&forged, offset).map(drop), Err(Invalid::Forged));
+    }
+    assert!(world.check(&token, 0).is_ok());
+    assert_eq!((world.remembering.len(), world.counts()), (1, (0, 4)));
+}
+
+#[test]
 fn what_is_not_believed_is_not_remembered() {
     let world = World::new(100);
     let token = world.token(&claims("ada"));
