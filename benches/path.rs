@@ -3,7 +3,7 @@
 //! `make bench`, or `cargo bench --bench path -- quick` for a first look. Each contender has one worker on core 0; the load and
 //! the upstream share core 1. CPU time per request is the process's own accounting (`/proc/PID/stat`), which is steadier than
 //! requests per second. Nothing is asserted: ratios are printed beside what they should be. Heads are strict, metrics and the
-//! access log (into a file) are on.
+//! access log (into a file) are on. At the end: two workers beside one, and what a gateway holds in memory.
 
 #![expect(
     clippy::unwrap_used,
@@ -30,6 +30,8 @@ use doorward::token::{Acr, Amr, Claims, Minter, Ring};
 mod bare;
 #[path = "path/rate.rs"]
 mod rate;
+#[path = "path/room.rs"]
+mod room;
 
 /// Whom tokens are from; nobody asks there.
 const ISSUER: &str = "http://127.0.0.1:1";
@@ -47,6 +49,7 @@ fn main() {
         Some("upstream") => upstream(&args[2]),
         Some("bare") => bare::serve(&args[2], args[3].parse().unwrap()),
         Some("rate") => rate::print(args[2].parse().unwrap(), &args[3], &args[4], args[5].parse().unwrap()),
+        _ if args.iter().any(|arg| arg == "memory") => memory(),
         _ if args.iter().any(|arg| arg == "quick") => compare(3, 1),
         _ => compare(5, 3),
     }
@@ -70,6 +73,7 @@ enum Scene {
     Large,
     Connections,
     Refusals,
+    Scale,
 }
 
 const SCENES: [(Scene, &str); 5] = [
@@ -114,10 +118,20 @@ impl Drop for Process {
     }
 }
 
+/// What a gateway holds.
+fn memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = free_port();
+    room::more_descriptors();
+    let _upstream = this("1", &["upstream", &app.to_string()], app);
+    let gateway = doorward(MEMORY, folder.path(), &Gateway::one("room", None), app, "/");
+    room::measure(gateway.process.0.id(), gateway.address, gateway.token.as_deref().unwrap());
+}
+
 fn compare(rounds: usize, seconds: u32) {
     let folder = tempfile::tempdir().unwrap();
     let app = free_port();
-    let _upstream = this(1, &["upstream", &app.to_string()], app);
+    let _upstream = this("1", &["upstream", &app.to_string()], app);
     let redis = free_port();
     let _redis = redis_server(folder.path(), redis);
     let script = folder.path().join("tokens.lua");
@@ -125,10 +139,10 @@ fn compare(rounds: usize, seconds: u32) {
     let contenders = [
         bare_contender(BARE, &std::env::current_exe().unwrap(), app),
         bare_contender("bare pingora, mimalloc", &with_mimalloc(), app),
-        doorward(PUBLIC, folder.path(), "public", app, None, "/open"),
-        doorward(MEMORY, folder.path(), "memory", app, None, "/"),
-        doorward(MIRROR, folder.path(), "mirror", app, Some((redis, "mirror")), "/"),
-        doorward(STRICT, folder.path(), "strict", app, Some((redis, "strict")), "/"),
+        doorward(PUBLIC, folder.path(), &Gateway::one("public", None), app, "/open"),
+        doorward(MEMORY, folder.path(), &Gateway::one("memory", None), app, "/"),
+        doorward(MIRROR, folder.path(), &Gateway::one("mirror", Some((redis, "mirror"))), app, "/"),
+        doorward(STRICT, folder.path(), &Gateway::one("strict", Some((redis, "strict"))), app, "/"),
     ];
     println!("{rounds} rounds of {seconds} s, 32 connections, one worker each; medians; ratios are medians of the rounds' own ratios");
     for (scene, name) in SCENES {
@@ -147,6 +161,41 @@ fn compare(rounds: usize, seconds: u32) {
         report(scene, name, &taking_part, &measured);
     }
     latencies(&contenders, rounds, seconds);
+    drop(contenders);
+    scale(folder.path(), app, &script, rounds, seconds);
+    memory();
+}
+
+/// One worker, and two, on both cores, which they share with the load and the app: what a request costs should not change.
+fn scale(folder: &std::path::Path, app: SocketAddr, script: &std::path::Path, rounds: usize, seconds: u32) {
+    let gateway = |workers, file| Gateway { file, redis: None, workers, cores: "0,1" };
+    let contenders =
+        [doorward("one worker", folder, &gateway(1, "one"), app, "/"), doorward("two workers", folder, &gateway(2, "two"), app, "/")];
+    let mut measured = [Vec::new(), Vec::new()];
+    for _ in 0..rounds {
+        for (contender, measured) in contenders.iter().zip(&mut measured) {
+            load(contender, Scene::Small, script, WARM_UP);
+            measured.push(load(contender, Scene::Small, script, &format!("{seconds}s")));
+        }
+    }
+    report(Scene::Scale, "small response, protected, both cores", &contenders.iter().collect::<Vec<_>>(), &measured);
+}
+
+/// How a gateway is run.
+struct Gateway<'a> {
+    /// Its files are called so.
+    file: &'a str,
+    /// Where its Redis is, and how that is asked.
+    redis: Option<(SocketAddr, &'a str)>,
+    workers: usize,
+    cores: &'a str,
+}
+
+impl<'a> Gateway<'a> {
+    /// With one worker, on the core of the contenders.
+    const fn one(file: &'a str, redis: Option<(SocketAddr, &'a str)>) -> Self {
+        Self { file, redis, workers: 1, cores: "0" }
+    }
 }
 
 fn report(scene: Scene, name: &str, contenders: &[&Contender], measured: &[Vec<Round>]) {
@@ -242,8 +291,7 @@ fn fixed_rate(contender: &Contender, seconds: u32) -> (f64, f64) {
 
 /// A script for `wrk`: each request has the next token.
 fn tokens_in_turn() -> String {
-    let ring = Arc::new(Ring::new(vec![Key::configured(&Secret::new(SECRET.to_owned()))]));
-    let minter = Minter::new(ring);
+    let minter = minter();
     let now = SystemClock.now();
     let token = |number: usize| minter.mint(&claims(number, now), now).expect("a token").expose().clone();
     let lines = (0..TOKENS).map(|number| format!("\"{}\"", token(number))).collect::<Vec<_>>().join(",\n");
@@ -251,6 +299,11 @@ fn tokens_in_turn() -> String {
         "local tokens = {{\n{lines}}}\nlocal next = 0\nrequest = function()\n  next = next % #tokens + 1\n  \
          return wrk.format(nil, nil, {{ Cookie = \"doorward_access=\" .. tokens[next] }})\nend\n"
     )
+}
+
+/// Makes tokens that the gateways believe.
+fn minter() -> Minter {
+    Minter::new(Arc::new(Ring::new(vec![Key::configured(&Secret::new(SECRET.to_owned()))])))
 }
 
 fn claims(number: usize, now: Timestamp) -> Claims {
@@ -313,14 +366,8 @@ fn with_mimalloc() -> std::path::PathBuf {
     executable.expect("an executable")
 }
 
-fn doorward(
-    name: &'static str,
-    folder: &std::path::Path,
-    file: &str,
-    app: SocketAddr,
-    redis: Option<(SocketAddr, &str)>,
-    path: &'static str,
-) -> Contender {
+fn doorward(name: &'static str, folder: &std::path::Path, gateway: &Gateway<'_>, app: SocketAddr, path: &'static str) -> Contender {
+    let Gateway { file, redis, workers, cores } = gateway;
     let (public, admin) = (free_port(), free_port());
     let config = folder.join(format!("{file}.toml"));
     let redis = redis
@@ -331,7 +378,7 @@ fn doorward(
 [listen]
 public = ["{public}"]
 admin = "{admin}"
-workers = 1
+workers = {workers}
 [store]
 url = "sqlite:{folder}/{file}.db"
 encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -359,7 +406,7 @@ require = "session"
     std::fs::write(&config, text).unwrap();
     let log = std::fs::File::create(folder.join(format!("{file}.log"))).unwrap();
     let mut command = Command::new("taskset");
-    command.args(["-c", "0", env!("CARGO_BIN_EXE_doorward"), "serve", "--config"]).arg(&config);
+    command.args(["-c", cores, env!("CARGO_BIN_EXE_doorward"), "serve", "--config"]).arg(&config);
     let process = Process(command.stdout(Stdio::null()).stderr(log).spawn().expect("taskset"));
     wait_for(public);
     let token = sign_in(public);
@@ -399,9 +446,9 @@ fn redis_server(folder: &std::path::Path, address: SocketAddr) -> Process {
 }
 
 /// This program in another role, on one core.
-fn this(core: usize, args: &[&str], address: SocketAddr) -> Process {
+fn this(core: &str, args: &[&str], address: SocketAddr) -> Process {
     let me = std::env::current_exe().unwrap();
-    let process = Process(Command::new("taskset").args(["-c", &core.to_string()]).arg(me).args(args).spawn().expect("taskset"));
+    let process = Process(Command::new("taskset").args(["-c", core]).arg(me).args(args).spawn().expect("taskset"));
     wait_for(address);
     process
 }
@@ -437,13 +484,19 @@ async fn answer(mut stream: tokio::net::TcpStream) {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let small = reply("Hello, world!");
     let large = reply(&"x".repeat(64 * 1024));
-    let mut buffer = vec![0; 16 * 1024];
+    let switched = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n".to_vec();
+    let mut buffer = vec![0; 4 * 1024];
     let mut filled = 0;
     while let Ok(read @ 1..) = stream.read(&mut buffer[filled..]).await {
         filled += read;
         if buffer[..filled].ends_with(b"\r\n\r\n") {
             let line = buffer[..filled].split(|byte| *byte == b'\r').next().unwrap();
-            let reply = if line.ends_with(b"?large HTTP/1.1") { &large } else { &small };
+            let is_upgrade = buffer[..filled].windows(9).any(|window| window == b"websocket");
+            let reply = match () {
+                () if is_upgrade => &switched,
+                () if line.ends_with(b"?large HTTP/1.1") => &large,
+                () => &small,
+            };
             filled = 0;
             if stream.write_all(reply).await.is_err() {
                 return;
