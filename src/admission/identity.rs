@@ -73,6 +73,16 @@ impl HeaderEdit {
         self.names.is_reserved(name)
     }
 
+    /// Does `Cookie` not travel as it came?
+    pub const fn changes_cookie(&self) -> bool {
+        !matches!(self.cookie, Change::Stays)
+    }
+
+    /// Does `Authorization` not travel as it came?
+    pub const fn changes_authorization(&self) -> bool {
+        !matches!(self.authorization, Change::Stays)
+    }
+
     /// What is set, each once, in place of whatever was there.
     pub fn sets(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         let told = self.introduction.iter().flat_map(|introduction| introduction.sets.iter().map(|(name, value)| (name, value)));

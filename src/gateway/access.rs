@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
+use http::request::Parts;
 use pingora::Error;
-use pingora::proxy::Session;
 
 use super::context::RequestContext;
 use crate::telemetry::access_log;
 
-/// Say what became of a request.
-pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
+/// Say what became of the request with this head; so many bytes of a body were its answer.
+pub(super) fn log(head: &Parts, bytes: usize, ctx: &RequestContext, spent: Duration) {
     if !tracing::enabled!(target: "access", tracing::Level::INFO) {
         return;
     }
-    let (request, outcome) = (session.req_header(), &ctx.outcome);
-    let (method, status) = (request.method.as_str(), outcome.code_of_status());
+    let outcome = &ctx.outcome;
+    let (method, status) = (head.method.as_str(), outcome.code_of_status());
     access_log::write(format_args!("{method} {status}"), |line| {
         line.text("request.id", &ctx.request_id);
         if let Some(trace) = &ctx.trace {
-            line.plain("trace.id", trace.id());
+            line.word("trace.id", std::str::from_utf8(&trace.id().text()).unwrap_or_default());
         }
         line.text("method", method);
         line.text("host", ctx.caller.as_ref().map(|caller| caller.client.host.as_str()).unwrap_or_default());
-        line.text("path", request.uri.path());
+        line.text("path", head.uri.path());
         line.text("route.name", ctx.route_name());
         line.number("status", u64::from(status));
         line.text("decision", outcome.decision.as_str());
@@ -36,7 +36,7 @@ pub(super) fn log(session: &Session, ctx: &RequestContext, spent: Duration) {
         if let Some(caller) = &ctx.caller {
             line.address("client.address", caller.client.address);
         }
-        line.number("response.bytes", u64::try_from(session.body_bytes_sent()).unwrap_or(u64::MAX));
+        line.number("response.bytes", u64::try_from(bytes).unwrap_or(u64::MAX));
     });
 }
 

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use pingora::apps::{HttpPersistentSettings, HttpServerApp, ReusedHttpStream};
 use pingora::protocols::http::ServerSession;
+use pingora::protocols::l4::socket::SocketAddr;
 use pingora::server::ShutdownWatch;
 use tokio::runtime::Handle;
 
@@ -170,7 +171,11 @@ impl HttpServerApp for OwnListener {
 
 /// The other end of a connection: an address, or a Unix socket of ours.
 pub(super) fn connection(session: &ServerSession) -> Connection {
-    let peer = session.client_addr().and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
-    let secure = session.digest().is_some_and(|digest| digest.ssl_digest.is_some());
+    connection_of(session.client_addr(), session.digest().is_some_and(|digest| digest.ssl_digest.is_some()))
+}
+
+/// The same of its address, and whether it is TLS.
+pub(super) fn connection_of(peer: Option<&SocketAddr>, secure: bool) -> Connection {
+    let peer = peer.and_then(|address| address.as_inet()).map(std::net::SocketAddr::ip);
     Connection { peer: peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), is_unix: peer.is_none(), secure }
 }

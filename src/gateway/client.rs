@@ -133,6 +133,38 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// The same, as it stands on the wire.
+    pub(super) fn forwarded_to(&self, request_id: &str, prefix: Option<&str>, mut tell: impl FnMut(&'static str, &[u8])) {
+        let address = written(self.client.address);
+        tell("x-forwarded-for", self.chain.as_deref().map_or(&address, str::as_bytes));
+        tell("x-forwarded-proto", if self.client.secure { b"https" } else { b"http" });
+        tell("x-forwarded-host", self.client.host.as_bytes());
+        tell("x-real-ip", &address);
+        tell("x-request-id", request_id.as_bytes());
+        if let Some(prefix) = prefix {
+            tell("x-forwarded-prefix", prefix.as_bytes());
+        }
+    }
+}
+
+/// An address as it is written; those of four octets by hand, since every request has one.
+fn written(address: IpAddr) -> Vec<u8> {
+    let IpAddr::V4(four) = address else { return address.to_string().into_bytes() };
+    let mut text = Vec::with_capacity(16);
+    for octet in four.octets() {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        for (least, power) in [(100, 100), (10, 10), (0, 1)] {
+            if octet >= least {
+                text.push(b'0' + octet / power % 10);
+            }
+        }
+    }
+    text
+}
+
 /// Is this a name that only a proxy may say, however it is spelled?
 pub(super) fn is_said_by_proxies(name: &str) -> bool {
     // All of them begin so: most headers are none by their first letter alone.
@@ -283,6 +315,13 @@ mod tests {
         let mut all = vec![("host", "wiki.example.com:8080")];
         all.extend(lines);
         Caller::find(connection, &headers(&all), &trusted)
+    }
+
+    #[test]
+    fn an_address_is_written_as_everybody_writes_it() {
+        for address in ["0.0.0.0", "127.0.0.1", "255.255.255.255", "9.10.99.100", "200.5.0.42", "2001:db8::1", "::ffff:1.2.3.4"] {
+            assert_eq!(String::from_utf8(written(address.parse().unwrap())).unwrap(), address);
+        }
     }
 
     #[test]

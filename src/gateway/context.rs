@@ -138,6 +138,26 @@ impl RequestContext {
         session.map_or_else(|| upstream::number(address().as_bytes()), |session| upstream::number(session.as_str().as_bytes()))
     }
 
+    /// How often it may be sent again when an upstream has broken off.
+    pub(super) fn retries(&self) -> usize {
+        self.backend.as_ref().map_or(0, |backend| backend.upstream.retries())
+    }
+
+    /// The app has begun to answer: who is cut later has that in the log.
+    pub(super) fn tell_stream(&mut self) {
+        let (status, upstream) = (self.outcome.status, self.stream.as_ref().and_then(|_| self.label()));
+        if let Some(line) = self.stream.as_mut().and_then(|open| open.line()) {
+            (line.status, line.upstream) = (status, upstream);
+        }
+    }
+
+    /// So many bytes of the answer's body went to the client.
+    pub(super) fn passed(&mut self, bytes: usize) {
+        if let Some(line) = self.stream.as_mut().and_then(|open| open.line()) {
+            line.bytes = line.bytes.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+        }
+    }
+
     /// It failed at this address, which did this wrong, if anything. True when there is another to try.
     pub(super) fn failed_at(&mut self, failure: Option<Failure>) -> bool {
         let (Some(backend), Some(attempt)) = (&self.backend, &mut self.attempt) else { return false };

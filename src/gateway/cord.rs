@@ -3,6 +3,7 @@
 //! Nothing in the framework ends a tunnel that is silent. So what serves a request is raced with its cord, and is dropped when
 //! somebody pulls: under HTTP/2 that resets the one stream (RFC 9113 §6.4), and the connection goes on.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,11 +12,15 @@ use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::H2Options;
 use pingora::server::ShutdownWatch;
 use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
 
 tokio::task_local! {
     /// The cord of the request that this task serves.
     static CORD: Cord;
 }
+
+/// Ready once a cord is pulled.
+pub(super) type Pulled = Pin<Box<OwnedNotified>>;
 
 /// Ends a request, from anywhere.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +30,11 @@ impl Cord {
     /// End it.
     pub(super) fn pull(&self) {
         self.0.notify_one();
+    }
+
+    /// Until it is pulled; where that has happened already, at once.
+    pub(super) fn pulled(&self) -> Pulled {
+        Box::pin(Arc::clone(&self.0).notified_owned())
     }
 }
 

@@ -64,6 +64,9 @@ pub(super) fn target(request: &RequestHeader) -> &str {
     request.uri.path_and_query().map_or("/", |target| target.as_str())
 }
 
+/// What the `Cache-Control` of a response says that carries cookies of ours.
+pub(super) const ISSUED_CACHE_CONTROL: &str = "private, no-store";
+
 /// Edit the app's response to a client of `version`: no cookie of ours but from us, and the request's name.
 pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &RequestContext) -> pingora::Result<()> {
     keep_apps_cookies(response)?;
@@ -79,16 +82,20 @@ pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &Re
         }
         // A cache between us and the person must not keep these, whatever the app allows for its response: this once, its
         // `Cache-Control` is ours.
-        response.insert_header(CACHE_CONTROL, "private, no-store")?;
+        response.insert_header(CACHE_CONTROL, ISSUED_CACHE_CONTROL)?;
     }
     response.insert_header("x-request-id", ctx.request_id.as_str())
 }
 
+fn sets_ours(value: &HeaderValue) -> bool {
+    cookie::sets_ours(value.as_bytes())
+}
+
 fn keep_apps_cookies(response: &mut ResponseHeader) -> pingora::Result<()> {
-    if !response.headers.get_all(SET_COOKIE).iter().any(cookie::sets_ours) {
+    if !response.headers.get_all(SET_COOKIE).iter().any(sets_ours) {
         return Ok(());
     }
-    let kept: Vec<_> = response.headers.get_all(SET_COOKIE).iter().filter(|value| !cookie::sets_ours(value)).cloned().collect();
+    let kept: Vec<_> = response.headers.get_all(SET_COOKIE).iter().filter(|value| !sets_ours(value)).cloned().collect();
     response.remove_header(&SET_COOKIE);
     for value in kept {
         response.append_header(SET_COOKIE, value)?;
@@ -104,11 +111,11 @@ pub(super) fn issued_cookies(cookies: &Cookies, issued: &Issued) -> impl Iterato
 }
 
 /// What the connection of this request must know of it. Silence is normal in a tunnel, an event stream, a gRPC stream.
-pub(super) fn manner(request: &RequestHeader) -> Manner {
-    let says = |name, what: &str| request.headers.get_all(name).iter().any(|value| contains(value, what));
-    let is_upgrade = says(UPGRADE, "websocket");
-    let is_grpc = request.headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
-    Manner { is_patient: is_upgrade || is_grpc || says(ACCEPT, "text/event-stream"), is_upgrade, is_grpc }
+pub(super) fn manner(headers: &HeaderMap) -> Manner {
+    let says = |name, what: &[u8]| headers.get_all(name).iter().any(|value| contains(value, what));
+    let is_upgrade = says(UPGRADE, b"websocket");
+    let is_grpc = headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
+    Manner { is_patient: is_upgrade || is_grpc || says(ACCEPT, b"text/event-stream"), is_upgrade, is_grpc }
 }
 
 /// `application/grpc`, alone or with what its messages are; not `application/grpc-web`, which travels on HTTP/1 too.
@@ -117,15 +124,17 @@ fn is_grpc(kind: &[u8]) -> bool {
     rest.is_some_and(|rest| rest.first().is_none_or(|byte| matches!(byte, b'+' | b';' | b' ')))
 }
 
-/// Is this response an event stream?
-pub(super) fn is_event_stream(response: &ResponseHeader) -> bool {
-    content_type(&response.headers).is_some_and(|kind| kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case("text/event-stream")))
+/// Is a response with this `Content-Type` an event stream?
+pub(super) fn is_event_stream(kind: Option<&HeaderValue>) -> bool {
+    kind.is_some_and(|kind| names_event_stream(kind.as_bytes()))
 }
 
-fn content_type(headers: &HeaderMap) -> Option<&str> {
-    headers.get(CONTENT_TYPE)?.to_str().ok()
+/// The same of its bytes.
+pub(super) fn names_event_stream(kind: &[u8]) -> bool {
+    kind.get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream"))
 }
 
-fn contains(value: &HeaderValue, what: &str) -> bool {
-    value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains(what))
+/// In any case; `what` is in lower case.
+fn contains(value: &HeaderValue, what: &[u8]) -> bool {
+    value.as_bytes().windows(what.len()).any(|window| window.eq_ignore_ascii_case(what))
 }

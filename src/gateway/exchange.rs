@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::response::Parts;
 use http::{Method, Response, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::{HttpTask, ServerSession};
@@ -122,16 +123,7 @@ fn expects(session: &ServerSession) -> bool {
 /// # Errors
 /// When the client is gone.
 pub(super) async fn reply(session: &mut ServerSession, reply: Response<Bytes>) -> pingora::Result<()> {
-    let (mut head, body) = reply.into_parts();
-    let to_head = session.req_header().method == Method::HEAD;
-    let bodiless = head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED;
-    head.headers.remove(TRANSFER_ENCODING);
-    // A reply to HEAD may have lost its body already; how long a GET's would have been is then not known, and not said.
-    let is_known = !to_head || !body.is_empty();
-    if is_known && !bodiless {
-        head.headers.insert(CONTENT_LENGTH, body.len().into());
-    }
-    let body = if bodiless || to_head { Bytes::new() } else { body };
+    let (head, body) = framed(reply, session.req_header().method == Method::HEAD);
     let head = Box::new(ResponseHeader::from(head));
     if body.is_empty() && session.as_http2().is_some() {
         // The head ends the stream: clients of gRPC read a status only in what comes last.
@@ -139,6 +131,19 @@ pub(super) async fn reply(session: &mut ServerSession, reply: Response<Bytes>) -
     }
     session.write_response_header(head).await?;
     session.write_response_body(body, true).await
+}
+
+/// A reply with the one length that it has, and only its head where the method or the status has no body.
+pub(super) fn framed(reply: Response<Bytes>, to_head: bool) -> (Parts, Bytes) {
+    let (mut head, body) = reply.into_parts();
+    let bodiless = head.status == StatusCode::NO_CONTENT || head.status == StatusCode::NOT_MODIFIED;
+    head.headers.remove(TRANSFER_ENCODING);
+    // A reply to HEAD may have lost its body already; how long a GET's would have been is then not known, and not said.
+    let is_known = !to_head || !body.is_empty();
+    if is_known && !bodiless {
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+    }
+    (head, if bodiless || to_head { Bytes::new() } else { body })
 }
 
 /// Throw away what the client still sends, for a moment, so that it reads the reply before the connection is reset under its

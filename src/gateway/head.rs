@@ -4,6 +4,7 @@
 //! framework has, and what it lets pass is refused here (RFC 9113 §8.2).
 
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Version};
 use pingora::protocols::http::ServerSession;
 
@@ -55,6 +56,12 @@ pub(super) fn strict(session: &ServerSession) -> Result<(), Problem> {
         return Err(Problem::Refused(Refusal::Malformed));
     }
     check(Head { method: &request.method, version: request.version, target: request.raw_path(), headers: &request.headers })
+}
+
+/// Does [`check`] find nothing in a head that its wire has found plain? It is for a path then, has no length and asks for no
+/// other protocol.
+pub(super) fn is_sound(head: &Parts) -> bool {
+    !matches!(head.method, Method::CONNECT | Method::TRACE) && is_method(&head.method) && has_one_host(&head.headers)
 }
 
 /// Refuses what cannot be read in one way only.

@@ -9,6 +9,7 @@
 
 mod accept;
 mod access;
+mod alarm;
 mod answer;
 mod backend;
 mod client;
@@ -29,6 +30,7 @@ mod phases;
 mod redirect;
 mod server;
 mod settings;
+mod straight;
 mod stream;
 mod tls;
 mod trace;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::header::{SET_COOKIE, STRICT_TRANSPORT_SECURITY};
-use http::{Response, StatusCode};
+use http::header::{CONTENT_TYPE, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
@@ -16,8 +17,9 @@ use pingora::{BError, Error, ErrorSource, ErrorType};
 
 use super::access;
 use super::answer;
-use super::client::Caller;
+use super::client::{Caller, Connection};
 use super::context::{Outcome, RequestContext};
+use super::cord::{Cord, cord};
 use super::exchange::Unread;
 use super::flight::Flights;
 use super::guard::guarded;
@@ -26,10 +28,10 @@ use super::settings::Patience;
 use super::stream::{Full, LONG, Line, Streams, Who};
 use super::tls::Handshake;
 use super::trace::Trace;
-use super::upstream::{self, Failure, Nowhere, Trial};
+use super::upstream::{self, Endpoint, Failure, Nowhere, Trial};
 use super::wire::Upload;
 use super::{edit, exchange, head, wire};
-use crate::admission::{Admitted, Challenge, Incoming, Refusal, Why};
+use crate::admission::{Admitted, Challenge, Incoming, Matched, Refusal, Why};
 use crate::clock::Clock;
 use crate::endpoint::{Lost, Problem, Refusals};
 use crate::outage::Outage;
@@ -39,7 +41,8 @@ use crate::telemetry::{Decision, Metrics};
 /// The client left before it had its answer.
 const CLIENT_GONE: &str = "client_gone";
 
-/// The proxy on the public listeners.
+/// The proxy on the public listeners: what the framework calls, and what [`super::straight`] shares with it.
+#[derive(Clone)]
 pub(super) struct Phases {
     pub swap: Swap,
     pub metrics: Arc<Metrics>,
@@ -56,7 +59,7 @@ impl ProxyHttp for Phases {
     type CTX = RequestContext;
 
     fn new_ctx(&self) -> RequestContext {
-        RequestContext::new(self.swap.current(), self.clock.now(), self.flights.begin())
+        self.begin()
     }
 
     /// None: nothing is compressed here.
@@ -71,36 +74,19 @@ impl ProxyHttp for Phases {
     }
 
     async fn upstream_peer(&self, _session: &mut Session, ctx: &mut RequestContext) -> pingora::Result<Box<HttpPeer>> {
-        let Some(backend) = ctx.backend.clone().filter(|_| ctx.admitted.is_some()) else {
-            return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
-        };
-        let upstream = &backend.upstream;
-        if ctx.place.is_none() {
-            ctx.place = upstream.enter().await.map_err(nowhere)?;
-        }
-        let attempt = upstream.choose(|| ctx.whose(), &ctx.tried).await.map_err(nowhere)?;
-        let peer = attempt.endpoint.peer(ctx.manner);
-        ctx.attempt = Some(attempt);
-        Ok(Box::new(peer))
+        let manner = ctx.manner;
+        Ok(Box::new(Self::choose(ctx).await?.peer(manner)))
     }
 
-    /// The next address of the route, as long as there is one: nothing has been sent yet.
-    fn fail_to_connect(&self, _session: &mut Session, _peer: &HttpPeer, ctx: &mut RequestContext, mut error: BError) -> BError {
-        tracing::warn!(
-            request.id = %ctx.request_id, route.name = ctx.route_name(), upstream.address = ctx.upstream(), error = error.etype().as_str(),
-            "an upstream's address takes no connection"
-        );
-        let is_refusing = !upstream::is_unprocessed(&error);
-        error.set_retry(ctx.failed_at(is_refusing.then_some(Failure::Connect)));
-        error
+    fn fail_to_connect(&self, _session: &mut Session, _peer: &HttpPeer, ctx: &mut RequestContext, error: BError) -> BError {
+        Self::not_connected(ctx, error)
     }
 
-    /// Once more, where that can do no harm: at another address, if there is one.
     fn error_while_proxy(
         &self,
         _peer: &HttpPeer,
         session: &mut Session,
-        mut error: BError,
+        error: BError,
         ctx: &mut RequestContext,
         is_reused: bool,
     ) -> BError {
@@ -110,18 +96,9 @@ impl ProxyHttp for Phases {
             is_whole: !session.as_ref().retry_buffer_truncated(),
             is_reused,
             again: ctx.again,
-            retries: ctx.backend.as_ref().map_or(0, |backend| backend.upstream.retries()),
+            retries: ctx.retries(),
         };
-        let goes_again = trial.may_go_again(&error);
-        if trial.is_its_fault(&error) {
-            ctx.again += 1;
-            if !ctx.failed_at(Some(Failure::Answer)) {
-                // Where there is no other address, the same may do better the second time.
-                ctx.tried.clear();
-            }
-        }
-        error.set_retry(goes_again);
-        error
+        Self::in_vain(trial, ctx, error)
     }
 
     async fn connected_to_upstream(
@@ -163,7 +140,7 @@ impl ProxyHttp for Phases {
             // Frames of a tunnel are no body.
             return Ok(());
         }
-        self.lasts(session, ctx);
+        self.lasts(session.req_header().as_ref(), ctx, cord);
         ctx.upload = ctx.upload.take().filter(|_| !is_last);
         if let Some(upload) = &ctx.upload {
             upload.moved(body.as_ref().map_or(0, Bytes::len));
@@ -183,10 +160,15 @@ impl ProxyHttp for Phases {
         if response.status.is_informational() && !switched {
             return Ok(());
         }
+        if switched && !ctx.manner.is_upgrade {
+            // Nobody has asked for it; the framework would pass it on.
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, "another protocol was switched to unasked").into_up());
+        }
         if let (Some(backend), Some(attempt)) = (&ctx.backend, &mut ctx.attempt) {
             backend.upstream.succeeded(attempt);
         }
-        if let Some(problem) = self.begins(session, response, ctx).await {
+        let is_stream = switched || edit::is_event_stream(response.headers.get(CONTENT_TYPE));
+        if let Some(problem) = self.begins(session.req_header().as_ref(), is_stream, ctx, cord).await {
             ctx.instead = Some(problem);
             return Err(Error::explain(ErrorType::InternalError, "the app's response is not passed on"));
         }
@@ -199,10 +181,7 @@ impl ProxyHttp for Phases {
             // A tunnel may be silent for as long as it likes.
             session.set_read_timeout(None);
         }
-        let upstream = ctx.label();
-        if let Some(line) = ctx.stream.as_mut().and_then(|open| open.line()) {
-            (line.status, line.upstream) = (ctx.outcome.status, upstream);
-        }
+        ctx.tell_stream();
         Ok(())
     }
 
@@ -214,50 +193,28 @@ impl ProxyHttp for Phases {
         ctx: &mut RequestContext,
     ) -> pingora::Result<Option<Duration>> {
         if !end {
-            self.lasts(session, ctx);
+            self.lasts(session.req_header().as_ref(), ctx, cord);
         }
-        if let Some(line) = ctx.stream.as_mut().and_then(|open| open.line()) {
-            let more = body.as_ref().map_or(0, Bytes::len);
-            line.bytes = line.bytes.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
-        }
+        ctx.passed(body.as_ref().map_or(0, Bytes::len));
         Ok(None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut RequestContext) -> FailToProxy {
         let begun = session.response_written().is_some_and(|head| !head.status.is_informational());
-        let Some(problem) = ctx.instead.or_else(|| blame(error)) else {
-            access::failed(error, ctx);
-            ctx.failed(ctx.outcome.decision, CLIENT_GONE);
+        let Some(problem) = Self::blamed(error, ctx) else {
             return FailToProxy { error_code: 0, can_reuse_downstream: false };
         };
-        if ctx.instead.is_none() {
-            access::failed(error, ctx);
-        }
-        let decision = if ctx.instead.is_none() { ctx.outcome.decision } else { Decision::Refused };
-        ctx.failed(decision, problem.code());
         if begun {
             return FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false };
         }
         session.set_keepalive(None);
-        let mut reply = Self::instead(session, ctx, problem);
-        // The old refresh token is spent, whether the app answers or not.
-        for cookie in ctx.admitted.iter().filter_map(Admitted::issued).flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
-            reply.headers_mut().append(SET_COOKIE, cookie);
-        }
+        let reply = Self::instead(session.req_header().as_ref(), ctx, problem);
         ctx.outcome.status = answer::write(session, reply).await;
         FailToProxy { error_code: problem.status().as_u16(), can_reuse_downstream: false }
     }
 
     async fn logging(&self, session: &mut Session, _error: Option<&Error>, ctx: &mut RequestContext) {
-        let spent = ctx.started.elapsed();
-        ctx.place = None;
-        access::log(session, ctx, spent);
-        self.remember(session, ctx);
-        if let Some(stream) = &mut ctx.stream {
-            stream.told();
-        }
-        let metrics = ctx.backend.as_ref().map_or(&ctx.live.backends.without, |backend| &backend.metrics);
-        metrics.request(ctx.outcome.decision, ctx.outcome.code_of_status(), spent);
+        self.tell(session.req_header().as_ref(), session.body_bytes_sent(), ctx);
         if ctx.admitted.is_some() && ctx.outcome.code.is_none() {
             // The app answered before it had read the whole upload.
             exchange::linger(session).await;
@@ -280,7 +237,7 @@ impl ProxyHttp for Phases {
 }
 
 /// Why a request is answered here and not by an app.
-enum No {
+pub(super) enum No {
     /// A decision, with the route's way of asking for credentials.
     Refused(Refusal, Challenge),
     /// The lack of one.
@@ -289,7 +246,20 @@ enum No {
     Problem(Problem),
 }
 
+impl No {
+    /// Does the connection end with it? Where the next request would begin is not sure either; or it is a handshake that must
+    /// come first.
+    pub(super) const fn closes(&self) -> bool {
+        matches!(self, Self::Problem(_) | Self::Refused(Refusal::CertificateNeeded, _))
+    }
+}
+
 impl Phases {
+    /// A request begins.
+    pub(super) fn begin(&self) -> RequestContext {
+        RequestContext::new(self.swap.current(), self.clock.now(), self.flights.begin())
+    }
+
     /// Head, caller, route, admission. On `Ok`, the request is admitted, or one of our endpoints has answered it.
     async fn arrive(&self, session: &mut Session, ctx: &mut RequestContext) -> Result<(), No> {
         if session.is_http2() {
@@ -297,7 +267,7 @@ impl Phases {
             session.set_write_timeout(Some(self.patience.write));
         }
         head::unfold(session);
-        let caller = self.identify(session, ctx)?;
+        let caller = self.identify(answer::connection(session), &session.req_header().headers, ctx)?;
         let arrived = self.pass_on(session, ctx, &caller).await;
         ctx.caller = Some(caller);
         arrived
@@ -309,7 +279,7 @@ impl Phases {
         if session.is_http2() && exchange::announces_nothing(session) {
             exchange::nothing(session).await.map_err(No::Problem)?;
         }
-        Self::directed(session, ctx, caller)?;
+        Self::directed(Handshake::of(session), answer::connection(session), ctx, caller)?;
         if ctx.live.endpoints.owns(session.req_header().uri.path()) {
             ctx.outcome = Outcome { decision: Decision::Own, code: None, status: None };
             let own = ctx.live.own.clone();
@@ -330,29 +300,26 @@ impl Phases {
 
     /// A host that is not served under the name that the connection was made for is asked for over another one. A trusted proxy
     /// makes its connections for all hosts.
-    fn directed(session: &Session, ctx: &RequestContext, caller: &Caller) -> Result<(), No> {
-        let (Some(handshake), Some(tls)) = (Handshake::of(session), ctx.live.tls.as_deref()) else { return Ok(()) };
-        let connection = answer::connection(session);
+    pub(super) fn directed(handshake: Option<&Handshake>, connection: Connection, ctx: &RequestContext, caller: &Caller) -> Result<(), No> {
+        let (Some(handshake), Some(tls)) = (handshake, ctx.live.tls.as_deref()) else { return Ok(()) };
         let is_proxy = ctx.live.trusted.has(connection.peer, connection.is_unix);
         let is_directed = is_proxy || tls.leads_to(handshake.name.as_deref(), &caller.client.host, ctx.live.gate.table());
         if is_directed { Ok(()) } else { Err(No::Problem(Problem::Misdirected)) }
     }
 
     /// The request's name, its place in a trace, and its caller.
-    fn identify(&self, session: &Session, ctx: &mut RequestContext) -> Result<Caller, No> {
-        let request = session.req_header();
-        let mut caller = Caller::find(answer::connection(session), &request.headers, &ctx.live.trusted);
+    pub(super) fn identify(&self, connection: Connection, headers: &HeaderMap, ctx: &mut RequestContext) -> Result<Caller, No> {
+        let mut caller = Caller::find(connection, headers, &ctx.live.trusted);
         let (id, span) = random::pair(self.entropy.as_ref()).map_err(|none| No::Outage(none.into()))?;
         ctx.request_id = caller.request_id.take().unwrap_or_else(|| random::name(id));
-        ctx.trace = Some(Trace::of(&request.headers, id, span));
+        ctx.trace = Some(Trace::of(headers, id, span));
         Ok(caller)
     }
 
     async fn decide(&self, session: &Session, ctx: &mut RequestContext, caller: &Caller) -> Result<(), No> {
         let request = session.req_header();
         let live = Arc::clone(&ctx.live);
-        let handshake = Handshake::of(session).zip(live.tls.as_deref());
-        let authorities: Vec<_> = handshake.into_iter().flat_map(|(handshake, tls)| handshake.signed_by(tls)).collect();
+        let authorities = Handshake::vouched(Handshake::of(session), &live);
         let incoming =
             Incoming { head: request.as_ref(), target: edit::target(request), client: &caller.client, authorities: &authorities };
         let matched = live.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
@@ -361,37 +328,117 @@ impl Phases {
             return Err(No::Problem(Problem::BodyTooLarge));
         }
         wire::wait_for_body(matched.route().body_timeout);
-        let admitted = live.gate.admit(&incoming, &matched, ctx.now).await;
+        self.admit(&incoming, &matched, ctx).await?;
+        ctx.manner = edit::manner(&request.headers);
+        if let (true, Some(admitted)) = (ctx.manner.is_patient, &ctx.admitted) {
+            let (who, line) = (Self::who(admitted, request.as_ref(), ctx, cord), Line::of(request.as_ref(), caller, ctx));
+            let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));
+            ctx.stream = Some(opened.inspect_err(|_| ctx.issued = admitted.issued().cloned())?);
+        }
+        Ok(())
+    }
+
+    /// Let it in on its route, or not.
+    pub(super) async fn admit(&self, incoming: &Incoming<'_>, matched: &Matched, ctx: &mut RequestContext) -> Result<(), No> {
+        let admitted = ctx.live.gate.admit(incoming, matched, ctx.now).await;
         if let Some(backend) = &ctx.backend {
             backend.metrics.admission(ctx.started.elapsed());
         }
         let admitted = admitted.map_err(|denied| {
             // The old refresh token is spent: whatever we say, the person needs the new one.
             ctx.issued = denied.issued;
-            ctx.asked = live.gate.asked(&incoming, &matched);
+            ctx.asked = ctx.live.gate.asked(incoming, matched);
             match denied.why {
                 Why::Refused(refusal) => No::Refused(refusal, matched.route().challenge),
                 Why::Outage(outage) => No::Outage(outage),
             }
         })?;
-        ctx.manner = edit::manner(request);
         ctx.outcome.decision = Decision::Admitted;
-        if ctx.manner.is_patient {
-            let (who, line) = (Self::who(&admitted, request, ctx), Line::of(request, caller, ctx));
-            let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));
-            ctx.stream = Some(opened.inspect_err(|_| ctx.issued = admitted.issued().cloned())?);
-        }
         ctx.admitted = Some(admitted);
         Ok(())
     }
 
+    /// The address that an admitted request goes to.
+    ///
+    /// # Errors
+    /// When there is none, or the request was never admitted.
+    pub(super) async fn choose(ctx: &mut RequestContext) -> pingora::Result<&Endpoint> {
+        let Some(backend) = ctx.backend.clone().filter(|_| ctx.admitted.is_some()) else {
+            return Err(Error::explain(ErrorType::InternalError, "a request that was not admitted was about to be forwarded"));
+        };
+        let upstream = &backend.upstream;
+        if ctx.place.is_none() {
+            ctx.place = upstream.enter().await.map_err(nowhere)?;
+        }
+        let attempt = upstream.choose(|| ctx.whose(), &ctx.tried).await.map_err(nowhere)?;
+        Ok(&ctx.attempt.insert(attempt).endpoint)
+    }
+
+    /// The address took no connection. The next one of the route, as long as there is one: nothing has been sent yet.
+    pub(super) fn not_connected(ctx: &mut RequestContext, mut error: BError) -> BError {
+        tracing::warn!(
+            request.id = %ctx.request_id, route.name = ctx.route_name(), upstream.address = ctx.upstream(), error = error.etype().as_str(),
+            "an upstream's address takes no connection"
+        );
+        let is_refusing = !upstream::is_unprocessed(&error);
+        error.set_retry(ctx.failed_at(is_refusing.then_some(Failure::Connect)));
+        error
+    }
+
+    /// It broke off. Once more, where that can do no harm: at another address, if there is one.
+    pub(super) fn in_vain(trial: Trial<'_>, ctx: &mut RequestContext, mut error: BError) -> BError {
+        let goes_again = trial.may_go_again(&error);
+        if trial.is_its_fault(&error) {
+            ctx.again += 1;
+            if !ctx.failed_at(Some(Failure::Answer)) {
+                // Where there is no other address, the same may do better the second time.
+                ctx.tried.clear();
+            }
+        }
+        error.set_retry(goes_again);
+        error
+    }
+
+    /// What the client of a request is told that comes to nothing; `None` when it is gone and nobody reads it. Logged here.
+    pub(super) fn blamed(error: &Error, ctx: &mut RequestContext) -> Option<Problem> {
+        let Some(problem) = ctx.instead.or_else(|| blame(error)) else {
+            access::failed(error, ctx);
+            ctx.failed(ctx.outcome.decision, CLIENT_GONE);
+            return None;
+        };
+        if ctx.instead.is_none() {
+            access::failed(error, ctx);
+        }
+        let decision = if ctx.instead.is_none() { ctx.outcome.decision } else { Decision::Refused };
+        ctx.failed(decision, problem.code());
+        Some(problem)
+    }
+
+    /// Say what became of a request: in the log, and in the metrics.
+    pub(super) fn tell(&self, head: &Parts, bytes: usize, ctx: &mut RequestContext) {
+        let spent = ctx.started.elapsed();
+        ctx.place = None;
+        access::log(head, bytes, ctx, spent);
+        self.remember(head, ctx);
+        if let Some(stream) = &mut ctx.stream {
+            stream.told();
+        }
+        let metrics = ctx.backend.as_ref().map_or(&ctx.live.backends.without, |backend| &backend.metrics);
+        metrics.request(ctx.outcome.decision, ctx.outcome.code_of_status(), spent);
+    }
+
     /// The app's response begins: is it a stream for which there is room, and is who asked so long ago still signed in? If not,
     /// what is answered instead.
-    async fn begins(&self, session: &Session, response: &ResponseHeader, ctx: &mut RequestContext) -> Option<Problem> {
+    pub(super) async fn begins(
+        &self,
+        head: &Parts,
+        is_stream: bool,
+        ctx: &mut RequestContext,
+        cord: impl FnOnce() -> Option<Cord>,
+    ) -> Option<Problem> {
         let (Some(admitted), Some(caller), None) = (&ctx.admitted, &ctx.caller, &ctx.stream) else { return None };
-        let request = session.req_header();
-        if response.status == StatusCode::SWITCHING_PROTOCOLS || edit::is_event_stream(response) {
-            let (who, line) = (Self::who(admitted, request, ctx), Line::of(request, caller, ctx));
+        if is_stream {
+            let (who, line) = (Self::who(admitted, head, ctx, cord), Line::of(head, caller, ctx));
             return match self.streams.open(who, line, ctx.live.streams) {
                 Ok(open) => {
                     ctx.stream = Some(open);
@@ -400,24 +447,22 @@ impl Phases {
                 Err(Full) => Some(Problem::TooManyStreams),
             };
         }
-        let is_over = ctx.started.elapsed() > LONG && self.streams.is_over(admitted).await;
+        let is_over = admitted.claims().is_some() && ctx.started.elapsed() > LONG && self.streams.is_over(admitted).await;
         is_over.then_some(Problem::Refused(Refusal::SessionEnded))
     }
 
     /// Something of the request or of its response passes: hold it by its session, if it has been under way for long.
-    fn lasts(&self, session: &Session, ctx: &mut RequestContext) {
+    pub(super) fn lasts(&self, head: &Parts, ctx: &mut RequestContext, cord: impl FnOnce() -> Option<Cord>) {
         let (Some(admitted), Some(caller), None) = (&ctx.admitted, &ctx.caller, &ctx.stream) else { return };
         if admitted.claims().is_none() || ctx.started.elapsed() < LONG {
             return;
         }
-        let request = session.req_header();
-        ctx.stream = Some(self.streams.hold(Self::who(admitted, request, ctx), Line::of(request, caller, ctx)));
+        ctx.stream = Some(self.streams.hold(Self::who(admitted, head, ctx, cord), Line::of(head, caller, ctx)));
     }
 
     /// What came to nothing can be looked up by its id.
-    fn remember(&self, session: &Session, ctx: &RequestContext) {
+    fn remember(&self, head: &Parts, ctx: &RequestContext) {
         let Some(code) = ctx.outcome.code.filter(|code| *code != CLIENT_GONE) else { return };
-        let request = session.req_header();
         self.refusals.remember(Lost {
             id: ctx.request_id.clone(),
             at: ctx.now,
@@ -426,35 +471,31 @@ impl Phases {
             status: ctx.outcome.code_of_status(),
             route: ctx.backend.as_ref().map(|backend| backend.name.to_string()),
             rules: ctx.asked,
-            method: request.method.to_string(),
+            method: head.method.to_string(),
             host: ctx.caller.as_ref().map(|caller| caller.client.host.clone()).unwrap_or_default(),
-            path: request.uri.path().to_owned(),
+            path: head.uri.path().to_owned(),
         });
     }
 
-    fn who(admitted: &Admitted, request: &RequestHeader, ctx: &RequestContext) -> Option<Who> {
-        Who::of(admitted, &request.headers, &ctx.live.cookies, &ctx.request_id)
+    fn who(admitted: &Admitted, head: &Parts, ctx: &RequestContext, cord: impl FnOnce() -> Option<Cord>) -> Option<Who> {
+        Who::of(admitted, &head.headers, &ctx.live.cookies, &ctx.request_id, cord)
     }
 
     /// Answer in the place of an app. The request has been answered then, so nothing goes upstream.
     async fn answer(&self, session: &mut Session, ctx: &mut RequestContext, no: No) -> pingora::Result<bool> {
         ctx.admitted = None;
-        if matches!(no, No::Problem(_) | No::Refused(Refusal::CertificateNeeded, _)) {
-            // Where the next request would begin is not sure either; or it is a handshake that must come first.
+        if no.closes() {
             session.set_keepalive(None);
         }
-        let mut reply = Self::words(session, ctx, no);
-        for cookie in ctx.issued.iter().flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
-            reply.headers_mut().append(SET_COOKIE, cookie);
-        }
+        let reply = Self::words(session.req_header().as_ref(), ctx, no);
         ctx.outcome.status = answer::write(session, reply).await;
         Ok(true)
     }
 
-    fn words(session: &Session, ctx: &mut RequestContext, no: No) -> Response<Bytes> {
-        let head = session.req_header().as_ref();
+    /// Words for a request that is answered here.
+    pub(super) fn words(head: &Parts, ctx: &mut RequestContext, no: No) -> Response<Bytes> {
         let endpoints = Arc::clone(&ctx.live.endpoints);
-        match no {
+        let mut reply = match no {
             No::Refused(refusal, challenge) => {
                 ctx.failed(Decision::Refused, refusal.code());
                 endpoints.refused(refusal, challenge, head, &ctx.request_id)
@@ -467,16 +508,25 @@ impl Phases {
                 ctx.failed(Decision::Refused, problem.code());
                 endpoints.problem(problem, head, &ctx.request_id)
             }
+        };
+        for cookie in ctx.issued.iter().flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
+            reply.headers_mut().append(SET_COOKIE, cookie);
         }
+        reply
     }
 
     /// Words for a request that was let in, and comes to nothing.
-    fn instead(session: &Session, ctx: &RequestContext, problem: Problem) -> Response<Bytes> {
-        let (head, endpoints) = (session.req_header().as_ref(), &ctx.live.endpoints);
-        match (problem, &ctx.admitted) {
+    pub(super) fn instead(head: &Parts, ctx: &RequestContext, problem: Problem) -> Response<Bytes> {
+        let endpoints = &ctx.live.endpoints;
+        let mut reply = match (problem, &ctx.admitted) {
             (Problem::Refused(refusal), Some(admitted)) => endpoints.refused(refusal, admitted.route().challenge, head, &ctx.request_id),
             (problem, _) => endpoints.problem(problem, head, &ctx.request_id),
+        };
+        // The old refresh token is spent, whether the app answers or not.
+        for cookie in ctx.admitted.iter().filter_map(Admitted::issued).flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
+            reply.headers_mut().append(SET_COOKIE, cookie);
         }
+        reply
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora::apps::HttpServerOptions;
 use pingora::protocols::http::v2::server::{H2Options, default_h2_options};
-use pingora::proxy::{HttpProxy, ProxyHttp};
+use pingora::proxy::HttpProxy;
 use pingora::server::configuration::ServerConf;
 use pingora::server::{RunArgs, Server, ShutdownSignal, ShutdownSignalWatch};
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,7 +23,9 @@ use super::answer::OwnListener;
 use super::cord::Corded;
 use super::flight::Flights;
 use super::listener::Bound;
+use super::phases::Phases;
 use super::settings::Patience;
+use super::straight::Straight;
 use super::wire::{Front, TurnedAway};
 use crate::random::Entropy;
 
@@ -33,7 +35,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(30);
 const GOODBYE: Duration = Duration::from_secs(2);
 /// How often a request may go to its upstream in all: once to each of its addresses, and again when a connection that was
 /// kept turns out to be dead.
-const MOST_TRIES: usize = 16;
+pub(super) const MOST_TRIES: usize = 16;
 
 /// Requests at once on one connection of HTTP/2.
 const MOST_STREAMS: u32 = 100;
@@ -131,18 +133,16 @@ impl Running {
     }
 
     /// The proxy, on the public listeners. It closes first.
-    pub(super) fn serve_proxy<P>(
+    pub(super) fn serve_proxy(
         &mut self,
-        phases: P,
+        phases: Phases,
         sockets: Vec<Bound>,
         entrance: Entrance,
         entropy: Arc<dyn Entropy>,
         turned_away: TurnedAway,
         patience: Patience,
-    ) where
-        P: ProxyHttp + Send + Sync + 'static,
-        P::CTX: Send + Sync,
-    {
+    ) {
+        let straight = Some(Straight(phases.clone()));
         let mut proxy = HttpProxy::new(phases, Arc::clone(&self.server.configuration));
         let mut options = HttpServerOptions::default();
         // Only so that CONNECT reaches our phases, which refuse it in words of ours.
@@ -158,7 +158,7 @@ impl Running {
             listening: self.listening.clone(),
         };
         self.doors += 1;
-        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, turned_away: Some(turned_away), patience };
+        let front = Front { app: Arc::new(Corded(Arc::new(proxy))), entropy, turned_away: Some(turned_away), patience, straight };
         self.server.add_service(Door::new("public", front, sockets, closing).behind(entrance));
     }
 
@@ -173,7 +173,8 @@ impl Running {
     }
 
     fn serve_owns(&mut self, name: &str, app: OwnListener, sockets: Vec<Bound>, entrance: Option<Entrance>) {
-        let app = Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), turned_away: None };
+        let app =
+            Front { entropy: Arc::clone(&app.entropy), patience: app.patience, app: Arc::new(app), turned_away: None, straight: None };
         // Nobody waits for these: who asks how we are is told until the end.
         let closing = Closing {
             told: self.closing_own.subscribe(),

@@ -57,24 +57,37 @@ impl Trace {
 
     /// What the app is told; always there, since hex is a sound value.
     pub(super) fn header(&self) -> Option<HeaderValue> {
-        let mut text = Vec::with_capacity(LENGTH);
-        text.extend_from_slice(b"00-");
-        text.extend(self.id.iter().flat_map(|byte| hex(*byte)));
-        text.push(b'-');
-        text.extend(self.span.iter().flat_map(|byte| hex(*byte)));
-        text.push(b'-');
-        text.extend(hex(self.flags));
-        HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).ok()
+        HeaderValue::from_bytes(&self.text()).ok()
+    }
+
+    /// The same as it stands on the wire.
+    pub(super) fn text(&self) -> [u8; LENGTH] {
+        let mut text = [b'-'; LENGTH];
+        let parts: [(usize, &[u8]); 4] = [(0, &[0]), (3, &self.id), (36, &self.span), (53, &[self.flags])];
+        for (place, bytes) in parts {
+            let pairs = text.get_mut(place..).map(|rest| rest.as_chunks_mut::<2>().0).unwrap_or_default();
+            for (pair, byte) in pairs.iter_mut().zip(bytes) {
+                *pair = hex(*byte);
+            }
+        }
+        text
+    }
+}
+
+impl TraceId {
+    /// As it is written.
+    pub(super) fn text(self) -> [u8; 32] {
+        let mut text = [b'0'; 32];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = hex(byte);
+        }
+        text
     }
 }
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [b'0'; 32];
-        for (place, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            place.copy_from_slice(&hex(byte));
-        }
-        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

@@ -202,9 +202,9 @@ impl Line<'_> {
         digits(self.out, number);
     }
 
-    /// A field that holds something that is plain when it is written out: a name in hex, an address.
-    pub fn plain(&mut self, name: &'static str, what: impl fmt::Display) {
-        self.quoted(name, |line| line.shown(format_args!("{what}")));
+    /// A field that holds a word of letters and digits.
+    pub fn word(&mut self, name: &'static str, word: &str) {
+        self.quoted(name, |line| line.escaped(word));
     }
 
     /// A field that holds an address.
@@ -359,7 +359,7 @@ mod tests {
             line.address("client.address", "192.0.2.7".parse().unwrap());
             line.address("other.address", "2001:db8::1".parse().unwrap());
             line.text("upstream.address", "10.0.0.255:3000");
-            line.plain("trace.id", "abc");
+            line.word("trace.id", "abc");
         });
         String::from_utf8(out).unwrap()
     }

@@ -225,6 +225,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("x509_parser", &["gateway::tls", "gateway::upstream"]),
     // Its errors alone, which say what an upstream has not looked at.
     ("h2", &["gateway::upstream"]),
+    // What apps answer, read as the framework reads it.
+    ("httparse", &["gateway::straight"]),
     ("ppp", &["gateway::accept"]),
     ("socket2", &["gateway::listener"]),
     ("mimalloc", &["main"]),

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::request::Parts;
 use http::{Method, StatusCode};
-use pingora::http::RequestHeader;
 
 use crate::admission::Refusal;
 use crate::gateway::backend::Backend;
@@ -37,7 +37,7 @@ pub(in crate::gateway) struct Line {
 
 impl Line {
     /// Of a request as it is now.
-    pub(in crate::gateway) fn of(request: &RequestHeader, caller: &Caller, ctx: &RequestContext) -> Self {
+    pub(in crate::gateway) fn of(request: &Parts, caller: &Caller, ctx: &RequestContext) -> Self {
         Self {
             request_id: ctx.request_id.clone(),
             trace: ctx.trace,

@@ -19,7 +19,7 @@ use http::HeaderMap;
 pub(super) use line::Line;
 pub(super) use watch::Watch;
 
-use super::cord::{Cord, cord};
+use super::cord::Cord;
 use crate::admission::Admitted;
 use crate::clock::{Clock, Timestamp};
 use crate::cookie::Cookies;
@@ -155,8 +155,14 @@ impl Held {
 }
 
 impl Who {
-    /// Who was let in with a request of these headers, in the task that serves it; nobody where nobody is signed in.
-    pub(super) fn of(admitted: &Admitted, headers: &HeaderMap, cookies: &Cookies, request_id: &str) -> Option<Self> {
+    /// Who was let in with a request of these headers, and its cord; nobody where nobody is signed in.
+    pub(super) fn of(
+        admitted: &Admitted,
+        headers: &HeaderMap,
+        cookies: &Cookies,
+        request_id: &str,
+        cord: impl FnOnce() -> Option<Cord>,
+    ) -> Option<Self> {
         let claims = admitted.claims()?;
         let beside = || cookies.read(headers).ok().and_then(|carried| carried.refresh);
         let refresh = admitted.issued().map(|issued| issued.refresh.clone()).or_else(beside);

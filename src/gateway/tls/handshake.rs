@@ -10,6 +10,7 @@ use pingora::protocols::raw_connect::ProxyDigest;
 
 use super::Tls;
 use super::client::Authority;
+use crate::gateway::live::Live;
 
 /// What a handshake has found out.
 #[derive(Debug)]
@@ -33,6 +34,11 @@ impl Handshake {
         digest.user_data.as_ref()?.downcast_ref()
     }
 
+    /// The authorities whose clients may go where those alone may, of who came over this connection.
+    pub(in crate::gateway) fn vouched<'a>(handshake: Option<&'a Self>, live: &'a Live) -> Vec<&'a Path> {
+        handshake.zip(live.tls.as_deref()).into_iter().flat_map(|(handshake, tls)| handshake.signed_by(tls)).collect()
+    }
+
     /// Into that place.
     pub(super) fn put(self) -> Option<Arc<ProxyDigest>> {
         let response = ResponseHeader::build(200, Some(0)).ok()?;
@@ -40,7 +46,7 @@ impl Handshake {
     }
 
     /// The authorities that have signed what the client showed, and count still, as routes name them.
-    pub(in crate::gateway) fn signed_by<'a>(&'a self, tls: &'a Tls) -> impl Iterator<Item = &'a Path> {
+    fn signed_by<'a>(&'a self, tls: &'a Tls) -> impl Iterator<Item = &'a Path> {
         let counts = |one: &&Arc<Authority>| tls.authorities().iter().any(|now| now.is(one));
         self.signed_by.iter().filter(counts).map(|one| one.name.as_path())
     }

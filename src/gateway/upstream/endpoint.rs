@@ -3,6 +3,7 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pingora::protocols::l4::socket::SocketAddr as Socket;
@@ -16,12 +17,12 @@ use crate::admission::{Address, Place, Protocol, Route};
 
 /// How long an idle connection to an upstream is kept. Many servers close theirs after five seconds: a request that is sent at
 /// that very moment is lost, and only an idempotent one may be sent again.
-const KEPT_FOR: Duration = Duration::from_secs(4);
+pub(in crate::gateway) const KEPT_FOR: Duration = Duration::from_secs(4);
 /// The same for HTTP/2, whose servers say in time that they are about to close (RFC 9113 §6.8).
 const H2_KEPT_FOR: Duration = Duration::from_secs(60);
 /// When the system asks whether the other end of a silent connection is still there. Not by HTTP/2's own pings: servers of gRPC
 /// take those for an attack when they come oftener than every five minutes.
-const PROBES: TcpKeepalive =
+pub(in crate::gateway) const PROBES: TcpKeepalive =
     TcpKeepalive { idle: Duration::from_secs(60), interval: Duration::from_secs(15), count: 4, user_timeout: Duration::ZERO };
 /// Most requests on one HTTP/2 connection.
 const H2_STREAMS: usize = 100;
@@ -30,8 +31,13 @@ const H2_STREAMS: usize = 100;
 const H2_STREAM_WINDOW: u32 = 512 * 1024;
 const H2_WINDOW: u32 = 64 * 1024 * 1024;
 
+/// The number of the next endpoint.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
 /// One address.
 pub(in crate::gateway) struct Endpoint {
+    /// Its number in this process: no other has it, before or after.
+    pub id: u64,
     /// What the upstream calls itself: its `Host`, unless the client's is kept.
     pub authority: Arc<str>,
     /// Where it is, in logs and metrics.
@@ -90,6 +96,7 @@ impl Endpoint {
     /// Of an address that is at `place`.
     pub(super) fn new(address: &Address, place: Socket, label: Arc<str>, common: &Common, health: Arc<Health>) -> Self {
         Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             authority: address.authority.as_str().into(),
             number: super::number(label.as_bytes()),
             label,
@@ -98,6 +105,11 @@ impl Endpoint {
             peer: peer(&address.protocol, place, common),
             http2: common.http2,
         }
+    }
+
+    /// Its socket.
+    pub(in crate::gateway) const fn socket(&self) -> &Socket {
+        &self.peer._address
     }
 
     /// How to reach it with a request of this manner.

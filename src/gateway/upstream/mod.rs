@@ -26,10 +26,10 @@ use arc_swap::ArcSwap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::admission::{Balance, Destination, Route};
+use crate::admission::{Balance, Destination, Protocol, Route};
 use crate::telemetry::Metrics;
 
-pub(super) use endpoint::{Endpoint, Manner};
+pub(super) use endpoint::{Endpoint, KEPT_FOR, Manner, PROBES};
 pub(super) use health::{Attempt, Failure};
 pub(super) use keeper::Keepers;
 pub(super) use retry::{Trial, is_unprocessed};
@@ -168,6 +168,11 @@ impl Upstream {
         if attempt.failed(&self.metrics, failure, Instant::now()) {
             self.recompute();
         }
+    }
+
+    /// Do all of its addresses speak HTTP/1 without TLS?
+    pub(super) fn is_plain(&self) -> bool {
+        self.destination.addresses.iter().all(|address| address.protocol == Protocol::Http)
     }
 
     /// How often an idempotent request may be sent again.

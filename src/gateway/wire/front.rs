@@ -1,7 +1,9 @@
 //! Serves a connection, one request after the other: reads the head, turns away what is not sound, hands the rest to the app.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -10,7 +12,7 @@ use http::HeaderValue;
 use http::header::STRICT_TRANSPORT_SECURITY;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::http::ServerSession;
-use pingora::protocols::{ALPN, GetProxyDigest as _, GetSocketDigest as _, Stream};
+use pingora::protocols::{ALPN, GetProxyDigest as _, GetSocketDigest as _, Shutdown, Stream};
 use pingora::server::ShutdownWatch;
 use tokio::io::AsyncWriteExt;
 
@@ -21,6 +23,7 @@ use crate::clock::Clock;
 use crate::endpoint::{Lost, Problem, Refusals};
 use crate::gateway::answer;
 use crate::gateway::settings::Patience;
+use crate::gateway::straight::{Link, Served, Straight};
 use crate::gateway::tls::Handshake;
 use crate::random::{self, Entropy};
 use crate::telemetry::{Decision, RouteMetrics};
@@ -40,6 +43,8 @@ pub(in crate::gateway) struct Front<A> {
     pub turned_away: Option<TurnedAway>,
     /// How long its clients may take.
     pub patience: Patience,
+    /// Where plain requests go first.
+    pub straight: Option<Straight>,
 }
 
 /// What becomes of heads that are not sound.
@@ -87,7 +92,9 @@ impl<A: HttpServerApp + Send + Sync + 'static> ServerApp for Front<A> {
 impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
     /// One request after the other, as long as the connection lasts.
     async fn connection(&self, mut wire: Box<Wire>, shutdown: &ShutdownWatch) {
+        let link = Link::of(&wire);
         let mut leaving = std::pin::pin!(leaving(shutdown.clone()));
+        let mut is_listening = false;
         let mut head = wire.first(self.patience).await;
         for left in (0..self.patience.requests).rev() {
             let head_of_this = match head {
@@ -96,17 +103,47 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
                 Err(problem) => return self.turn_away(*wire, problem).await,
             };
             let is_last = left == 0 || *shutdown.borrow();
-            let Some(kept) = self.request(wire, head_of_this, is_last, shutdown).await else { return };
+            let Some(kept) = self.answered(wire, head_of_this, &link, is_last, shutdown).await else { return };
             wire = kept;
-            head = tokio::select! {
-                biased;
-                head = wire.next(self.patience) => head,
-                () = &mut leaving => return,
+            let mut next = std::pin::pin!(wire.next(self.patience));
+            let unless_leaving = |context: &mut Context<'_>| {
+                if let Poll::Ready(head) = next.as_mut().poll(context) {
+                    return Poll::Ready(Some(head));
+                }
+                // Who listens wakes this task: as long as nothing was said, once is enough.
+                if std::mem::replace(&mut is_listening, true) && !*shutdown.borrow() {
+                    return Poll::Pending;
+                }
+                leaving.as_mut().poll(context).map(|()| None)
             };
+            let Some(next) = poll_fn(unless_leaving).await else { return };
+            head = next;
         }
     }
 
-    /// One request. The connection, if it can be used again.
+    /// One request, on one of two ways. The connection, if it can be used again.
+    async fn answered(
+        &self,
+        mut wire: Box<Wire>,
+        mut head: BytesMut,
+        link: &Link,
+        is_last: bool,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Box<Wire>> {
+        if let (Some(straight), Some(fields)) = (&self.straight, wire.plain) {
+            match straight.serve(&mut wire, head, fields, link, is_last).await {
+                Served::Kept => return Some(wire),
+                Served::Closed => {
+                    Shutdown::shutdown(&mut *wire).await;
+                    return None;
+                }
+                Served::Not(untouched) => head = untouched,
+            }
+        }
+        self.request(wire, head, is_last, shutdown).await
+    }
+
+    /// One request, by the framework.
     async fn request(&self, wire: Box<Wire>, head: BytesMut, is_last: bool, shutdown: &ShutdownWatch) -> Option<Box<Wire>> {
         let is_tunnel = wire.framing == Framing::Tunnel;
         let mut session = ServerSession::new_http1(wire);

@@ -18,7 +18,7 @@ pub enum Body {
 /// The first `looked_at` bytes were looked at before.
 pub fn head(bytes: &[u8], looked_at: usize) -> Option<(usize, Body)> {
     let length = head::length(bytes, looked_at).ok()??;
-    let body = match head::read(bytes.get(..length)?).ok()? {
+    let body = match head::read(bytes.get(..length)?).ok()?.framing {
         Framing::Length(length) => Body::Length(length),
         Framing::Chunked(_) => Body::Chunked,
         Framing::Tunnel => Body::Tunnel,

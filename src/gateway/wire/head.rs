@@ -35,11 +35,21 @@ pub(super) fn length(bytes: &[u8], looked_at: usize) -> Result<Option<usize>, Pr
     if bytes.len() >= LARGEST { Err(Problem::HeadTooLarge) } else { Ok(None) }
 }
 
-/// How what follows this head is framed.
+/// What a head says of the connection that it came on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Said {
+    /// How what follows is framed.
+    pub framing: Framing,
+    /// How many fields it has, where it is plain: HTTP/1.1, for a path, without a body, and with nothing to say to the
+    /// connection but whether that stays.
+    pub plain: Option<usize>,
+}
+
+/// What this head says of its connection.
 ///
 /// # Errors
 /// [`Refusal::Malformed`] where two servers could read it in two ways, [`Problem::HeadTooLarge`] past 100 fields.
-pub(super) fn read(head: &[u8]) -> Result<Framing, Problem> {
+pub(super) fn read(head: &[u8]) -> Result<Said, Problem> {
     let mut rest = head.strip_suffix(b"\r\n").ok_or(MALFORMED)?;
     let first = line(&mut rest).and_then(RequestLine::read).ok_or(MALFORMED)?;
     let mut fields = Fields::default();
@@ -53,7 +63,9 @@ pub(super) fn read(head: &[u8]) -> Result<Framing, Problem> {
     if !first.is_for(fields.host) {
         return Err(MALFORMED);
     }
-    fields.framing(&first).ok_or(MALFORMED)
+    let framing = fields.framing(&first).ok_or(MALFORMED)?;
+    let is_plain = first.is_plain() && !fields.is_of_the_hop && framing == Framing::Length(0);
+    Ok(Said { framing, plain: is_plain.then_some(fields.count) })
 }
 
 /// Take the next line off, without its CRLF.
@@ -82,6 +94,11 @@ impl<'a> RequestLine<'a> {
         is_sound.then_some(Self { target, is_connect: method == b"CONNECT", is_old })
     }
 
+    /// Is it for a path, in the version that all speak?
+    fn is_plain(&self) -> bool {
+        !self.is_connect && !self.is_old && self.target.starts_with(b"/")
+    }
+
     /// Does an absolute target name the same server as the field `Host`? In the same letters, as the framework has it.
     fn is_for(&self, host: Option<&[u8]>) -> bool {
         if self.is_connect || self.target.starts_with(b"/") || self.target == b"*" {
@@ -107,6 +124,30 @@ struct Fields<'a> {
     length: Option<u64>,
     is_chunked: bool,
     is_tunnel: bool,
+    /// One of them is for this connection alone, or says how a body is framed.
+    is_of_the_hop: bool,
+}
+
+/// Fields that are for one connection (RFC 9110 §7.6.1), or that frame a body.
+const OF_THE_HOP: [&[u8]; 11] = [
+    b"te",
+    b"expect",
+    b"trailer",
+    b"upgrade",
+    b"keep-alive",
+    b"http2-settings",
+    b"content-length",
+    b"proxy-connection",
+    b"transfer-encoding",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+];
+
+fn is_of_the_hop(name: &[u8], value: &[u8]) -> bool {
+    if name.eq_ignore_ascii_case(b"connection") {
+        return !(value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close"));
+    }
+    OF_THE_HOP.iter().any(|of| name.eq_ignore_ascii_case(of))
 }
 
 impl<'a> Fields<'a> {
@@ -120,6 +161,7 @@ impl<'a> Fields<'a> {
         }
         // Nothing but blanks is left to trim.
         let value = value.trim_ascii();
+        self.is_of_the_hop |= is_of_the_hop(name, value);
         if name.eq_ignore_ascii_case(b"host") {
             // The framework has words of its own for a user there.
             if value.contains(&b'@') {
@@ -182,6 +224,10 @@ mod tests {
     use super::*;
 
     fn verdict(head: &str) -> Result<Framing, Problem> {
+        said(head).map(|said| said.framing)
+    }
+
+    fn said(head: &str) -> Result<Said, Problem> {
         let length = length(head.as_bytes(), 0)?.ok_or(Problem::RequestTimeout)?;
         read(&head.as_bytes()[..length])
     }
@@ -292,6 +338,38 @@ mod tests {
                 let is_read = pingora::http::RequestHeader::build("GET", &target, None).is_ok();
                 assert_eq!(is_text_of_a_target(&target), is_read, "{:?}", String::from_utf8_lossy(&target));
             }
+        }
+    }
+
+    #[test]
+    fn plain_is_what_has_nothing_to_say_to_a_connection() {
+        let plain = |head: &str| said(head).unwrap().plain;
+        let with = |lines: &str| plain(&format!("GET /x HTTP/1.1\r\nHost: a\r\n{lines}\r\n"));
+        assert_eq!(with(""), Some(1));
+        assert_eq!(with("Connection: Keep-Alive\r\nCookie: a=b\r\n"), Some(3));
+        assert_eq!(with("connection: close\r\n"), Some(2));
+        for lines in [
+            "Connection: x-forwarded-for\r\n",
+            "Connection: close, te\r\n",
+            "Connection: \r\n",
+            "TE: trailers\r\n",
+            "Expect: 100-continue\r\n",
+            "Trailer: a\r\n",
+            "Upgrade: h2c\r\n",
+            "Keep-Alive: timeout=5\r\n",
+            "HTTP2-Settings: a\r\n",
+            "Content-Length: 0\r\n",
+            "Content-Length: 1\r\n",
+            "Transfer-Encoding: chunked\r\n",
+            "Proxy-Connection: close\r\n",
+            "Proxy-Authenticate: a\r\n",
+            "Proxy-Authorization: a\r\n",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        ] {
+            assert_eq!(with(lines), None, "{lines}");
+        }
+        for line in ["GET / HTTP/1.0", "GET http://a/ HTTP/1.1", "OPTIONS * HTTP/1.1", "CONNECT a HTTP/1.1"] {
+            assert_eq!(plain(&format!("{line}\r\nHost: a\r\n\r\n")), None, "{line}");
         }
     }
 

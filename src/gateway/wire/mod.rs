@@ -44,6 +44,7 @@ pub(super) use front::{Front, TurnedAway};
 pub(super) use line::wait_for_body;
 pub(super) use upload::Upload;
 
+use super::alarm::{self, Alarm};
 use super::settings::Patience;
 use crate::endpoint::Problem;
 use frames::{Flood, Frames};
@@ -70,6 +71,9 @@ pub(super) struct Wire {
     taking: Pace,
     most: Duration,
     line: Line,
+    /// How many fields the head has that was read, where it is plain ([`head::Said`]).
+    plain: Option<usize>,
+    alarm: Alarm,
     /// Where it is HTTP/2, and how long a head may take there.
     frames: Option<Box<(Frames, Duration)>>,
 }
@@ -86,6 +90,8 @@ impl Wire {
             taking,
             most: patience.write,
             line: Line::default(),
+            plain: None,
+            alarm: Alarm::default(),
             frames: None,
         }
     }
@@ -101,10 +107,13 @@ impl Wire {
     /// # Errors
     /// Why the request is turned away: not sound, too large, too slow.
     async fn first(&mut self, patience: Patience) -> Result<Option<BytesMut>, Problem> {
-        match timeout(patience.head, self.head()).await {
-            Ok(head) => head,
-            Err(_) if self.ahead.is_empty() => Ok(None),
-            Err(_) => Err(Problem::RequestTimeout),
+        let mut alarm = std::mem::take(&mut self.alarm);
+        let head = alarm.within(alarm::after(patience.head), self.head()).await;
+        self.alarm = alarm;
+        match head {
+            Some(head) => head,
+            None if self.ahead.is_empty() => Ok(None),
+            None => Err(Problem::RequestTimeout),
         }
     }
 
@@ -119,10 +128,11 @@ impl Wire {
             // Its memory, too.
             self.ahead = BytesMut::new();
         }
-        if !timeout(patience.idle, self.begins()).await.unwrap_or(false) {
-            return Ok(None);
-        }
-        timeout(patience.head, self.head()).await.unwrap_or(Err(Problem::RequestTimeout))
+        let mut alarm = std::mem::take(&mut self.alarm);
+        let begins = alarm.within(alarm::after(patience.idle), self.begins()).await.unwrap_or(false);
+        let head = if begins { alarm.within(alarm::after(patience.head), self.head()).await } else { Some(Ok(None)) };
+        self.alarm = alarm;
+        head.unwrap_or(Err(Problem::RequestTimeout))
     }
 
     /// Until a head begins; false where none does. Some clients end a body with an empty line that belongs to nothing
@@ -148,7 +158,8 @@ impl Wire {
         let mut looked_at = 0;
         loop {
             if let Some(length) = head::length(&self.ahead, looked_at)? {
-                self.framing = head::read(self.ahead.get(..length).unwrap_or_default())?;
+                let said = head::read(self.ahead.get(..length).unwrap_or_default())?;
+                (self.framing, self.plain) = (said.framing, said.plain);
                 return Ok(Some(self.take(length)));
             }
             looked_at = self.ahead.len();
@@ -226,6 +237,16 @@ impl Wire {
             Poll::Pending | Poll::Ready(Err(_)) => {}
         }
         written
+    }
+
+    /// Ready when the client has left. The request has arrived whole, and what comes is kept.
+    pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.poll_ahead(context).map(|_| ())
+    }
+
+    /// The one timer of this connection, for whoever waits for it or for its request.
+    pub(super) const fn alarm(&mut self) -> &mut Alarm {
+        &mut self.alarm
     }
 
     /// The request has arrived whole: what comes now is the next one's, or the client leaves.

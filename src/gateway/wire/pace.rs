@@ -5,11 +5,12 @@
 //! more is never short of it, however long the whole takes. Only time in which we wait for them counts: where the other end of
 //! the proxy is slow, nobody waits for this one.
 
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
+
+use crate::gateway::alarm::Alarm;
 
 /// Bytes a second that keep a connection alive. An attacker pays them for every connection that he holds; the slowest honest
 /// networks are several times faster.
@@ -22,8 +23,8 @@ pub(super) struct Pace {
     spent: Duration,
     /// When the present wait began.
     since: Option<Instant>,
-    /// Wakes us when the time is up, or earlier.
-    alarm: Option<Pin<Box<Sleep>>>,
+    /// Wakes us when the time is up.
+    alarm: Alarm,
 }
 
 impl Pace {
@@ -39,18 +40,7 @@ impl Pace {
         if deadline <= now {
             return Poll::Ready(());
         }
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        if alarm.deadline() > deadline {
-            alarm.as_mut().reset(deadline);
-        }
-        while alarm.as_mut().poll(context).is_ready() {
-            if alarm.deadline() >= deadline {
-                return Poll::Ready(());
-            }
-            // It was set for an earlier wait.
-            alarm.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        self.alarm.poll(deadline, context)
     }
 
     /// They have moved `bytes`.

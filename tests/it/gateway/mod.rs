@@ -20,6 +20,7 @@ pub mod redirect;
 mod reload;
 mod renewal;
 mod slow;
+mod straight;
 mod streams;
 mod tls;
 mod trace;

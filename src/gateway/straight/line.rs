@@ -1,0 +1,115 @@
+//! A connection to an app, in plain TCP or through a Unix socket.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Buf as _, BytesMut};
+use pingora::protocols::l4::ext::set_tcp_keepalive;
+use pingora::protocols::l4::socket::SocketAddr;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::gateway::upstream::{Endpoint, PROBES};
+
+/// What is read at once: of a head, and of a body at most.
+const PIECE: usize = 8 * 1024;
+const MOST: usize = 64 * 1024;
+
+/// A connection to an app.
+pub(super) struct Line {
+    socket: Plain,
+    read: BytesMut,
+}
+
+enum Plain {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Line {
+    /// A new one.
+    pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
+        let socket = match endpoint.socket() {
+            SocketAddr::Inet(address) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                set_tcp_keepalive(&stream, &PROBES).map_err(io::Error::other)?;
+                Plain::Tcp(stream)
+            }
+            SocketAddr::Unix(address) => {
+                let path = address.as_pathname().ok_or(io::ErrorKind::AddrNotAvailable)?;
+                Plain::Unix(UnixStream::connect(path).await?)
+            }
+        };
+        Ok(Self { socket, read: BytesMut::new() })
+    }
+
+    /// Send a request.
+    pub(super) async fn say(&mut self, request: &[u8]) -> io::Result<()> {
+        // A socket keeps nothing back itself.
+        self.socket.write_all(request).await
+    }
+
+    /// What has arrived.
+    pub(super) fn heard(&self) -> &[u8] {
+        &self.read
+    }
+
+    /// So much of it is done with.
+    pub(super) fn done(&mut self, count: usize) {
+        self.read.advance(count.min(self.read.len()));
+    }
+
+    /// Read on; how many bytes came. About `rest` are expected.
+    pub(super) fn poll_more(&mut self, rest: usize, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.read.capacity() - self.read.len() < PIECE {
+            self.read.reserve(rest.clamp(PIECE, MOST));
+        }
+        pin!(self.socket.read_buf(&mut self.read)).poll(context)
+    }
+
+    /// It holds no memory while nobody uses it.
+    pub(super) fn rest(&mut self) {
+        self.read = BytesMut::new();
+    }
+
+    /// Has nothing happened on it? An app that speaks unasked, or has hung up, is not asked again on this connection.
+    pub(super) fn is_quiet(&self) -> bool {
+        let mut byte = [0];
+        let read = match &self.socket {
+            Plain::Tcp(stream) => stream.try_read(&mut byte),
+            Plain::Unix(stream) => stream.try_read(&mut byte),
+        };
+        self.read.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl AsyncRead for Plain {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, out),
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, out),
+        }
+    }
+}
+
+impl AsyncWrite for Plain {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}
