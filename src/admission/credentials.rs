@@ -1,14 +1,18 @@
-//! What a request presents of ours: a bearer token, else cookies. What is not ours belongs to the app.
+//! What a request presents of ours: a bearer token or an API key, else cookies. What is not ours belongs to the app.
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 
 use crate::admission::Refusal;
+use crate::admission::machine::names_key;
 use crate::clock::Timestamp;
 use crate::cookie::{Cookies, Shown};
-use crate::secret::SecretStr;
+use crate::secret::{Secret, SecretStr};
 use crate::token::{self, Claims};
 
 /// Believes access tokens.
@@ -53,10 +57,28 @@ pub struct Presented<'a> {
 pub(super) enum What<'a> {
     /// Nowhere.
     Nothing,
-    /// In `Authorization`; the access cookie beside it must not name another session.
+    /// A token in `Authorization`; the access cookie beside it must not name another session.
     Header { token: SecretStr<'a>, beside: Option<SecretStr<'a>> },
+    /// An API key in `Authorization`; the access cookie beside it must not name anybody.
+    Key { key: Token<'a>, beside: Option<SecretStr<'a>> },
     /// In cookies; at least one of them is there.
     Cookies { access: Option<SecretStr<'a>>, refresh: Option<SecretStr<'a>> },
+}
+
+/// A credential of ours: as it stands in the request, or with us, since it was decoded or made in passing.
+#[derive(Debug)]
+pub(super) enum Token<'a> {
+    Shown(SecretStr<'a>),
+    Held(Secret<String>),
+}
+
+impl Token<'_> {
+    pub(super) fn secret(&self) -> SecretStr<'_> {
+        match self {
+            Self::Shown(token) => *token,
+            Self::Held(token) => SecretStr::new(token.expose()),
+        }
+    }
 }
 
 impl Presented<'_> {
@@ -64,7 +86,7 @@ impl Presented<'_> {
     pub fn by_cookie(&self) -> bool {
         match self.what {
             What::Cookies { .. } => true,
-            What::Header { .. } | What::Nothing => false,
+            What::Header { .. } | What::Key { .. } | What::Nothing => false,
         }
     }
 }
@@ -80,28 +102,68 @@ pub(super) fn extract<'a>(headers: &'a HeaderMap, cookies: &Cookies, tokens: &dy
     if fields.next().is_some() {
         return Err(Refusal::Malformed);
     }
-    let ours = field.and_then(|value| bearer(value.to_str().ok()?)).filter(|token| tokens.names_us(token));
-    Ok(Presented { what: what(ours, shown), _made_here: () })
+    Ok(Presented { what: what(field.and_then(|value| ours(value, tokens)), shown), _made_here: () })
 }
 
-/// Does one of the `Authorization` headers hold a token of ours?
+/// Does one of the `Authorization` headers hold a token or a key of ours?
 pub(super) fn holds_ours(headers: &HeaderMap, tokens: &dyn Tokens) -> bool {
-    let ours = |value: &http::HeaderValue| value.to_str().ok().and_then(bearer).is_some_and(|token| tokens.names_us(token));
-    headers.get_all(AUTHORIZATION).iter().any(ours)
+    headers.get_all(AUTHORIZATION).iter().any(|value| ours(value, tokens).is_some())
 }
 
-fn what<'a>(bearer: Option<&'a str>, shown: Shown<'a>) -> What<'a> {
+/// What of `Authorization` is ours.
+enum Ours<'a> {
+    Token(SecretStr<'a>),
+    Key(Token<'a>),
+}
+
+fn what<'a>(ours: Option<Ours<'a>>, shown: Shown<'a>) -> What<'a> {
     let some = |cookie: Option<SecretStr<'a>>| cookie.filter(|value| !value.expose().is_empty());
     let (access, refresh) = (some(shown.access), some(shown.refresh));
-    match bearer {
-        Some(token) => What::Header { token: SecretStr::new(token), beside: access },
+    match ours {
+        Some(Ours::Token(token)) => What::Header { token, beside: access },
+        Some(Ours::Key(key)) => What::Key { key, beside: access },
         None if access.is_none() && refresh.is_none() => What::Nothing,
         None => What::Cookies { access, refresh },
     }
 }
 
-/// The token of a bearer credential (RFC 6750 §2.1); the scheme in any case (RFC 9110 §11.1), spaces as many as there are.
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.trim().split_once([' ', '\t'])?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// The scheme in any case (RFC 9110 §11.1), spaces as many as there are. A value that is no text can only be a spoiled key: a token
+/// that is spoiled so names nobody.
+fn ours<'a>(value: &'a HeaderValue, tokens: &dyn Tokens) -> Option<Ours<'a>> {
+    let Ok(text) = value.to_str() else {
+        let spoiled = String::from_utf8_lossy(value.as_bytes());
+        return key(&spoiled).map(|key| Ours::Key(Token::Held(key.secret().keep())));
+    };
+    key(text).map(Ours::Key).or_else(|| {
+        let (_, token) = credential(text).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+        tokens.names_us(token).then(|| Ours::Token(SecretStr::new(token)))
+    })
 }
+
+/// The API key in a credential: a bearer token (RFC 6750 §2.1), or in a user name and password (RFC 7617): clients that can send
+/// nothing else have it as the password, or, where that is empty or a word of theirs, as the user name.
+fn key(text: &str) -> Option<Token<'_>> {
+    let (scheme, rest) = credential(text)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return names_key(rest).then(|| Token::Shown(SecretStr::new(rest)));
+    }
+    let pair = Some(rest).filter(|_| scheme.eq_ignore_ascii_case("basic")).and_then(decoded)?;
+    let (user, password) = pair.expose().split_once(':').unwrap_or((pair.expose(), ""));
+    let ours = [password, user].into_iter().find(|text| names_key(text))?;
+    Some(Token::Held(Secret::new(ours.to_owned())))
+}
+
+/// However it is padded.
+fn decoded(text: &str) -> Option<Secret<String>> {
+    const AS_IT_COMES: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true).with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let bytes = GeneralPurpose::new(&STANDARD, AS_IT_COMES).decode(text).ok()?;
+    Some(Secret::new(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn credential(text: &str) -> Option<(&str, &str)> {
+    text.trim().split_once([' ', '\t']).map(|(scheme, rest)| (scheme, rest.trim()))
+}
+
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::admission::{
-    Admitted, Assertions, Gate, Incoming, NotRenewed, Refusal, Renew, Revocations, Route, RuleSet, Tokens, Why, matched, policy,
+    Admitted, Assertions, Gate, Incoming, Machine, Machines, NotRenewed, Refusal, Renew, Revocations, Route, RuleSet, Tokens, Why, matched,
+    policy,
 };
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
 use crate::random::{self, Entropy, NoEntropy};
 use crate::revocation::Ids;
-use crate::secret::{self, Secret};
+use crate::secret::{self, Secret, SecretStr};
 use crate::token::{Claims, Issued};
 
 /// The decision about a request, and what led to it.
@@ -157,6 +158,17 @@ impl Tokens for Nobody {
 
     fn names_us(&self, _token: &str) -> bool {
         false
+    }
+}
+
+#[async_trait]
+impl Machines for Nobody {
+    fn known(&self, _key: SecretStr<'_>, _now: Timestamp) -> Option<Machine> {
+        None
+    }
+
+    async fn believe(&self, _key: SecretStr<'_>, _now: Timestamp) -> Result<Option<Machine>, Outage> {
+        Ok(None)
     }
 }
 

@@ -178,7 +178,7 @@ impl Teller<'_> {
 
     fn authorization(&self, permit: &Permit<'_>, headers: &HeaderMap, route: &Route) -> Result<Change, Outage> {
         if let Some(live) = permit.live.as_ref().filter(|_| route.forward_token) {
-            return Ok(Change::Becomes(secret(&format!("Bearer {}", live.verified.token.expose()))?));
+            return Ok(Change::Becomes(secret(&format!("Bearer {}", live.verified.token.secret().expose()))?));
         }
         Ok(if self.holds_ours(permit, headers) { Change::Goes } else { Change::Stays })
     }

@@ -61,3 +61,6 @@ pub trait Machines: Send + Sync {
 pub fn names_key(text: &str) -> bool {
     text.get(..KEY_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(KEY_PREFIX))
 }
+
+#[cfg(test)]
+mod tests;

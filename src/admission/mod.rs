@@ -36,6 +36,9 @@ use std::time::Duration;
 
 use http::request::Parts;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use credentials::fuzzing as credentials_fuzzing;
 pub use credentials::{Presented, Tokens};
 pub use cross_site::{is_cross_site, is_unsafe};
 pub use host::canonical as canonical_host;
@@ -159,6 +162,8 @@ impl Admitted {
 pub struct Ports {
     /// Believes access tokens.
     pub tokens: Arc<dyn Tokens>,
+    /// Believes API keys.
+    pub machines: Arc<dyn Machines>,
     /// Renews sessions in passing.
     pub renew: Arc<dyn Renew>,
     /// Knows what is revoked.
@@ -238,11 +243,12 @@ impl Gate {
         now: Timestamp,
         issued: &mut Option<Issued>,
     ) -> Result<Caller<'a>, Why> {
-        let step = Verifier { tokens: self.ports.tokens.as_ref(), renew: self.ports.renew.as_ref(), now };
+        let Ports { tokens, machines, renew, .. } = &self.ports;
+        let step = Verifier { tokens: tokens.as_ref(), machines: machines.as_ref(), renew: renew.as_ref(), now };
         let presented = credentials::extract(&incoming.head.headers, &self.cookies, self.ports.tokens.as_ref())?;
         cross_site::check(&presented, incoming, matched.route())?;
         let verified = step.verify(presented, incoming, issued).await?;
-        Ok(revocation::check(verified, self.ports.revocations.as_ref(), now).await?)
+        revocation::check(verified, self.ports.revocations.as_ref(), now).await
     }
 
     fn teller(&self) -> Teller<'_> {

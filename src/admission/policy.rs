@@ -65,10 +65,10 @@ pub(super) fn decide<'a>(
         return preflight(matched, incoming);
     }
     let mut step_up = None;
-    let claims = claims(&caller, leeway, now)?;
+    let asking = asking(&caller, matched, incoming, leeway, now)?;
     let mut decided = None;
     for (index, rule) in applying(matched, incoming) {
-        match rule.judge(claims, now) {
+        match rule.judge(asking, now) {
             Judgement::Admits => {
                 decided = Some((index, rule.require == Require::Public));
                 break;
@@ -110,12 +110,33 @@ fn preflight(matched: &Matched, incoming: &Incoming<'_>) -> Result<Permit<'stati
     }
 }
 
-fn claims<'c>(caller: &'c Caller<'_>, leeway: i64, now: Timestamp) -> Result<Option<&'c Claims>, Refusal> {
-    let Caller::SignedIn(live) = caller else { return Ok(None) };
+/// Who asks, as a rule looks at them.
+#[derive(Clone, Copy)]
+enum Asking<'c> {
+    Nobody,
+    Person(&'c Claims),
+    /// A machine whose key names this route and method.
+    Machine(&'c Claims),
+    /// One whose key does not: no rule is for it.
+    Astray,
+}
+
+fn asking<'c>(
+    caller: &'c Caller<'_>,
+    matched: &Matched,
+    incoming: &Incoming<'_>,
+    leeway: i64,
+    now: Timestamp,
+) -> Result<Asking<'c>, Refusal> {
+    let Caller::SignedIn(live) = caller else { return Ok(Asking::Nobody) };
     let claims = live.verified.claims.as_ref();
+    if let Some(passes) = &live.verified.passes {
+        let is_named = passes.iter().any(|pass| pass.is_for(&matched.route().name, &incoming.head.method));
+        return Ok(if is_named { Asking::Machine(claims) } else { Asking::Astray });
+    }
     // Nobody has signed in tomorrow: such a token would be fresh for ever.
     let ahead = claims.auth_time > now.as_secs().saturating_add(leeway);
-    if ahead { Err(Refusal::InvalidToken) } else { Ok(Some(claims)) }
+    if ahead { Err(Refusal::InvalidToken) } else { Ok(Asking::Person(claims)) }
 }
 
 /// What each rule of the route says, in their order: the same that [`decide`] asks, and those that it does not ask.
@@ -130,7 +151,7 @@ pub(super) fn judged(matched: &Matched, incoming: &Incoming<'_>, claims: Option<
         if !rule.is_for_network(incoming) {
             return Judged::OtherNetwork;
         }
-        match rule.judge(claims, now) {
+        match rule.judge(claims.map_or(Asking::Nobody, Asking::Person), now) {
             Judgement::Admits => Judged::Admits,
             Judgement::Wants(refusal) => Judged::Wants(refusal),
             Judgement::Declines(lack) => Judged::Lacks(lack),
@@ -162,14 +183,18 @@ impl Rule {
         self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&address))
     }
 
-    fn judge(&self, claims: Option<&Claims>, now: Timestamp) -> Judgement {
+    fn judge(&self, asking: Asking<'_>, now: Timestamp) -> Judgement {
         if self.require == Require::Public {
             return Judgement::Admits;
         }
-        let Some(claims) = claims else { return Judgement::Declines(Lack::SignIn) };
-        if let Some(lack) = self.lack(claims) {
-            return Judgement::Declines(lack);
+        match asking {
+            Asking::Person(claims) => self.lack(claims).map_or_else(|| self.judge_sign_in(claims, now), Judgement::Declines),
+            Asking::Machine(claims) if self.is_for_machine(claims) => Judgement::Admits,
+            Asking::Nobody | Asking::Machine(_) | Asking::Astray => Judgement::Declines(Lack::SignIn),
         }
+    }
+
+    fn judge_sign_in(&self, claims: &Claims, now: Timestamp) -> Judgement {
         if self.require == Require::SecondFactor && claims.acr < Acr::TwoFactor {
             return Judgement::Wants(Refusal::SecondFactorNeeded);
         }
@@ -184,17 +209,28 @@ impl Rule {
     fn lack(&self, claims: &Claims) -> Option<Lack> {
         let account = self.accounts.is_empty() || self.accounts.iter().any(|wanted| is_account(wanted, claims));
         let domain = self.email_domains.is_empty() || self.is_for_domain(claims);
-        let group = self.groups.is_empty() || self.groups.iter().any(|group| claims.groups.contains(group));
         let custom = self.claims.iter().all(|(name, wanted)| name.is_one_of(claims, wanted));
         let verified = !self.verified || is_verified(claims);
         let asked = [
             (account, Lack::Account),
             (domain, Lack::EmailDomain),
-            (group, Lack::Group),
+            (self.is_for_groups(claims), Lack::Group),
             (custom, Lack::Claim),
             (verified, Lack::Verified),
         ];
         asked.into_iter().find(|(has, _)| !has).map(|(_, lack)| lack)
+    }
+
+    /// What only a person can have, no machine has: a second factor, an address, a claim of an account, a fresh sign-in. A key can
+    /// have groups.
+    fn is_for_machine(&self, claims: &Claims) -> bool {
+        let named = self.accounts.is_empty() && self.email_domains.is_empty() && self.claims.is_empty();
+        let signed_in = self.require == Require::Session && self.max_age.is_none() && !self.verified;
+        named && signed_in && self.is_for_groups(claims)
+    }
+
+    fn is_for_groups(&self, claims: &Claims) -> bool {
+        self.groups.is_empty() || self.groups.iter().any(|group| claims.groups.contains(group))
     }
 
     fn is_for_domain(&self, claims: &Claims) -> bool {

@@ -1,9 +1,10 @@
-//! Has the session of a believed token ended? Asked on every request that is not public, of a token just made too.
+//! Has the session of a believed token ended, was the key revoked? Asked on every request that is not public, of a token just
+//! made too.
 
 use async_trait::async_trait;
 
-use crate::admission::Refusal;
 use crate::admission::verify::Verified;
+use crate::admission::{Refusal, Why};
 use crate::clock::Timestamp;
 use crate::outage::Outage;
 use crate::revocation::{self, Ids, Standing};
@@ -41,7 +42,7 @@ pub struct Live<'a> {
 /// Who is asking.
 #[derive(Debug)]
 pub enum Caller<'a> {
-    /// Somebody who is signed in.
+    /// Somebody who is signed in, or a machine with a key.
     SignedIn(Live<'a>),
     /// Nobody that we know, and what they are told where somebody is required.
     Nobody(Refusal),
@@ -50,8 +51,8 @@ pub enum Caller<'a> {
 /// Ask whether the session goes on.
 ///
 /// # Errors
-/// An [`Outage`] when it could not be asked.
-pub(super) async fn check<'a>(verified: Option<Verified<'a>>, revocations: &dyn Revocations, now: Timestamp) -> Result<Caller<'a>, Outage> {
+/// `InvalidToken` for a key that was revoked: as for one that is unknown. An [`Outage`] when it could not be asked.
+pub(super) async fn check<'a>(verified: Option<Verified<'a>>, revocations: &dyn Revocations, now: Timestamp) -> Result<Caller<'a>, Why> {
     let Some(verified) = verified else { return Ok(Caller::Nobody(Refusal::Unauthenticated)) };
     let claims = &verified.claims;
     let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };
@@ -59,6 +60,9 @@ pub(super) async fn check<'a>(verified: Option<Verified<'a>>, revocations: &dyn 
         Some(is_revoked) => is_revoked,
         None => revocations.revoked(ids, now).await?,
     };
+    if is_revoked && verified.passes.is_some() {
+        return Err(Refusal::InvalidToken.into());
+    }
     if is_revoked {
         return Ok(Caller::Nobody(Refusal::SessionEnded));
     }

@@ -52,7 +52,7 @@ pub enum Challenge {
     /// `WWW-Authenticate: Bearer`.
     #[default]
     Bearer,
-    /// `Basic` too, for git, pip, docker and DAV clients.
+    /// `Basic`, for git, pip, docker and DAV clients.
     Basic,
 }
 

@@ -11,7 +11,8 @@ use http::{HeaderName, HeaderValue, Request};
 use serde_json::{Value, json};
 
 use super::{
-    Admitted, Assertions, Caller, Denied, Gate, Incoming, Names, NotRenewed, Ports, Refusal, Renew, Revocations, RouteSettings, Table, Why,
+    Admitted, Assertions, Caller, Denied, Gate, Incoming, Machine, Machines, Names, NotRenewed, Pass, Ports, Refusal, Renew, Revocations,
+    RouteSettings, Table, Why,
 };
 use crate::client::{Client, Seen};
 use crate::clock::Timestamp;
@@ -19,7 +20,7 @@ use crate::cookie::{CookieSettings, Cookies};
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::revocation::Ids;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretStr};
 use crate::token::ring::Key;
 use crate::token::{Acr, Amr, Claims, Issued, Lookups, Minter, Remembering, Ring, Verifier};
 
@@ -28,6 +29,9 @@ pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 
 /// Who issues the tokens.
 pub(super) const ISSUER: &str = "https://door.example.com";
+
+/// The key of the machine there is; that it is one is for `Behind` to say.
+pub(super) const KEY: &str = "dwk_machine";
 
 /// The names of the cookies.
 pub(super) const ACCESS: &str = "__Host-doorward_access";
@@ -128,6 +132,7 @@ impl Asked {
 #[derive(Default)]
 pub(super) struct Behind {
     renewals: Mutex<HashMap<String, Issued>>,
+    machines: Mutex<HashMap<String, Machine>>,
     revoked: Mutex<HashSet<SessionId>>,
     pub(super) gone: AtomicBool,
     pub(super) asked: AtomicUsize,
@@ -149,6 +154,18 @@ impl Renew for Behind {
         *self.seen.lock().unwrap() = Some(seen.clone());
         self.renewed.fetch_add(1, Ordering::Relaxed);
         self.renewals.lock().unwrap().get(refresh.expose()).cloned().ok_or(NotRenewed::Ended)
+    }
+}
+
+#[async_trait]
+impl Machines for Behind {
+    fn known(&self, _key: SecretStr<'_>, _now: Timestamp) -> Option<Machine> {
+        None
+    }
+
+    async fn believe(&self, key: SecretStr<'_>, _now: Timestamp) -> Result<Option<Machine>, Outage> {
+        self.outage()?;
+        Ok(self.machines.lock().unwrap().get(key.expose()).cloned())
     }
 }
 
@@ -192,6 +209,7 @@ impl World {
         let names = Names::new(&serde_json::from_value(identity.clone()).unwrap()).unwrap();
         let ports = Ports {
             tokens: Arc::new(Remembering::new(tokens, Arc::<Behind>::clone(&behind))),
+            machines: Arc::<Behind>::clone(&behind),
             renew: Arc::<Behind>::clone(&behind),
             revocations: Arc::<Behind>::clone(&behind),
             assertions: Arc::<Behind>::clone(&behind),
@@ -216,6 +234,12 @@ impl World {
         };
         self.behind.renewals.lock().unwrap().insert(refresh.expose().clone(), issued);
         refresh
+    }
+
+    /// A machine whose key may pass these routes.
+    pub(super) fn machine(&self, claims: Claims, passes: &[Pass]) {
+        let machine = Machine { claims: Arc::new(claims), passes: passes.into() };
+        self.behind.machines.lock().unwrap().insert(KEY.to_owned(), machine);
     }
 
     pub(super) fn revoke(&self, claims: &Claims) {

@@ -1,8 +1,10 @@
-//! Is the token to be believed? With an access cookie that is not, a good refresh cookie renews the session in passing.
+//! Is the token, or the API key, to be believed? With an access cookie that is not, a good refresh cookie renews the session in
+//! passing.
 
 use std::sync::Arc;
 
-use crate::admission::credentials::{Presented, Tokens, What};
+use crate::admission::credentials::{Presented, Token, Tokens, What};
+use crate::admission::machine::{Machines, Pass};
 use crate::admission::renew::{NotRenewed, Renew};
 use crate::admission::{Incoming, Refusal, Why};
 use crate::client::Seen;
@@ -11,35 +13,22 @@ use crate::outage::{Dependency, Outage};
 use crate::secret::{Secret, SecretStr};
 use crate::token::{Claims, Issued};
 
-/// A token that is to be believed.
+/// A token or an API key that is to be believed.
 #[derive(Debug)]
 pub struct Verified<'a> {
     pub(super) claims: Arc<Claims>,
+    /// The routes that a machine may pass; none for a person.
+    pub(super) passes: Option<Arc<[Pass]>>,
     pub(super) token: Token<'a>,
     /// In `Authorization`, and not in a cookie.
     pub(super) by_header: bool,
     _made_here: (),
 }
 
-/// Where a token stands: in the request, or with us, since it was made in passing.
-#[derive(Debug)]
-pub(super) enum Token<'a> {
-    Shown(SecretStr<'a>),
-    Made(Secret<String>),
-}
-
-impl Token<'_> {
-    pub(super) fn expose(&self) -> &str {
-        match self {
-            Self::Shown(token) => token.expose(),
-            Self::Made(token) => token.expose(),
-        }
-    }
-}
-
 /// Believes, and renews.
 pub(super) struct Verifier<'a> {
     pub(super) tokens: &'a dyn Tokens,
+    pub(super) machines: &'a dyn Machines,
     pub(super) renew: &'a dyn Renew,
     pub(super) now: Timestamp,
 }
@@ -56,6 +45,7 @@ impl Verifier<'_> {
         match presented.what {
             What::Nothing => Ok(None),
             What::Header { token, beside } => Ok(Some(self.header(token, beside)?)),
+            What::Key { key, beside } => Ok(Some(self.machine(key, beside).await?)),
             What::Cookies { access, refresh } => {
                 let good = access.and_then(|token| self.believed(Token::Shown(token), false));
                 match (good, refresh) {
@@ -73,6 +63,18 @@ impl Verifier<'_> {
         if conflict { Err(Refusal::ConflictingCredentials) } else { Ok(verified) }
     }
 
+    /// Whoever is signed in beside a key is somebody else.
+    async fn machine<'a>(&self, key: Token<'a>, beside: Option<SecretStr<'a>>) -> Result<Verified<'a>, Why> {
+        let machine = match self.machines.known(key.secret(), self.now) {
+            Some(machine) => machine,
+            None => self.machines.believe(key.secret(), self.now).await?.ok_or(Refusal::InvalidToken)?,
+        };
+        if beside.is_some_and(|cookie| self.tokens.check(cookie.expose(), self.now).is_some()) {
+            return Err(Refusal::ConflictingCredentials.into());
+        }
+        Ok(Verified { claims: machine.claims, passes: Some(machine.passes), token: key, by_header: true, _made_here: () })
+    }
+
     async fn renewed<'a>(
         &self,
         refresh: &Secret<String>,
@@ -85,11 +87,11 @@ impl Verifier<'_> {
             Err(NotRenewed::Outage(outage)) => return Err(outage.into()),
         };
         let unusable = || Outage::new(Dependency::Keys, "a token that was just made is not believed");
-        Ok(Some(self.believed(Token::Made(made.access.clone()), false).ok_or_else(unusable)?))
+        Ok(Some(self.believed(Token::Held(made.access.clone()), false).ok_or_else(unusable)?))
     }
 
     fn believed<'a>(&self, token: Token<'a>, by_header: bool) -> Option<Verified<'a>> {
-        let claims = self.tokens.check(token.expose(), self.now)?;
-        Some(Verified { claims, token, by_header, _made_here: () })
+        let claims = self.tokens.check(token.secret().expose(), self.now)?;
+        Some(Verified { claims, passes: None, token, by_header, _made_here: () })
     }
 }

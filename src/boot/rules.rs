@@ -70,6 +70,7 @@ impl Rulemaker {
         let names = Names::new(&config.identity).map_err(NotServing::Configuration)?;
         let ports = Ports {
             tokens: Arc::new(Remembering::new(services::verifier(config, &self.ring), Arc::new(Heard::new(&self.core.metrics)))),
+            machines: Arc::<KeyCheck>::clone(&self.keys),
             renew: through,
             revocations: Arc::<crate::revocation::Revocations>::clone(&self.core.revocations),
             assertions: Arc::new(Asserter::new(Arc::clone(&self.ring), Arc::clone(&self.core.entropy))),

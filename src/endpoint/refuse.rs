@@ -111,14 +111,17 @@ pub(super) fn with_bearer(refusal: Refusal) -> No {
     }
 }
 
-/// A refusal with the headers that belong to it.
+/// A refusal with the headers that belong to it. Who has shown nothing on a route that asks for a password is told of nothing else:
+/// docker and curl choose `Bearer` where they are offered both, and have no token.
 pub(super) fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
-    let mut no = with_bearer(refusal);
-    if challenge == Challenge::Basic && refusal.status() == 401 {
-        no = no.with(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"doorward\", charset=\"UTF-8\""));
+    match challenge {
+        Challenge::Basic if refusal == Refusal::Unauthenticated => No::from(refusal).with(WWW_AUTHENTICATE, BASIC.clone()),
+        Challenge::Basic if refusal.status() == 401 => with_bearer(refusal).with(WWW_AUTHENTICATE, BASIC.clone()),
+        Challenge::Basic | Challenge::Bearer => with_bearer(refusal),
     }
-    no
 }
+
+static BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"doorward\", charset=\"UTF-8\"");
 
 /// The page on which a person can do something about it, up to `next` in its query.
 pub(super) const fn page_for(refusal: Refusal) -> Option<&'static str> {

@@ -197,7 +197,7 @@ fn gate(config: &Config, cookies: Cookies, core: Option<&Core>, supposed: Option
         Some(core) => Arc::<crate::revocation::Revocations>::clone(&core.revocations),
         None => Arc::new(Nobody),
     };
-    let ports = Ports { tokens, renew: Arc::new(Nobody), revocations, assertions: Arc::new(Nobody) };
+    let ports = Ports { tokens, machines: Arc::new(Nobody), renew: Arc::new(Nobody), revocations, assertions: Arc::new(Nobody) };
     Ok(Gate::new(table, names, cookies, config.tokens.leeway, ports))
 }
 

@@ -56,7 +56,12 @@ async fn programs_read_a_problem_and_a_challenge() {
         assert_eq!(challenges(reply.headers()), expected, "{refusal:?}");
     }
     let basic = door.endpoints.refused(Refusal::Unauthenticated, Challenge::Basic, &head, "r1");
-    assert_eq!(challenges(basic.headers()), [r#"Bearer realm="doorward""#, r#"Basic realm="doorward", charset="UTF-8""#]);
+    assert_eq!(challenges(basic.headers()), [r#"Basic realm="doorward", charset="UTF-8""#], "clients that are offered both choose Bearer");
+    let wrong = door.endpoints.refused(Refusal::InvalidToken, Challenge::Basic, &head, "r1");
+    assert_eq!(
+        challenges(wrong.headers()),
+        [r#"Bearer realm="doorward", error="invalid_token""#, r#"Basic realm="doorward", charset="UTF-8""#]
+    );
 }
 
 #[tokio::test]
