@@ -2,6 +2,7 @@
 //! it is done, 1 when it was refused or something is wrong, 2 when the command was used wrongly.
 
 mod account;
+mod apikey;
 mod check;
 mod completions;
 mod demo;
@@ -67,6 +68,9 @@ enum Command {
     Completions(completions::Completions),
     /// The manual
     Man(completions::Man),
+    /// Keys of machines: scripts, git, pip, other servers
+    #[command(subcommand)]
+    Apikey(apikey::ApiKeyCommand),
     /// Signing keys
     #[command(subcommand)]
     Key(key::Key),
@@ -159,6 +163,7 @@ impl Command {
             Self::Completions(completions) => completions::run(&completions),
             Self::Man(man) => completions::manual(&man),
             Self::Snippet(snippet) => snippet::run(&snippet),
+            Self::Apikey(command) => apikey::run(command),
             Self::Key(command) => key::run(command),
         }
     }
