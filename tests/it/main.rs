@@ -23,6 +23,7 @@ mod flow;
 mod forward;
 mod gateway;
 mod immunity;
+mod machine;
 mod person;
 mod readings;
 mod revocation;

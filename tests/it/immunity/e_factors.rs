@@ -17,7 +17,7 @@ const ROUTES: &str = "[[route]]\nname = \"vault\"\npath = \"/vault\"\nupstream =
 
 /// The endpoints that are for everybody: they ask for their own proof, or show nothing of anybody. All others are for those
 /// who are signed in: a new endpoint is one of them until it is put here.
-const FOR_ALL: [&str; 18] = [
+pub(super) const FOR_ALL: [&str; 18] = [
     "GET /second-factor",
     "POST /second-factor",
     "GET /recovery",
@@ -39,7 +39,7 @@ const FOR_ALL: [&str; 18] = [
 ];
 
 /// A body that the endpoint would take from a member.
-fn body(key: &str) -> Value {
+pub(super) fn body(key: &str) -> Value {
     match key {
         "POST /totp/confirm" | "DELETE /totp" | "POST /recovery-codes" | "POST /addresses/confirm" => json!({ "code": "123456" }),
         "POST /addresses" => json!({ "email": "eve@evil.example" }),

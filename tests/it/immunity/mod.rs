@@ -6,6 +6,7 @@
 mod a_headers;
 mod b_forwarded;
 mod c_paths;
+mod d_keys;
 mod d_sessions;
 mod d_tokens;
 mod e_addresses;
@@ -13,6 +14,7 @@ mod e_answers;
 mod e_codes;
 mod e_factors;
 mod endpoints;
+mod f_compare;
 mod f_log;
 mod f_pages;
 mod f_redirects;
