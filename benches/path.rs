@@ -492,11 +492,9 @@ async fn answer(mut stream: tokio::net::TcpStream) {
         if buffer[..filled].ends_with(b"\r\n\r\n") {
             let line = buffer[..filled].split(|byte| *byte == b'\r').next().unwrap();
             let is_upgrade = buffer[..filled].windows(9).any(|window| window == b"websocket");
-            let reply = match () {
-                () if is_upgrade => &switched,
-                () if line.ends_with(b"?large HTTP/1.1") => &large,
-                () => &small,
-            };
+            let is_large = line.ends_with(b"?large HTTP/1.1");
+            let plain = if is_large { &large } else { &small };
+            let reply = if is_upgrade { &switched } else { plain };
             filled = 0;
             if stream.write_all(reply).await.is_err() {
                 return;

@@ -375,6 +375,7 @@ impl Phases {
     }
 
     /// The address took no connection. The next one of the route, as long as there is one: nothing has been sent yet.
+    #[expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
     pub(super) fn not_connected(ctx: &mut RequestContext, mut error: BError) -> BError {
         tracing::warn!(
             request.id = %ctx.request_id, route.name = ctx.route_name(), upstream.address = ctx.upstream(), error = error.etype().as_str(),
@@ -386,6 +387,7 @@ impl Phases {
     }
 
     /// It broke off. Once more, where that can do no harm: at another address, if there is one.
+    #[expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
     pub(super) fn in_vain(trial: Trial<'_>, ctx: &mut RequestContext, mut error: BError) -> BError {
         let goes_again = trial.may_go_again(&error);
         if trial.is_its_fault(&error) {

@@ -16,7 +16,7 @@ use pingora::{Error, ErrorType};
 use crate::admission::HeaderEdit;
 use crate::gateway::client;
 use crate::gateway::context::RequestContext;
-use crate::gateway::trace::{TRACEPARENT, TRACESTATE};
+use crate::gateway::trace::{TRACEPARENT, TRACESTATE, Trace};
 
 /// Room for what is set, in bytes.
 const ROOM: usize = 1024;
@@ -106,7 +106,7 @@ impl Asked {
 
     /// The lines that stay; how many of the others bore a name of ours.
     fn pass_on(&self, edit: &HeaderEdit, keeps_host: bool, ctx: &RequestContext, out: &mut Vec<u8>) -> usize {
-        let begins = ctx.trace.as_ref().is_some_and(|trace| trace.begins());
+        let begins = ctx.trace.as_ref().is_some_and(Trace::begins);
         let is_ours = |name: &HeaderName| {
             *name == CONNECTION
                 || (*name == HOST && !keeps_host)

@@ -1,5 +1,7 @@
 //! One exchange: the request goes to the app, the response to the client, or words of ours in its place.
 
+#![expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
+
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -47,7 +47,7 @@ fn seen(replies: &[Reply]) -> Vec<(u16, Vec<(String, String)>, String)> {
 async fn an_answer_is_read_in_the_same_way_on_both() {
     let app = Upstream::start().await;
     let edge = Edge::before(&app);
-    let many: String = (0..200).map(|number| format!("X-{number}: {number}\r\n")).collect();
+    let many = (0..200).map(|number| format!("X-{number}: {number}\r\n")).collect::<Vec<_>>().concat();
     let long = "0123456789abcdef".repeat(20_000);
     let large = format!("Content-Length: {}\r\n\r\n{long}", long.len());
     let large_chunk = format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{long}\r\n0\r\n\r\n", long.len());
