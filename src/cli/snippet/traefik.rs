@@ -88,13 +88,14 @@ fn service(place: &Place) -> String {
     if let [server] = place.servers.as_slice() {
         return one(name, server);
     }
-    let (mut parts, mut services) = (String::new(), String::new());
-    for (number, (server, share)) in (1..).zip(server::shares(&place.servers)) {
-        let part = format!("{name}-{number}");
-        parts.push_str(&format!("          - name: {part}\n            weight: {share}\n"));
-        services.push_str(&one(&part, server));
-    }
-    format!("    {name}:\n      weighted:\n        services:\n{parts}{services}")
+    let shares = (1..).zip(server::shares(&place.servers));
+    let (parts, services): (Vec<String>, Vec<String>) = shares
+        .map(|(number, (server, share)): (u32, _)| {
+            let part = format!("{name}-{number}");
+            (format!("          - name: {part}\n            weight: {share}\n"), one(&part, server))
+        })
+        .unzip();
+    format!("    {name}:\n      weighted:\n        services:\n{}{}", parts.concat(), services.concat())
 }
 
 fn url(server: &Server) -> String {

@@ -73,7 +73,7 @@ impl Place {
 impl Watched {
     fn read(scheme: &'static str, rest: &str) -> Result<Self, &'static str> {
         let (authority, path) = rest.split_once('/').ok_or("should name the primary: redis+sentinel://host:port,host:port/name")?;
-        let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+        let (user, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
         let (name, database) = path.split_once('/').unwrap_or((path, "0"));
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
         if !is_name || database.parse::<i64>().is_err() {
