@@ -29,7 +29,7 @@ async fn place() -> (Place, Upstream) {
         route("admins", "/admins", "UPSTREAM", "require = \"session\"\ngroups = [\"admins\"]"),
         route("quiet", "/quiet", "UPSTREAM", "require = \"session\"\npreflight = \"refuse\""),
         route("dead", "/dead", &format!("http://{dead}"), "require = \"public\""),
-        route("slow", "/slow", &slow_url, "require = \"public\"\nread_timeout = \"1s\"\nmax_connections = 1"),
+        route("slow", "/slow", &slow_url, "require = \"public\"\nread_timeout = \"5s\"\nmax_connections = 1"),
         route("small", "/small", "UPSTREAM", "require = \"public\"\nmax_body = \"1KiB\""),
     ]
     .concat();
