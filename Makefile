@@ -12,7 +12,7 @@ CARGO  ?= cargo
 WARNINGS := -D warnings
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-quick lint fmt check bench fuzz fuzz-short bench-mirror doc screenshots soak setup setup-build setup-lint advisories alike clean-free
+.PHONY: help demo test test-quick lint fmt check bench fuzz fuzz-short bench-mirror bench-listings doc screenshots soak setup setup-build setup-lint advisories alike clean-free
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -52,6 +52,9 @@ bench: setup ## compare with a bare proxy, interleaved, and print the ratios
 
 bench-mirror: setup ## what a million revocations cost in memory, and a question about them
 	$(CARGO) bench --locked --bench mirror
+
+bench-listings: setup ## how long listings take when there is much to list, and what sweeping costs
+	$(CARGO) bench --locked --bench listings
 
 # The development profile: what differs in time differs more there.
 alike: setup ## can a known address be told from an unknown one? prints what it finds, fails when it can

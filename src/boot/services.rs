@@ -82,6 +82,7 @@ pub fn sign_in(
         entropy: Arc::clone(&core.entropy),
         events: Arc::new(Heard::new(&core.metrics)),
         claims_hook,
+        audit: Arc::clone(&core.audit),
         keyed: Keyed::new(&core.root),
         settings: Settings {
             audience: config.tokens.audience.clone().unwrap_or_else(|| issuer.clone()),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
 use crate::app::{ApiKey, ApiKeys, Made, NewKey, NotMade, Scope};
+use crate::audit::{Thing, What};
 use crate::boot::Core;
 use crate::clock::Timestamp;
 use crate::config::{Config, duration};
@@ -104,6 +105,7 @@ fn make(create: Create) -> Result<(), Failed> {
             lifetime: create.lifetime,
         };
         let Made { plain, key } = core.key_desk().create(new, core.clock.now()).await.map_err(not_made)?;
+        desk::record(core, What::ApiKeyCreated, Thing::ApiKey(key.id.to_string())).await?;
         warn(&config, &key);
         print::complain(&format!("the key {} was made, and is shown this once", key.name));
         if create.json {

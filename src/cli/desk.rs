@@ -6,10 +6,13 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Failed, load};
+use crate::audit::{Event, Thing, What, Who};
 use crate::boot::Core;
+use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::revocation::{Act, Entry, Pace};
-use crate::signin::{Account, Accounts, Handle};
+use crate::id::AccountId;
+use crate::revocation::{Act, Entry, Pace, Subject};
+use crate::signin::{Account, Accounts, Handle, Sessions};
 use crate::telemetry::{self, LogFormat, TelemetrySettings};
 
 /// What is still running when a command is done gets this long to end.
@@ -54,12 +57,49 @@ fn runtime() -> Result<Runtime, Failed> {
 
 /// Do `act`; when this returns, every node refuses what it ended. Without Redis nodes learn of it from the database, within a
 /// bound that is waited for.
-pub(super) async fn revoke(core: &Core, act: Act, reason: &str) -> Result<Vec<Entry>, Failed> {
-    let entries = core.revocations.revoke(act, reason, core.clock.now()).await?;
+pub(super) async fn revoke(core: &Core, act: Act, reason: &'static str) -> Result<Vec<Entry>, Failed> {
+    let (account, now) = (whose(core, &act).await?, core.clock.now());
+    let is_key = matches!(act, Act::ApiKey(_));
+    let entries = core.revocations.revoke(act, reason, now).await?;
+    let ended = entries.iter().map(|entry| match &entry.subject {
+        Subject::Token(id) if is_key => {
+            Event::new(What::ApiKeyRevoked, Who::Operator, now).detail(reason).on(Thing::ApiKey(id.as_str().to_owned()))
+        }
+        subject => told(subject, account.as_ref(), reason, now),
+    });
+    core.audit.record_all(ended.collect()).await?;
     if core.redis.is_none() && !entries.is_empty() {
         tokio::time::sleep(Pace::default().bound).await;
     }
     Ok(entries)
+}
+
+/// Whose sessions `act` ends.
+async fn whose(core: &Core, act: &Act) -> Result<Option<AccountId>, Failed> {
+    Ok(match act {
+        Act::SessionOf(account, _) | Act::Others(account, _) | Act::Account(account) | Act::Disable(account) => Some(account.clone()),
+        Act::Session(id) => Sessions::find(core.store.as_ref(), id).await?.map(|session| session.account),
+        Act::Token(_) | Act::ApiKey(_) => None,
+    })
+}
+
+/// What the audit log is told of a line of the ledger.
+fn told(subject: &Subject, account: Option<&AccountId>, reason: &'static str, now: Timestamp) -> Event {
+    let by = |what, thing| Event::new(what, Who::Operator, now).detail(reason).on(thing);
+    let event = match subject {
+        Subject::Token(id) => by(What::SessionEnded, Thing::Token(id.clone())),
+        Subject::Session(id) => by(What::SessionEnded, Thing::Session(id.clone())),
+        Subject::Account(id, _) => by(What::AccountDisabled, Thing::Account(id.clone())),
+    };
+    match account {
+        Some(account) => event.of(account),
+        None => event,
+    }
+}
+
+/// The audit log is told that the operator did `what` to `thing`. To be called after the act.
+pub(super) async fn record(core: &Core, what: What, thing: Thing) -> Result<(), Failed> {
+    Ok(core.audit.record(Event::new(what, Who::Operator, core.clock.now()).on(thing)).await?)
 }
 
 /// The account that `name` names: an address of it, or its id.
@@ -68,7 +108,7 @@ pub(super) async fn account(core: &Core, name: &str) -> Result<Account, Failed> 
         let handle = Handle::parse(name).map_err(|error| Failed::refused(format!("{name} is {error}")))?;
         core.store.find_by_handle(&handle).await?
     } else {
-        Accounts::find(core.store.as_ref(), &crate::id::AccountId::new(name)).await?
+        Accounts::find(core.store.as_ref(), &AccountId::new(name)).await?
     };
     found.ok_or_else(|| Failed::refused(format!("there is no account {name}")))
 }

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
+use crate::audit::{Event, What, Who};
 use crate::boot::Core;
 use crate::clock::Timestamp;
 use crate::token::{Keys, Purpose, StoredKey};
@@ -74,7 +75,10 @@ fn make(rotate: &Rotate) -> Result<(), Failed> {
 
 async fn next(core: &Core, purpose: Purpose, at_once: bool) -> Result<(), Failed> {
     let made = core.keymaker().rotate(purpose, at_once, core.clock.now()).await?;
-    if !made {
+    if made {
+        let event = Event::new(What::SigningKeyRotated, Who::Operator, core.clock.now()).detail(purpose.as_str());
+        core.audit.record(event).await?;
+    } else {
         print::complain(&format!("another node has just made a key for {}: that one is next", purpose.as_str()));
     }
     Ok(())

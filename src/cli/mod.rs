@@ -3,6 +3,7 @@
 
 mod account;
 mod apikey;
+mod audit;
 mod check;
 mod completions;
 mod demo;
@@ -74,6 +75,9 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Key(key::Key),
+    /// Who did what: the audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 /// Which configuration.
@@ -165,6 +169,7 @@ impl Command {
             Self::Snippet(snippet) => snippet::run(&snippet),
             Self::Apikey(command) => apikey::run(command),
             Self::Key(command) => key::run(command),
+            Self::Audit(command) => audit::run(command),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::{Outcome, What};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::limits::Quota;
@@ -20,6 +21,7 @@ use crate::signin::cost::Paid;
 use crate::signin::deliver::{Changed, Content, Message, Notice, Purpose};
 use crate::signin::request::LIVE;
 use crate::signin::session::Session;
+use crate::signin::told;
 use crate::signin::{Ask, AskRefusal, Asked, FRESH, GuessRefusal, HOUR, SignIn};
 use crate::token::{Acr, Claims};
 
@@ -81,6 +83,29 @@ impl SignIn {
     /// Ask for a code to an address that is to be the account's of who is signed in. One answer, whether somebody else has the
     /// address or not; they are sent nothing.
     pub async fn change_address(self: &Arc<Self>, claims: &Claims, ask: Ask, now: Timestamp) -> Result<Asked, AddressRefusal> {
+        let told = told::by(&claims.sub, What::AddressChangeRequested, &ask.seen, now).detail(ask.channel.as_str());
+        let asked = self.ask_to_change(claims, ask, now).await;
+        match &asked {
+            Ok(_) => self.audit.note(told),
+            // Nothing was decided.
+            Err(AddressRefusal::Ask(AskRefusal::Outage(_)) | AddressRefusal::Guess(GuessRefusal::Outage(_))) => {}
+            Err(AddressRefusal::Ask(AskRefusal::TooSoon(_) | AskRefusal::Limited { .. })) => {
+                self.audit.note(told.came_to(Outcome::Limited))
+            }
+            Err(
+                AddressRefusal::Ask(AskRefusal::CountryNotAllowed | AskRefusal::ChannelUnavailable)
+                | AddressRefusal::NotFresh
+                | AddressRefusal::SecondFactorNeeded
+                | AddressRefusal::Ended
+                | AddressRefusal::Last
+                | AddressRefusal::Nothing
+                | AddressRefusal::Guess(_),
+            ) => self.audit.note(told.came_to(Outcome::Refused)),
+        }
+        asked
+    }
+
+    async fn ask_to_change(self: &Arc<Self>, claims: &Claims, ask: Ask, now: Timestamp) -> Result<Asked, AddressRefusal> {
         self.may_change(claims, now).await?;
         if !self.settings.channels.contains(&ask.channel) {
             return Err(AskRefusal::ChannelUnavailable.into());
@@ -114,26 +139,30 @@ impl SignIn {
         self.may_guess(&guess.seen, now).await?;
         let session = self.live(&claims.sid, now).await?.ok_or(AddressRefusal::Ended)?;
         self.with_all_factors(&session).await?;
+        let told = told::by(&claims.sub, What::CodeEntered, &guess.seen, now);
         let candidates = match self.count_change(claims, guess, now).await? {
-            ChangeTaken::Nothing => return Err(self.invalid("nothing").into()),
+            ChangeTaken::Nothing => return Err(self.invalid(Outcome::Nothing, told).into()),
             ChangeTaken::Exhausted(wait) => {
-                self.events.otp_verified(None, "exhausted");
+                self.invalid(Outcome::Exhausted, told);
                 self.events.limited("attempts");
                 return Err(GuessRefusal::TooMany(wait).into());
             }
             ChangeTaken::Counted(candidates) => candidates,
         };
-        let Some(right) = self.right(&guess.code, candidates) else { return Err(self.invalid("wrong").into()) };
+        let Some(right) = self.right(&guess.code, candidates) else { return Err(self.invalid(Outcome::Wrong, told).into()) };
         let handle = self.unsealed(&right)?;
         match self.address_changes.settle(&right.sent.id, &claims.sub, &handle, now).await? {
             Settled::Set(before) => {
                 self.converted(Some(handle.expose()), right.sent.channel, now).await;
                 self.events.otp_verified(Some(right.sent.channel), "verified");
+                self.tell_right(&claims.sub, right.sent.channel, &guess.seen, now);
+                let told = told::by(&claims.sub, What::AddressChanged, &guess.seen, now).detail(changed_word(changed(&handle)));
+                self.audit.record(told).await?;
                 self.tell_changed(&before, Some(&handle), changed(&handle), &guess.seen, now);
                 Ok(())
             }
             // Who has it meanwhile is nobody's business.
-            Settled::Taken | Settled::Nothing => Err(self.invalid("nothing").into()),
+            Settled::Taken | Settled::Nothing => Err(self.invalid(Outcome::Nothing, told).into()),
         }
     }
 
@@ -148,6 +177,7 @@ impl SignIn {
         self.may_change(claims, now).await?;
         match self.address_changes.remove(&claims.sub, which).await? {
             Removed::Gone(before) => {
+                self.audit.record(told::by(&claims.sub, What::AddressRemoved, seen, now).detail(changed_word(which))).await?;
                 self.tell_changed(&before, None, which, seen, now);
                 Ok(())
             }

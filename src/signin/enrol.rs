@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::{Event, Outcome, What};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
@@ -18,7 +19,7 @@ use crate::signin::pending::Place;
 use crate::signin::session::Session;
 use crate::signin::step_up::Proof;
 use crate::signin::verify::GuessRefusal;
-use crate::signin::{Enrolment, SignIn, recovery, totp};
+use crate::signin::{Enrolment, SignIn, recovery, told, totp};
 use crate::token::{Claims, Issued};
 
 /// How long ago a person may have shown who they are, where a factor or an address is to be changed.
@@ -84,7 +85,7 @@ impl SignIn {
     }
 
     /// A new authenticator, which counts once a code of it is shown; one that never did is forgotten.
-    pub async fn enrol(&self, claims: &Claims, now: Timestamp) -> Result<Enrolment, FactorRefusal> {
+    pub async fn enrol(&self, claims: &Claims, seen: &Seen, now: Timestamp) -> Result<Enrolment, FactorRefusal> {
         self.fresh(claims, now).await?;
         let account = self.owner(claims).await?;
         let secret = Secret::new(random::bytes::<{ totp::SECRET }>(self.entropy.as_ref())?);
@@ -92,6 +93,7 @@ impl SignIn {
         if !self.factors.enrol(&account.id, &sealed.map_err(Outage::from)?, now).await? {
             return Err(FactorRefusal::AlreadyEnrolled);
         }
+        self.audit.record(told::by(&account.id, What::FactorEnrolled, seen, now)).await?;
         Ok(totp::enrolment(secret.expose(), &self.settings.name, &label(&account))?)
     }
 
@@ -121,12 +123,14 @@ impl SignIn {
             return Err(FactorRefusal::AlreadyEnrolled);
         }
         let place = Place::Session(claims.sub.clone(), claims.sid.clone());
-        self.count_second(Means::Totp, &place, now).await?;
-        let Some(factor) = factor else { return Err(self.second_invalid(Means::Totp, "nothing").into()) };
+        let told = told::shown(Means::Totp, seen, now).of(&claims.sub);
+        self.count_second(Means::Totp, &place, &told).await?;
+        let Some(factor) = factor else { return Err(self.second_invalid(Means::Totp, Outcome::Nothing, &told).into()) };
         let codes = recovery::draw(self.entropy.as_ref())?;
-        self.let_count(&claims.sub, &factor, code, &codes, now).await?;
+        self.let_count(&claims.sub, &factor, code, &codes, &told).await?;
         self.pendings.settle(&place, now).await?;
         self.events.second_factor_verified(Means::Totp, "verified");
+        self.audit.record(told::by(&claims.sub, What::FactorAdded, seen, now)).await?;
         tracing::info!(audit = "factor_added", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has an authenticator from now on", claims.sub);
         self.notify(&claims.sub, Notice::AuthenticatorAdded, seen.language, now);
@@ -142,8 +146,10 @@ impl SignIn {
         self.may_guess(&proof.seen, now).await?;
         self.prove_in(claims, proof, now).await?;
         if !self.factors.remove(&claims.sub).await? {
-            return Err(self.second_invalid(proof.means, "nothing").into());
+            let told = told::shown(proof.means, &proof.seen, now).of(&claims.sub);
+            return Err(self.second_invalid(proof.means, Outcome::Nothing, &told).into());
         }
+        self.audit.record(told::by(&claims.sub, What::FactorRemoved, &proof.seen, now)).await?;
         tracing::warn!(audit = "factor_removed", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has no authenticator any more", claims.sub);
         self.notify(&claims.sub, Notice::AuthenticatorRemoved, proof.seen.language, now);
@@ -163,8 +169,10 @@ impl SignIn {
         self.prove_in(claims, proof, now).await?;
         let codes = recovery::draw(self.entropy.as_ref())?;
         if !self.recovery_codes.renew(&claims.sub, &self.hashed(&claims.sub, &codes), now).await? {
-            return Err(self.second_invalid(proof.means, "nothing").into());
+            let told = told::shown(proof.means, &proof.seen, now).of(&claims.sub);
+            return Err(self.second_invalid(proof.means, Outcome::Nothing, &told).into());
         }
+        self.audit.record(told::by(&claims.sub, What::RecoveryCodesRenewed, &proof.seen, now)).await?;
         tracing::info!(audit = "recovery_codes_renewed", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has new recovery codes", claims.sub);
         self.notify(&claims.sub, Notice::RecoveryCodesRenewed, proof.seen.language, now);
@@ -192,15 +200,16 @@ impl SignIn {
         factor: &Factor,
         code: &Secret<String>,
         codes: &[Secret<String>],
-        now: Timestamp,
+        told: &Event,
     ) -> Result<(), FactorRefusal> {
+        let now = told.at;
         let secret = self.sealer.open(account.as_str(), totp::SEALED_FOR, &factor.sealed).map_err(Outage::from)?;
         let Some(number) = totp::step_of(secret.expose(), code.expose(), now)? else {
-            return Err(self.second_invalid(Means::Totp, "wrong").into());
+            return Err(self.second_invalid(Means::Totp, Outcome::Wrong, told).into());
         };
         let step = Step { account, sealed: &factor.sealed, number };
         if !self.factors.confirm(&step, &self.hashed(account, codes), now).await? {
-            return Err(self.second_invalid(Means::Totp, "nothing").into());
+            return Err(self.second_invalid(Means::Totp, Outcome::Nothing, told).into());
         }
         Ok(())
     }

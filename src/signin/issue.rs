@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::audit::{Thing, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::{SessionId, TokenId};
@@ -18,6 +19,7 @@ use crate::signin::claims_hook::Extra;
 use crate::signin::deliver::Channel;
 use crate::signin::factor::Means;
 use crate::signin::session::{NewSession, Session};
+use crate::signin::told;
 use crate::token::claims::ACCESS;
 use crate::token::{Acr, Amr, Claims, Issued};
 
@@ -92,7 +94,8 @@ impl SignIn {
         // Whoever has to ask for what tokens say asks before anything has ended.
         let session = self.session(&account, shown, seen, now)?;
         let extra = self.extra(&account, &session.id, now).await?;
-        if !self.end_by(Act::SessionOf(old.account.clone(), old.id.clone()), reason, now).await? {
+        let told = told::ended(Who::Account(old.account.clone()), &old.account, seen, now);
+        if !self.end_by(Act::SessionOf(old.account.clone(), old.id.clone()), reason, &told, None).await? {
             return Ok(None);
         }
         self.start(&account, session, extra, seen, now).await
@@ -128,6 +131,8 @@ impl SignIn {
         }
         let NewSession { session, .. } = new;
         tracing::info!(account.id = %account.id, session.id = %session.id, "account {} signed in, session {} begins", account.id, session.id);
+        let begun = told::by(&account.id, What::SessionBegun, seen, now).on(Thing::Session(session.id.clone()));
+        self.audit.record(begun.detail(acr(session.acr))).await?;
         self.meet_device(&account.id, seen, now);
         self.issue(account, &session, refresh, extra, now).map(Some)
     }
@@ -201,6 +206,14 @@ impl SignIn {
             auth_time: session.auth_time.as_secs(),
             custom,
         })
+    }
+}
+
+/// What factors are worth, in the words of tokens.
+const fn acr(acr: Acr) -> &'static str {
+    match acr {
+        Acr::OneFactor => "one_factor",
+        Acr::TwoFactor => "two_factor",
     }
 }
 

@@ -28,6 +28,7 @@ mod revoke;
 pub mod session;
 mod settings;
 mod step_up;
+mod told;
 mod totp;
 mod verify;
 
@@ -58,6 +59,7 @@ pub use step_up::{Proof, SecondGuess};
 pub use totp::Enrolment;
 pub use verify::{Entered, Guess, GuessRefusal};
 
+use crate::audit::Recorder;
 use crate::client::{self, Seen};
 use crate::clock::Timestamp;
 use crate::limits::{Limits, Quota, Spending, Verdict};
@@ -107,6 +109,8 @@ pub struct SignIn {
     pub events: Arc<dyn Events>,
     /// What says what else tokens say.
     pub claims_hook: Option<Arc<ClaimsHook>>,
+    /// What writes it down, for ever.
+    pub audit: Arc<Recorder>,
     /// The keys under which codes and addresses are hashed.
     pub keyed: Keyed,
     /// How it is all set.

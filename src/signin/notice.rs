@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::{Event, Outcome, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
@@ -79,8 +80,12 @@ impl SignIn {
     async fn tell(&self, account: &AccountId, recipients: Vec<Recipient>, notice: &Notice, language: Language, now: Timestamp) {
         for recipient in recipients {
             match self.tell_one(account, recipient, notice, language, now).await {
-                Ok(told) => tracing::info!(audit = "notified", account.id = %account, notice.kind = notice.kind(), notice.told = told,
-                    "account {account} is told of {}: {told}", notice.kind()),
+                Ok(told) => {
+                    tracing::info!(audit = "notified", account.id = %account, notice.kind = notice.kind(), notice.told = told,
+                        "account {account} is told of {}: {told}", notice.kind());
+                    let notified = Event::new(What::Notified, Who::Nobody, now).of(account).detail(notice.kind());
+                    self.audit.note(if told { notified } else { notified.came_to(Outcome::Limited) });
+                }
                 Err(outage) => untold(account, notice, &outage),
             }
         }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::{Event, Thing, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
@@ -15,6 +16,7 @@ use crate::signin::account::Account;
 use crate::signin::claims_hook::Extra;
 use crate::signin::deliver::Notice;
 use crate::signin::session::{Family, Session};
+use crate::signin::told;
 use crate::token::Issued;
 
 /// Why there are no new tokens.
@@ -160,7 +162,9 @@ impl SignIn {
         tracing::warn!(session.id = %session.id, account.id = %session.account, audit = "refresh_token_reused",
             "a spent refresh token of session {} came back, the session is ended", session.id);
         self.events.refreshed(fate.as_str());
-        if self.end_by(Act::Session(session.id.clone()), "refresh_token_reused", now).await? {
+        let reused = Event::new(What::RefreshTokenReused, Who::Nobody, now).of(&session.account).on(Thing::Session(session.id.clone()));
+        let told = told::ended(Who::Nobody, &session.account, seen, now);
+        if self.end_by(Act::Session(session.id.clone()), "refresh_token_reused", &told, Some(reused.seen(seen))).await? {
             self.notify(&session.account, Notice::RefreshTokenReused, seen.language, now);
         }
         Err(RefreshRefusal::Ended)

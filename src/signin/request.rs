@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Map;
 
+use crate::audit::{Event, Thing, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
@@ -139,12 +140,20 @@ impl SignIn {
     }
 
     async fn open(self: &Arc<Self>, ask: Ask, wishes: Wishes, now: Timestamp) -> Result<Asked, AskRefusal> {
+        let mut told = Event::new(What::CodeRequested, Who::Nobody, now).detail(ask.channel.as_str()).seen(&ask.seen);
+        let asked = self.opened(ask, wishes, &mut told, now).await;
+        self.tell_asked(told, &asked);
+        asked
+    }
+
+    async fn opened(self: &Arc<Self>, ask: Ask, wishes: Wishes, told: &mut Event, now: Timestamp) -> Result<Asked, AskRefusal> {
         if !self.settings.channels.contains(&ask.channel) {
             return Err(AskRefusal::ChannelUnavailable);
         }
         let priced = self.priced(&ask.handle, ask.channel)?;
         self.may_ask(&ask, now).await?;
         let known = self.accounts.find_by_handle(&ask.handle).await?;
+        told.account = known.as_ref().map(|account| account.id.clone());
         let recipient = self.recipient(known, &ask.handle, wishes, now)?;
         let drawn = self.draw(&ask, recipient.as_ref().map(|(account, _)| &account.id), now)?;
         let paid = self.pay_for(priced, recipient.is_some(), now).await?;
@@ -266,6 +275,10 @@ impl SignIn {
             self.release(&drawn.challenge.handle).await;
             self.give_back(paid, now).await;
             return;
+        }
+        if is_new {
+            let registered = Event::new(What::AccountRegistered, Who::Nobody, now).on(Thing::Account(account.id));
+            self.audit.note(registered.detail(ask.channel.as_str()).seen(&ask.seen));
         }
         let handle = drawn.challenge.handle.clone();
         let content = Content::Code { code: drawn.code, minutes: self.minutes(), purpose: Purpose::SignIn };

@@ -1,5 +1,7 @@
 //! A person signs out: here, elsewhere, or everywhere. Durable before it is acknowledged.
 
+use crate::audit::{Event, Thing, What, Who};
+use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId};
 use crate::outage::Outage;
@@ -7,6 +9,7 @@ use crate::revocation::{Act, Ids, Standing};
 use crate::secret::{self, Secret};
 use crate::signin::SignIn;
 use crate::signin::session::Session;
+use crate::signin::told;
 use crate::token::Claims;
 
 /// How many sessions a person is shown.
@@ -23,6 +26,17 @@ pub enum Scope {
     Global,
 }
 
+impl Scope {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Others => "others",
+            Self::Global => "global",
+        }
+    }
+}
+
 /// The credentials that a request carries.
 #[derive(Debug, Clone, Default)]
 pub struct Presented {
@@ -37,8 +51,10 @@ impl SignIn {
     ///
     /// # Errors
     /// An [`Outage`] when it is not durable: nobody may be told that they are signed out.
-    pub async fn sign_out(&self, presented: &Presented, scope: Scope, now: Timestamp) -> Result<(), Outage> {
+    pub async fn sign_out(&self, presented: &Presented, scope: Scope, seen: &Seen, now: Timestamp) -> Result<(), Outage> {
         for (account, session) in self.named(presented, now).await? {
+            let told = told::ended(Who::Account(account.clone()), &account, seen, now);
+            let signed_out = told::by(&account, What::SignedOut, seen, now).on(Thing::Session(session.clone())).detail(scope.as_str());
             let act = match scope {
                 // Who presents what is over may not end anything else; but is told so only when every node knows.
                 Scope::Others | Scope::Global if !self.lives(&session, now).await? => Act::Session(session),
@@ -46,7 +62,7 @@ impl SignIn {
                 Scope::Others => Act::Others(account, session),
                 Scope::Global => Act::Account(account),
             };
-            self.end_by(act, "signed_out", now).await?;
+            self.end_by(act, "signed_out", &told, Some(signed_out)).await?;
         }
         Ok(())
     }
@@ -69,9 +85,10 @@ impl SignIn {
     }
 
     /// End a session of the person who is signed in. False when they have no such session.
-    pub async fn end_session(&self, claims: &Claims, id: &SessionId, now: Timestamp) -> Result<bool, Outage> {
+    pub async fn end_session(&self, claims: &Claims, id: &SessionId, seen: &Seen, now: Timestamp) -> Result<bool, Outage> {
+        let told = told::ended(Who::Account(claims.sub.clone()), &claims.sub, seen, now);
         let act = Act::SessionOf(claims.sub.clone(), id.clone());
-        self.end_by(act, "ended_by_person", now).await
+        self.end_by(act, "ended_by_person", &told, None).await
     }
 
     /// The public keys, as a JWK Set.
@@ -79,9 +96,10 @@ impl SignIn {
         self.ring.jwks(now)
     }
 
-    /// Do `act`, and tell of it. True when something was ended.
-    pub(super) async fn end_by(&self, act: Act, reason: &'static str, now: Timestamp) -> Result<bool, Outage> {
-        let entries = self.revocations.revoke(act, reason, now).await?;
+    /// Do `act`, at the time of `told`, and tell of it: of each that was ended as `told` says, after what was done with it. True
+    /// when something was ended.
+    pub(super) async fn end_by(&self, act: Act, reason: &'static str, told: &Event, done: Option<Event>) -> Result<bool, Outage> {
+        let entries = self.revocations.revoke(act, reason, told.at).await?;
         for entry in &entries {
             tracing::info!(
                 audit = "revoked",
@@ -94,7 +112,12 @@ impl SignIn {
                 entry.subject.name()
             );
         }
-        Ok(!entries.is_empty())
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        let ended = entries.iter().map(|entry| told.clone().on(told::thing(&entry.subject)).detail(reason));
+        self.audit.record_all(done.into_iter().chain(ended).collect()).await?;
+        Ok(true)
     }
 
     /// The sessions that were presented, each once.

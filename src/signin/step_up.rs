@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::audit::{Event, Outcome, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
@@ -18,7 +19,7 @@ use crate::signin::factor::{Means, Step};
 use crate::signin::issue::Shown;
 use crate::signin::pending::{Bounds, Counted, Pending, Place};
 use crate::signin::verify::{Entered, GuessRefusal};
-use crate::signin::{HOUR, PENDING, SignIn, recovery, totp};
+use crate::signin::{HOUR, PENDING, SignIn, recovery, told, totp};
 use crate::token::{Amr, Claims, Issued};
 
 /// A code that is shown as second factor.
@@ -30,6 +31,13 @@ pub struct Proof {
     pub code: Secret<String>,
     /// From here.
     pub seen: Seen,
+}
+
+impl Proof {
+    /// What is told of it.
+    fn told(&self, now: Timestamp) -> Event {
+        told::shown(self.means, &self.seen, now)
+    }
 }
 
 /// A second factor is shown, to be signed in.
@@ -54,17 +62,18 @@ impl SignIn {
     /// wrong code, one that was used.
     pub async fn verify_second(self: &Arc<Self>, guess: &SecondGuess, now: Timestamp) -> Result<Issued, GuessRefusal> {
         let proof = &guess.proof;
+        let told = proof.told(now);
         self.may_guess(&proof.seen, now).await?;
         if let Some(id) = guess.named.as_ref().or(guess.held.as_ref()) {
             let place = Place::Pending(secret::fingerprint(id.expose()));
-            if let Some((account, first)) = self.count_second(proof.means, &place, now).await? {
+            if let Some((account, first)) = self.count_second(proof.means, &place, &told).await? {
                 self.prove(&account, &place, proof, now).await?;
                 return self.finish(&account, &first, proof, now).await;
             }
         }
         match &guess.session {
             Some(claims) if guess.named.is_none() => self.raise(claims, proof, now).await,
-            Some(_) | None => Err(self.second_invalid(proof.means, "nothing")),
+            Some(_) | None => Err(self.second_invalid(proof.means, Outcome::Nothing, &told)),
         }
     }
 
@@ -76,26 +85,30 @@ impl SignIn {
     }
 
     async fn raise(self: &Arc<Self>, claims: &Claims, proof: &Proof, now: Timestamp) -> Result<Issued, GuessRefusal> {
-        let Some(session) = self.live(&claims.sid, now).await? else { return Err(self.second_invalid(proof.means, "nothing")) };
+        let told = proof.told(now).of(&claims.sub);
+        let live = self.live(&claims.sid, now).await?;
+        let Some(session) = live else { return Err(self.second_invalid(proof.means, Outcome::Nothing, &told)) };
         self.prove_in(claims, proof, now).await?;
         let shown = Shown::second(&session.amr, proof.means, now, session.expires_at);
         let issued = self.exchange(&session, shown, "stepped_up", &proof.seen, now).await?;
-        issued.ok_or_else(|| self.second_invalid(proof.means, "nothing"))
+        issued.ok_or_else(|| self.second_invalid(proof.means, Outcome::Nothing, &told))
     }
 
     /// The half-finished sign-in is spent: the session begins.
     async fn finish(self: &Arc<Self>, account: &AccountId, first: &[Amr], proof: &Proof, now: Timestamp) -> Result<Issued, GuessRefusal> {
         let means = proof.means;
-        let Some(account) = self.accounts.find(account).await? else { return Err(self.second_invalid(means, "nothing")) };
+        let told = proof.told(now).of(account);
+        let found = self.accounts.find(account).await?;
+        let Some(account) = found else { return Err(self.second_invalid(means, Outcome::Nothing, &told)) };
         let shown = Shown::second(first, means, now, now.plus(self.settings.tokens.refresh_lifetime));
         let issued = self.begin(&account, shown, &proof.seen, now).await?;
-        issued.ok_or_else(|| self.second_invalid(means, "nothing"))
+        issued.ok_or_else(|| self.second_invalid(means, Outcome::Nothing, &told))
     }
 
     /// Show a second factor in a session; the attempt is counted there.
     pub(super) async fn prove_in(self: &Arc<Self>, claims: &Claims, proof: &Proof, now: Timestamp) -> Result<(), GuessRefusal> {
         let place = Place::Session(claims.sub.clone(), claims.sid.clone());
-        self.count_second(proof.means, &place, now).await?;
+        self.count_second(proof.means, &place, &proof.told(now).of(&claims.sub)).await?;
         self.prove(&claims.sub, &place, proof, now).await
     }
 
@@ -105,15 +118,15 @@ impl SignIn {
         &self,
         means: Means,
         place: &Place,
-        now: Timestamp,
+        told: &Event,
     ) -> Result<Option<(AccountId, Vec<Amr>)>, GuessRefusal> {
         let account = Quota { count: self.settings.limits.failures_per_account, window: HOUR };
         let bounds = Bounds { place: Quota { count: self.settings.otp.attempts, window: PENDING }, account };
-        match self.pendings.count_attempt(place, &bounds, now).await? {
+        match self.pendings.count_attempt(place, &bounds, told.at).await? {
             Counted::Nothing => Ok(None),
             Counted::At { account, amr } => Ok(Some((account, amr))),
             Counted::Exhausted(wait) => {
-                self.events.second_factor_verified(means, "exhausted");
+                self.second_invalid(means, Outcome::Exhausted, told);
                 self.events.limited("attempts");
                 Err(GuessRefusal::TooMany(wait))
             }
@@ -122,39 +135,43 @@ impl SignIn {
 
     /// Compare, use up what was shown, and settle the attempt that was counted at `place`.
     async fn prove(self: &Arc<Self>, account: &AccountId, place: &Place, proof: &Proof, now: Timestamp) -> Result<(), GuessRefusal> {
+        let told = proof.told(now).of(account);
         match proof.means {
-            Means::Totp => self.use_totp(account, &proof.code, now).await?,
-            Means::RecoveryCode => self.use_recovery_code(account, proof, now).await?,
+            Means::Totp => self.use_totp(account, &proof.code, &told).await?,
+            Means::RecoveryCode => self.use_recovery_code(account, proof, &told).await?,
         }
         if !self.pendings.settle(place, now).await? {
-            return Err(self.second_invalid(proof.means, "nothing"));
+            return Err(self.second_invalid(proof.means, Outcome::Nothing, &told));
         }
         self.events.second_factor_verified(proof.means, "verified");
+        self.audit.note(Event { who: Who::Account(account.clone()), ..told });
         Ok(())
     }
 
-    async fn use_totp(&self, account: &AccountId, code: &Secret<String>, now: Timestamp) -> Result<(), GuessRefusal> {
+    async fn use_totp(&self, account: &AccountId, code: &Secret<String>, told: &Event) -> Result<(), GuessRefusal> {
+        let now = told.at;
         let factor = self.factors.find(account).await?.filter(|factor| factor.confirmed_at.is_some());
-        let Some(factor) = factor else { return Err(self.second_invalid(Means::Totp, "nothing")) };
+        let Some(factor) = factor else { return Err(self.second_invalid(Means::Totp, Outcome::Nothing, told)) };
         let secret = self.sealer.open(account.as_str(), totp::SEALED_FOR, &factor.sealed).map_err(Outage::from)?;
         let Some(number) = totp::step_of(secret.expose(), code.expose(), now)? else {
-            return Err(self.second_invalid(Means::Totp, "wrong"));
+            return Err(self.second_invalid(Means::Totp, Outcome::Wrong, told));
         };
         // Good once, on any node: the store says to whom.
         if !self.factors.use_step(&Step { account, sealed: &factor.sealed, number }, now).await? {
-            return Err(self.second_invalid(Means::Totp, "replayed"));
+            return Err(self.second_invalid(Means::Totp, Outcome::Replayed, told));
         }
         Ok(())
     }
 
-    async fn use_recovery_code(self: &Arc<Self>, account: &AccountId, proof: &Proof, now: Timestamp) -> Result<(), GuessRefusal> {
+    async fn use_recovery_code(self: &Arc<Self>, account: &AccountId, proof: &Proof, told: &Event) -> Result<(), GuessRefusal> {
         let typed = recovery::canonical(proof.code.expose());
         let Some(left) = self.recovery_codes.use_up(account, &self.keyed.recovery(account, &typed)).await? else {
-            return Err(self.second_invalid(Means::RecoveryCode, "wrong"));
+            return Err(self.second_invalid(Means::RecoveryCode, Outcome::Wrong, told));
         };
         tracing::warn!(audit = "recovery_code_used", account.id = %account, left,
             "a recovery code of account {account} was used, {left} are left");
-        self.notify(account, Notice::RecoveryCodeUsed { left }, proof.seen.language, now);
+        self.audit.record(told::by(account, What::RecoveryCodeUsed, &proof.seen, told.at)).await?;
+        self.notify(account, Notice::RecoveryCodeUsed { left }, proof.seen.language, told.at);
         Ok(())
     }
 
@@ -169,10 +186,5 @@ impl SignIn {
         let codes = (factor.recovery_codes > 0).then_some(Means::RecoveryCode);
         let methods = [Means::Totp].into_iter().chain(codes).collect();
         Ok(Some(Entered::SecondFactor { challenge_id, methods, expires_in: PENDING }))
-    }
-
-    pub(super) fn second_invalid(&self, means: Means, outcome: &'static str) -> GuessRefusal {
-        self.events.second_factor_verified(means, outcome);
-        GuessRefusal::Invalid
     }
 }

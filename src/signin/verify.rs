@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::{Event, Outcome};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::AccountId;
@@ -14,7 +15,7 @@ use crate::signin::address::Handle;
 use crate::signin::challenge::{Attempt, Candidate, Pointer, Taken};
 use crate::signin::factor::Means;
 use crate::signin::issue::Shown;
-use crate::signin::{HOUR, SignIn, issue};
+use crate::signin::{HOUR, SignIn, issue, told};
 use crate::token::{Acr, Issued};
 
 /// A code comes back.
@@ -74,21 +75,23 @@ impl SignIn {
     /// Try a code. Right: a session begins, unless a second factor is still to be shown.
     pub async fn verify(self: &Arc<Self>, guess: Guess, now: Timestamp) -> Result<Entered, GuessRefusal> {
         self.may_guess(&guess.seen, now).await?;
-        let Some((pointer, taken)) = self.count(&guess, now).await? else { return Err(self.invalid("nothing")) };
+        let told = told::entered(&guess.seen, now);
+        let Some((pointer, taken)) = self.count(&guess, now).await? else { return Err(self.invalid(Outcome::Nothing, told)) };
         let (account, candidates) = match taken {
-            Taken::Nothing => return Err(self.invalid("nothing")),
+            Taken::Nothing => return Err(self.invalid(Outcome::Nothing, told)),
             Taken::Exhausted(wait) => {
-                self.events.otp_verified(None, "exhausted");
+                self.invalid(Outcome::Exhausted, told);
                 self.events.limited("attempts");
                 return Err(GuessRefusal::TooMany(wait));
             }
             Taken::Counted { account, candidates } => (account, candidates),
         };
+        let told = Event { account: account.clone(), ..told };
         let (Some(account), Some(right)) = (account, self.compare(&guess.code, candidates)) else {
-            return Err(self.invalid("wrong"));
+            return Err(self.invalid(Outcome::Wrong, told));
         };
         if !self.challenges.spend(&right.id, &pointer, now).await? {
-            return Err(self.invalid("nothing"));
+            return Err(self.invalid(Outcome::Nothing, told));
         }
         self.let_in(&account, &right, &guess.seen, now).await
     }
@@ -136,11 +139,13 @@ impl SignIn {
 
     async fn let_in(self: &Arc<Self>, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Entered, GuessRefusal> {
         let account = self.accounts.find(id).await?.filter(|account| account.disabled_at.is_none());
-        let Some(mut account) = account else { return Err(self.invalid("nothing")) };
+        let told = told::entered(seen, now).of(id);
+        let Some(mut account) = account else { return Err(self.invalid(Outcome::Nothing, told)) };
         if !self.mark_verified(&mut account, right).await? {
-            return Err(self.invalid("nothing"));
+            return Err(self.invalid(Outcome::Nothing, told));
         }
         self.converted(account.phone.as_deref(), right.channel, now).await;
+        self.tell_right(id, right.channel, seen, now);
         let amr = vec![issue::amr(right.channel)];
         if let Some(half) = self.hold_for_second(&account, &amr, now).await? {
             self.events.otp_verified(Some(right.channel), "verified");
@@ -148,7 +153,8 @@ impl SignIn {
         }
         let until = now.plus(self.settings.tokens.refresh_lifetime);
         let shown = Shown { amr, acr: Acr::OneFactor, auth_time: now, until };
-        let Some(issued) = self.begin(&account, shown, seen, now).await? else { return Err(self.invalid("nothing")) };
+        let issued = self.begin(&account, shown, seen, now).await?;
+        let Some(issued) = issued else { return Err(self.invalid(Outcome::Nothing, told)) };
         self.events.otp_verified(Some(right.channel), "verified");
         Ok(Entered::SignedIn(issued))
     }
@@ -164,10 +170,5 @@ impl SignIn {
         let Some(handle) = email.or(phone) else { return Ok(false) };
         self.accounts.mark_verified(&account.id, &handle).await?;
         Ok(true)
-    }
-
-    pub(super) fn invalid(&self, outcome: &'static str) -> GuessRefusal {
-        self.events.otp_verified(None, outcome);
-        GuessRefusal::Invalid
     }
 }

@@ -24,6 +24,7 @@ pub use dialect::Dialect;
 pub use settings::ForwardAuthSettings;
 
 use crate::admission::{Denied, Gate, Incoming, Matched, Names, Refusal, Route, Why};
+use crate::audit::{Event, Outcome, What, Who};
 use crate::endpoint::asker::Asker;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
@@ -79,7 +80,8 @@ impl Endpoints {
     ) -> Result<(Reply, Decided), No> {
         let forward = self.forward_auth.as_ref().filter(|forward| forward.trusts(received.call.peer));
         let forward = forward.ok_or_else(|| No::from(Problem::ProxyNotTrusted))?;
-        let original = Original::read(dialect, received.head, below, &forward.trusted).inspect_err(|_| contradicted(dialect, received))?;
+        let original =
+            Original::read(dialect, received.head, below, &forward.trusted).inspect_err(|_| self.contradicted(dialect, received))?;
         if let Some(name) = alias(&received.head.headers, forward.gate.names()) {
             tracing::info!(request.id = received.call.request_id, header = %name, "a header that could pass for one of ours would reach the app");
             return Err(No::from(Refusal::Malformed));
@@ -97,6 +99,18 @@ impl Endpoints {
             }
             Err(Denied { why: Why::Outage(outage), issued }) => Err(self.undecided(outage, issued.as_ref())),
         }
+    }
+
+    /// Somebody tries to have two servers read two requests, or the proxy is not set up as it should be.
+    fn contradicted(&self, dialect: Dialect, received: &Received<'_>) {
+        tracing::warn!(
+            request.id = received.call.request_id,
+            proxy = dialect.name(),
+            "what {} says it was asked for is incomplete, or contradicts itself: nothing is granted",
+            dialect.name()
+        );
+        let event = Event::new(What::ForwardAuthContradicted, Who::Nobody, received.call.now).detail(dialect.name());
+        self.sign_in.audit.note(event.came_to(Outcome::Refused).seen(&received.seen()));
     }
 }
 
@@ -121,14 +135,4 @@ impl Endpoints {
 /// A header that could pass for one of ours, and that the proxy does not replace: it would reach the app as the client wrote it.
 fn alias<'a>(headers: &'a HeaderMap, names: &Names) -> Option<&'a HeaderName> {
     headers.keys().find(|name| names.is_reserved(name) && names.headers().all(|told| told != *name))
-}
-
-/// Somebody tries to have two servers read two requests, or the proxy is not set up as it should be.
-fn contradicted(dialect: Dialect, received: &Received<'_>) {
-    tracing::warn!(
-        request.id = received.call.request_id,
-        proxy = dialect.name(),
-        "what {} says it was asked for is incomplete, or contradicts itself: nothing is granted",
-        dialect.name()
-    );
 }

@@ -65,7 +65,7 @@ impl Endpoints {
         let reply = reply::with_cookies(reply::see_other(next.location())?, self.session_cookies(issued)?);
         let carried = self.cookies.read(&received.head.headers)?;
         let before = Presented { access: carried.access.into_iter().collect(), refresh: carried.refresh };
-        if let Err(outage) = self.sign_in.sign_out(&before, Scope::Local, received.call.now).await {
+        if let Err(outage) = self.sign_in.sign_out(&before, Scope::Local, &received.seen(), received.call.now).await {
             tracing::warn!(cause = %outage, "the session that a browser held before could not be ended, it runs out by itself");
         }
         Ok(reply::with_cookies(reply, self.cookies.clear(Kind::Challenge)))

@@ -17,7 +17,7 @@ impl Endpoints {
         let page = Asker::of(&received.head.headers) == Asker::Navigation;
         let pressed = if page { Self::pressed(received)? } else { None };
         let scope = scope(pressed.or_else(|| body::field(received.query(), "scope")).as_deref())?;
-        self.sign_in.sign_out(&self.presented(received)?, scope, received.call.now).await?;
+        self.sign_in.sign_out(&self.presented(received)?, scope, &received.seen(), received.call.now).await?;
         let reply = if page { self.signed_out_page(received)? } else { reply::json(StatusCode::OK, &said(scope)) };
         Ok(match scope {
             // This device stays signed in.

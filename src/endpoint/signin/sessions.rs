@@ -63,7 +63,7 @@ impl Endpoints {
     pub(in crate::endpoint) async fn end_session(&self, received: &Received<'_>, id: &str) -> Result<Reply, No> {
         let claims = self.signed_in(received).await?;
         let id = SessionId::new(id);
-        if !self.sign_in.end_session(&claims, &id, received.call.now).await? {
+        if !self.sign_in.end_session(&claims, &id, &received.seen(), received.call.now).await? {
             return Err(Problem::NotFound.into());
         }
         let reply = reply::empty(StatusCode::NO_CONTENT);

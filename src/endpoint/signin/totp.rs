@@ -43,7 +43,7 @@ impl Endpoints {
     pub(in crate::endpoint) async fn enroll_totp(&self, received: &Received<'_>) -> Result<Reply, No> {
         body::nothing(received)?;
         let claims = self.signed_in(received).await?;
-        let told = self.sign_in.enrol(&claims, received.call.now).await?;
+        let told = self.sign_in.enrol(&claims, &received.seen(), received.call.now).await?;
         let body = EnrolmentBody { secret: told.secret.expose(), otpauth_url: told.otpauth_url.expose(), qr_svg: told.qr_svg.expose() };
         Ok(reply::json(StatusCode::OK, &body))
     }

@@ -9,7 +9,8 @@ use super::fault::Fault;
 use super::link::{Link, Row, Value};
 use super::statements::Statements;
 use super::transact::{Act, End};
-use crate::audit::{Audit, Chain, Event, Head, Order, Record, Wanted};
+use crate::audit::{Audit, Chain, Event, Filter, Head, Order, Record, Wanted, What};
+use crate::id::AccountId;
 use crate::outage::Outage;
 
 #[async_trait]
@@ -30,12 +31,20 @@ impl Audit for Store {
 
     async fn page(&self, wanted: &Wanted) -> Result<Vec<Record>, Outage> {
         let (far, near) = wanted.bounds();
-        let account = wanted.filter.account.as_ref().map(Value::from);
-        let what = wanted.filter.what.map(|what| what.as_str().into());
         let bounds = [far.into(), near.at.into(), near.at.into(), near.number.into(), wanted.limit.into()];
-        let values: Vec<Value> = account.into_iter().chain(what).chain(bounds).collect();
+        let values: Vec<Value> = which(&wanted.filter).into_iter().map(Value::from).chain(bounds).collect();
         let rows = self.ask(page(self.readers.sql, wanted), &values).await?;
         Ok(rows.iter().map(record).collect::<Result<_, _>>()?)
+    }
+}
+
+/// What a filter compares with: the column that an index begins with twice.
+fn which(filter: &Filter) -> Vec<&str> {
+    match (filter.account.as_ref().map(AccountId::as_str), filter.what.map(What::as_str)) {
+        (None, None) => Vec::new(),
+        (Some(account), None) => vec![account, account],
+        (None, Some(what)) => vec![what, what],
+        (Some(account), Some(what)) => vec![account, account, what],
     }
 }
 

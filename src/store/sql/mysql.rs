@@ -4,6 +4,9 @@ use super::statements::{Script, Statements};
 
 /// MySQL and MariaDB. READ COMMITTED, as PostgreSQL: their default locks gaps between rows, and two that add to one table
 /// would get in each other's way. The driver asks for rows found, not rows changed.
+///
+/// Pages of the audit log are ranges of an index in both their columns: told that the first is equal to something, the optimizer
+/// looks that up and reads all there is, instead of going to where the page begins.
 pub(super) const MYSQL: Statements = Statements {
     session: &["SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET SESSION innodb_lock_wait_timeout = 5"],
     begin: "START TRANSACTION",
@@ -155,38 +158,29 @@ pub(super) const MYSQL: Statements = Statements {
         agent, request_id, \
         times, mac FROM audit_log WHERE happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR number < ?) \
         ORDER BY happened_at DESC, number DESC LIMIT ?",
-    newest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
-        outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = ? AND happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR \
-        number < ?) \
-        ORDER BY happened_at DESC, number DESC LIMIT ?",
-    newest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
-        address, agent, request_id, \
-        times, mac FROM audit_log WHERE what = ? AND happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR number < ?) \
-        ORDER BY happened_at DESC, number DESC LIMIT ?",
-    newest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
-        detail, outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = ? AND what = ? AND happened_at >= ? AND happened_at <= ? AND \
-        (happened_at < ? OR number < ?) \
-        ORDER BY happened_at DESC, number DESC LIMIT ?",
+    newest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
+        address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND happened_at >= ? AND \
+        happened_at <= ? AND (happened_at < ? OR number < ?) ORDER BY account_id DESC, happened_at DESC, number DESC LIMIT ?",
+    newest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, times, mac FROM audit_log WHERE what >= ? AND what <= ? AND happened_at >= ? AND happened_at <= ? AND \
+        (happened_at < ? OR number < ?) ORDER BY what DESC, happened_at DESC, number DESC LIMIT ?",
+    newest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND what = ? AND \
+        happened_at >= ? AND happened_at <= ? AND (happened_at < ? OR number < ?) ORDER BY account_id DESC, happened_at DESC, number \
+        DESC LIMIT ?",
     oldest_audit_rows: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
         agent, request_id, \
         times, mac FROM audit_log WHERE happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) \
         ORDER BY happened_at, number LIMIT ?",
-    oldest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
-        outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = ? AND happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR \
-        number > ?) \
-        ORDER BY happened_at, number LIMIT ?",
-    oldest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
-        address, agent, request_id, \
-        times, mac FROM audit_log WHERE what = ? AND happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) \
-        ORDER BY happened_at, number LIMIT ?",
-    oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
-        detail, outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = ? AND what = ? AND happened_at <= ? AND happened_at >= ? AND \
-        (happened_at > ? OR number > ?) \
-        ORDER BY happened_at, number LIMIT ?",
+    oldest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
+        address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND happened_at <= ? AND \
+        happened_at >= ? AND (happened_at > ? OR number > ?) ORDER BY account_id, happened_at, number LIMIT ?",
+    oldest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, address, \
+        agent, request_id, times, mac FROM audit_log WHERE what >= ? AND what <= ? AND happened_at <= ? AND happened_at >= ? AND \
+        (happened_at > ? OR number > ?) ORDER BY what, happened_at, number LIMIT ?",
+    oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
+        outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND what = ? AND \
+        happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) ORDER BY account_id, happened_at, number LIMIT ?",
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
@@ -263,7 +257,7 @@ mod tests {
             (SQLITE.use_step, MYSQL.use_step),
             (SQLITE.count_pending_attempt, MYSQL.count_pending_attempt),
             (SQLITE.move_audit_head, MYSQL.move_audit_head),
-            (SQLITE.newest_audit_rows_of_account_and_what, MYSQL.newest_audit_rows_of_account_and_what),
+            (SQLITE.newest_audit_rows, MYSQL.newest_audit_rows),
             (SQLITE.oldest_audit_rows, MYSQL.oldest_audit_rows),
         ];
         for (sqlite, mysql) in same {

@@ -228,19 +228,19 @@ pub(super) struct Statements {
     pub(super) audit_rows_after: &'static str,
     /// far, near, near, its number, limit
     pub(super) newest_audit_rows: &'static str,
-    /// account, far, near, near, its number, limit
+    /// account, account, far, near, near, its number, limit
     pub(super) newest_audit_rows_of_account: &'static str,
-    /// what, far, near, near, its number, limit
+    /// what, what, far, near, near, its number, limit
     pub(super) newest_audit_rows_of_what: &'static str,
-    /// account, what, far, near, near, its number, limit
+    /// account, account, what, far, near, near, its number, limit
     pub(super) newest_audit_rows_of_account_and_what: &'static str,
     /// far, near, near, its number, limit
     pub(super) oldest_audit_rows: &'static str,
-    /// account, far, near, near, its number, limit
+    /// account, account, far, near, near, its number, limit
     pub(super) oldest_audit_rows_of_account: &'static str,
-    /// what, far, near, near, its number, limit
+    /// what, what, far, near, near, its number, limit
     pub(super) oldest_audit_rows_of_what: &'static str,
-    /// account, what, far, near, near, its number, limit
+    /// account, account, what, far, near, near, its number, limit
     pub(super) oldest_audit_rows_of_account_and_what: &'static str,
 
     /// account

@@ -238,6 +238,7 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
         entropy: Arc::clone(&core.entropy),
         events: Arc::new(Unheard),
         claims_hook: None,
+        audit: Arc::clone(&core.audit),
         keyed: Keyed::new(&core.root),
         settings: Settings {
             audience: issuer.clone(),

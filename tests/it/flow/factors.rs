@@ -40,7 +40,7 @@ fn secs() -> i64 {
 }
 
 /// Ada's phone. It never gives a code of a step twice: it begins one step back, which is still good, and goes one ahead.
-struct Phone {
+pub(super) struct Phone {
     app: Authenticator,
     used: Cell<i64>,
 }
@@ -51,7 +51,7 @@ impl Phone {
     }
 
     /// A code that was never used; after a while, when all that are good were.
-    async fn code(&self) -> String {
+    pub(super) async fn code(&self) -> String {
         let step = wait::until_async("the next step", Duration::from_secs(60), async || {
             let step = (self.used.get() + 1).max(secs() / 30 - 1);
             (step <= secs() / 30 + 1).then_some(step)
@@ -75,7 +75,7 @@ async fn post(person: &Person, path: &str, code: &str) -> Reply {
 }
 
 /// Ada has an authenticator, and these recovery codes.
-async fn enrol(person: &Person) -> (Phone, Vec<String>) {
+pub(super) async fn enrol(person: &Person) -> (Phone, Vec<String>) {
     let told = person.request(Method::POST, "/auth/totp/enroll").send().await;
     assert_eq!(told.status, 200, "{}", told.text());
     let phone = Phone::new(told.json()["secret"].as_str().unwrap());
@@ -86,7 +86,7 @@ async fn enrol(person: &Person) -> (Phone, Vec<String>) {
 }
 
 /// Somebody who has entered the mailed code, and nothing else.
-async fn half_way(place: &Place) -> (Person, Value) {
+pub(super) async fn half_way(place: &Place) -> (Person, Value) {
     let person = place.person();
     let code = place.code_for(&person, ADA).await;
     let reply = verify(&person, ADA, &code).await;

@@ -1,6 +1,7 @@
 //! The whole way, end to end: the real program, real databases, a real mail server, an app that remembers.
 
 mod addresses;
+mod audit;
 mod claims_hook;
 mod drill;
 mod factors;

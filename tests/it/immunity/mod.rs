@@ -4,6 +4,7 @@
 //! `docs/immunity.md` is the table of them; `table` keeps it equal to what stands here.
 
 mod a_headers;
+mod b_forward_auth;
 mod b_forwarded;
 mod c_paths;
 mod d_keys;

@@ -87,7 +87,7 @@ impl Endpoints {
     pub(super) async fn begin_authenticator(&self, received: &Received<'_>, claims: &Claims) -> Result<Reply, No> {
         let [next] = body::form(received, ["next"])?;
         let next = self.onward(&next);
-        match self.sign_in.enrol(claims, received.call.now).await {
+        match self.sign_in.enrol(claims, &received.seen(), received.call.now).await {
             Ok(_) | Err(FactorRefusal::AlreadyEnrolled) => reply::see_other(&self.authenticator_at(&next)),
             Err(refusal) => self.not_changed(refusal, &next),
         }

@@ -50,10 +50,10 @@ impl Endpoints {
         let [end] = body::form(received, ["end"])?;
         let now = received.call.now;
         if end == OTHERS {
-            self.sign_in.sign_out(&self.presented(received)?, Scope::Others, now).await?;
+            self.sign_in.sign_out(&self.presented(received)?, Scope::Others, &received.seen(), now).await?;
             return self.done(Done::OthersEnded);
         }
-        let ended = self.sign_in.end_session(claims, &SessionId::new(end), now).await?;
+        let ended = self.sign_in.end_session(claims, &SessionId::new(end), &received.seen(), now).await?;
         self.done(if ended { Done::Ended } else { Done::Gone })
     }
 }
