@@ -350,6 +350,7 @@ fn account(id: &AccountId, handle: &Handle) -> Account {
         claims: serde_json::Map::new(),
         disabled_at: None,
         created_at: SystemClock.now(),
+        revision: 0,
     }
 }
 

@@ -169,23 +169,18 @@ struct Person {
     token: TokenId,
     session: SessionId,
     account: AccountId,
-    issued_at: i64,
+    revision: i64,
 }
 
 impl Person {
     /// Names as long as the real ones.
     fn new(name: &str) -> Self {
         let long = |kind: char| format!("{name:-<21}{kind}");
-        Self {
-            token: TokenId::new(long('t')),
-            session: SessionId::new(long('s')),
-            account: AccountId::new(long('a')),
-            issued_at: SystemClock.now().as_secs(),
-        }
+        Self { token: TokenId::new(long('t')), session: SessionId::new(long('s')), account: AccountId::new(long('a')), revision: 0 }
     }
 
     fn ids(&self) -> Ids<'_> {
-        Ids { token: &self.token, session: &self.session, account: &self.account, issued_at: self.issued_at }
+        Ids { token: &self.token, session: &self.session, account: &self.account, revision: self.revision }
     }
 }
 

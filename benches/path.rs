@@ -327,6 +327,7 @@ fn claims(number: usize, now: Timestamp) -> Claims {
         amr: vec![Amr::Email],
         acr: Acr::OneFactor,
         auth_time: now.as_secs(),
+        revision: 0,
         custom: serde_json::Map::new(),
     }
 }

@@ -81,7 +81,15 @@ impl Token<'_> {
     }
 }
 
-impl Presented<'_> {
+impl<'a> Presented<'a> {
+    /// The refresh token in a cookie, where no header comes before it.
+    pub(super) const fn refresh(&self) -> Option<SecretStr<'a>> {
+        match self.what {
+            What::Cookies { refresh, .. } => refresh,
+            What::Header { .. } | What::Key { .. } | What::Nothing => None,
+        }
+    }
+
     /// Did a browser add it on its own?
     pub fn by_cookie(&self) -> bool {
         match self.what {

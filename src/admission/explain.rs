@@ -15,7 +15,7 @@ use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
 use crate::random::{self, Entropy, NoEntropy};
-use crate::revocation::Ids;
+use crate::revocation::{Ids, Standing};
 use crate::secret::{self, Secret, SecretStr};
 use crate::token::{Claims, Issued};
 
@@ -182,7 +182,7 @@ impl Renew for Nobody {
 #[async_trait]
 impl Revocations for Nobody {
     /// Nobody is signed in, so this is not asked; and if it were, nothing would be known.
-    async fn revoked(&self, _ids: Ids<'_>, _now: Timestamp) -> Result<bool, Outage> {
+    async fn revoked(&self, _ids: Ids<'_>, _now: Timestamp) -> Result<Standing, Outage> {
         Err(Outage::store("there is no store to ask"))
     }
 }

@@ -68,6 +68,7 @@ use crate::id::SessionId;
 use crate::outage::Outage;
 use crate::token::{Claims, Issued};
 use identity::{Introductions, Teller};
+use revocation::Found;
 use verify::Verifier;
 
 /// A request that has come in.
@@ -172,6 +173,9 @@ pub struct Ports {
     pub assertions: Arc<dyn Assertions>,
 }
 
+/// How often a session is renewed for one request: once, and again where its account is changed at that very moment.
+const RENEWALS: usize = 3;
+
 /// Lets requests in, or not.
 pub struct Gate {
     table: Table,
@@ -247,8 +251,23 @@ impl Gate {
         let step = Verifier { tokens: tokens.as_ref(), machines: machines.as_ref(), renew: renew.as_ref(), now };
         let presented = credentials::extract(&incoming.head.headers, &self.cookies, self.ports.tokens.as_ref())?;
         cross_site::check(&presented, incoming, matched.route())?;
+        let revocations = self.ports.revocations.as_ref();
+        let refresh = presented.refresh();
         let verified = step.verify(presented, incoming, issued).await?;
-        revocation::check(verified, self.ports.revocations.as_ref(), now).await
+        let mut found = revocation::check(verified, revocations, now).await?;
+        for _ in 0..RENEWALS {
+            match found {
+                Found::Caller(caller) => return Ok(caller),
+                Found::Outdated => {
+                    let renewed = step.renew(refresh, incoming, issued).await?;
+                    found = revocation::check(renewed, revocations, now).await?;
+                }
+            }
+        }
+        match found {
+            Found::Caller(caller) => Ok(caller),
+            Found::Outdated => Ok(Caller::Nobody(Refusal::Unauthenticated)),
+        }
     }
 
     fn teller(&self) -> Teller<'_> {

@@ -19,7 +19,7 @@ use crate::clock::Timestamp;
 use crate::cookie::{CookieSettings, Cookies};
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
-use crate::revocation::Ids;
+use crate::revocation::{Ids, Standing};
 use crate::secret::{Secret, SecretStr};
 use crate::token::ring::Key;
 use crate::token::{Acr, Amr, Claims, Issued, Lookups, Minter, Remembering, Ring, Verifier};
@@ -77,6 +77,7 @@ pub(super) fn claims() -> Claims {
         amr: vec![Amr::Email],
         acr: Acr::OneFactor,
         auth_time: now - 60,
+        revision: 0,
         custom: serde_json::Map::new(),
     }
 }
@@ -134,6 +135,8 @@ pub(super) struct Behind {
     renewals: Mutex<HashMap<String, Issued>>,
     machines: Mutex<HashMap<String, Machine>>,
     revoked: Mutex<HashSet<SessionId>>,
+    /// Of accounts that were changed, the revision below which tokens are outdated.
+    changed: Mutex<HashMap<AccountId, i64>>,
     pub(super) gone: AtomicBool,
     pub(super) asked: AtomicUsize,
     pub(super) asserted: AtomicUsize,
@@ -171,10 +174,14 @@ impl Machines for Behind {
 
 #[async_trait]
 impl Revocations for Behind {
-    async fn revoked(&self, ids: Ids<'_>, _now: Timestamp) -> Result<bool, Outage> {
+    async fn revoked(&self, ids: Ids<'_>, _now: Timestamp) -> Result<Standing, Outage> {
         self.outage()?;
         self.asked.fetch_add(1, Ordering::Relaxed);
-        Ok(self.revoked.lock().unwrap().contains(ids.session))
+        if self.revoked.lock().unwrap().contains(ids.session) {
+            return Ok(Standing::Revoked);
+        }
+        let below = self.changed.lock().unwrap().get(ids.account).copied().unwrap_or(0);
+        Ok(if ids.revision < below { Standing::Outdated } else { Standing::Good })
     }
 }
 
@@ -244,6 +251,11 @@ impl World {
 
     pub(super) fn revoke(&self, claims: &Claims) {
         self.behind.revoked.lock().unwrap().insert(claims.sid.clone());
+    }
+
+    /// The account was changed: tokens of lower revisions are outdated.
+    pub(super) fn change(&self, account: &AccountId, revision: i64) {
+        self.behind.changed.lock().unwrap().insert(account.clone(), revision);
     }
 
     /// A request of somebody with these claims, presented in a header.

@@ -196,3 +196,76 @@ async fn a_target_is_forwarded_as_it_came_or_without_its_prefix() {
     let admitted = world.admit(&Asked::get("/a%2Fb")).await.unwrap();
     assert_eq!(admitted.stripped(), None);
 }
+
+#[tokio::test]
+async fn whoever_holds_an_outdated_access_cookie_and_a_good_refresh_cookie_is_renewed_in_passing() {
+    let world = World::new(json!([{ "groups": ["staff"] }]));
+    let fresh = Claims { revision: 2, jti: TokenId::new("token-2"), ..claims() };
+    world.change(&claims().sub, 2);
+    let asked = Asked::get("/").cookie(ACCESS, &world.token(&claims())).cookie(REFRESH, &world.refresh(&fresh));
+
+    let admitted = world.admit(&asked).await.unwrap();
+
+    assert_eq!(admitted.claims().map(|claims| claims.revision), Some(2));
+    assert!(admitted.issued().is_some());
+    assert_eq!(world.behind.renewed.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn who_is_renewed_and_has_lost_the_group_is_refused_and_keeps_the_session() {
+    let world = World::new(json!([{ "groups": ["staff"] }]));
+    let fresh = Claims { revision: 2, groups: Vec::new(), ..claims() };
+    world.change(&claims().sub, 2);
+    let asked = Asked::get("/").cookie(ACCESS, &world.token(&claims())).cookie(REFRESH, &world.refresh(&fresh));
+
+    let denied = world.admit(&asked).await.unwrap_err();
+
+    assert!(matches!(denied.why, Why::Refused(Refusal::Forbidden)));
+    assert!(denied.issued.is_some(), "the new cookies go with the refusal");
+}
+
+#[tokio::test]
+async fn an_outdated_bearer_token_is_an_invalid_one_whatever_cookies_stand_beside_it() {
+    let world = World::new(json!([{}]));
+    world.change(&claims().sub, 1);
+    let old = world.token(&claims());
+    let refresh = world.refresh(&Claims { revision: 1, ..claims() });
+
+    assert_eq!(world.refusal(&Asked::get("/").bearer(&old)).await, Refusal::InvalidToken);
+    assert_eq!(world.refusal(&Asked::get("/").bearer(&old).cookie(REFRESH, &refresh)).await, Refusal::InvalidToken);
+    let new = world.token(&Claims { revision: 1, ..claims() });
+    assert!(world.admit(&Asked::get("/").bearer(&new)).await.is_ok());
+    assert_eq!(world.behind.renewed.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn an_outdated_access_cookie_without_a_good_refresh_cookie_is_nobodys() {
+    let world = World::new(json!([{}]));
+    world.change(&claims().sub, 1);
+    let old = world.token(&claims());
+
+    assert_eq!(world.refusal(&Asked::get("/").cookie(ACCESS, &old)).await, Refusal::Unauthenticated);
+    let asked = Asked::get("/").cookie(ACCESS, &old).with("cookie", &format!("{REFRESH}=unknown"));
+    assert_eq!(world.refusal(&asked).await, Refusal::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_outdated_again_and_again_ends_and_lets_nobody_in() {
+    let world = World::new(json!([{}]));
+    world.change(&claims().sub, 9);
+    let asked = Asked::get("/").cookie(ACCESS, &world.token(&claims())).cookie(REFRESH, &world.refresh(&claims()));
+
+    assert_eq!(world.refusal(&asked).await, Refusal::Unauthenticated);
+    assert!(world.behind.renewed.load(Ordering::Relaxed) <= 3);
+}
+
+#[tokio::test]
+async fn who_was_signed_out_is_not_renewed_because_the_account_was_changed_too() {
+    let world = World::new(json!([{}]));
+    world.change(&claims().sub, 1);
+    world.revoke(&claims());
+    let asked = Asked::get("/").cookie(ACCESS, &world.token(&claims())).cookie(REFRESH, &world.refresh(&claims()));
+
+    assert_eq!(world.refusal(&asked).await, Refusal::SessionEnded);
+    assert_eq!(world.behind.renewed.load(Ordering::Relaxed), 0);
+}

@@ -75,6 +75,19 @@ impl Verifier<'_> {
         Ok(Verified { claims: machine.claims, passes: Some(machine.passes), token: key, by_header: true, _made_here: () })
     }
 
+    /// The session of a good refresh token beside an access token that turned out to be outdated, as [`Self::verify`].
+    pub(super) async fn renew<'a>(
+        &self,
+        refresh: Option<SecretStr<'_>>,
+        incoming: &Incoming<'_>,
+        issued: &mut Option<Issued>,
+    ) -> Result<Option<Verified<'a>>, Why> {
+        match refresh {
+            Some(refresh) => self.renewed(&refresh.keep(), incoming, issued).await,
+            None => Ok(None),
+        }
+    }
+
     async fn renewed<'a>(
         &self,
         refresh: &Secret<String>,

@@ -16,7 +16,7 @@ use crate::app::used::Uses;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
-use crate::revocation::Ids;
+use crate::revocation::{Ids, Standing};
 use crate::secret::SecretStr;
 use crate::token::{Acr, Amr, Claims};
 
@@ -67,12 +67,12 @@ impl KeyCheck {
     pub async fn authenticate(&self, presented: SecretStr<'_>, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
         let record = self.record(presented, now).await?.ok_or(Refusal::InvalidToken)?;
         let claims = &record.machine.claims;
-        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };
-        let is_revoked = match self.parts.revocations.known(ids, now) {
-            Some(is_revoked) => is_revoked,
+        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
+        let standing = match self.parts.revocations.known(ids, now) {
+            Some(standing) => standing,
             None => self.parts.revocations.revoked(ids, now).await?,
         };
-        if is_revoked { Err(Refusal::InvalidToken.into()) } else { Ok(Arc::clone(&record.key)) }
+        if standing == Standing::Good { Ok(Arc::clone(&record.key)) } else { Err(Refusal::InvalidToken.into()) }
     }
 
     async fn record(&self, text: SecretStr<'_>, now: Timestamp) -> Result<Option<Arc<Record>>, Outage> {
@@ -170,6 +170,7 @@ fn machine(key: &ApiKey, issuer: &str) -> Machine {
         amr: vec![Amr::ApiKey],
         acr: Acr::OneFactor,
         auth_time: made,
+        revision: 0,
         custom: serde_json::Map::new(),
     };
     Machine { claims: Arc::new(claims), passes: key.scopes.iter().filter_map(pass).cloned().collect() }

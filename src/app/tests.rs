@@ -17,7 +17,7 @@ use crate::clock::Timestamp;
 use crate::id::KeyId;
 use crate::outage::Outage;
 use crate::random::SystemEntropy;
-use crate::revocation::Ids;
+use crate::revocation::{Ids, Standing};
 use crate::secret::SecretStr;
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -76,9 +76,10 @@ impl ApiKeys for Behind {
 
 #[async_trait]
 impl Revocations for Behind {
-    async fn revoked(&self, ids: Ids<'_>, _now: Timestamp) -> Result<bool, Outage> {
+    async fn revoked(&self, ids: Ids<'_>, _now: Timestamp) -> Result<Standing, Outage> {
         let revoked = self.revoked.lock().unwrap();
-        Ok([ids.token.as_str(), ids.session.as_str(), ids.account.as_str()].iter().any(|id| revoked.contains(*id)))
+        let is_revoked = [ids.token.as_str(), ids.session.as_str(), ids.account.as_str()].iter().any(|id| revoked.contains(*id));
+        Ok(if is_revoked { Standing::Revoked } else { Standing::Good })
     }
 }
 

@@ -106,6 +106,8 @@ impl Shadowed {
             None => self.make_row(&account).await?,
         };
         account.disabled_at = account.disabled_at.or(row.disabled_at);
+        // The ledger's lines are about the row.
+        account.revision = row.revision;
         Ok(Some(account))
     }
 

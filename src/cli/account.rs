@@ -129,6 +129,7 @@ fn new_account(core: &Core, add: &Add) -> Result<signin::Account, Failed> {
         claims: Map::new(),
         disabled_at: None,
         created_at: core.clock.now(),
+        revision: 0,
     })
 }
 

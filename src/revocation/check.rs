@@ -2,7 +2,7 @@
 //!
 //! 1. What of the index is in this process ([`super::index::Near`]), by the rules of the next line; where it is not to be believed,
 //!    as if it were not there.
-//! 2. The index: "revoked" is believed always. "No" is believed when the index covers all that was ever revoked.
+//! 2. The index: "revoked" is believed always, "outdated" too. "No" is believed when the index covers all that was ever revoked.
 //! 3. Else, or when the index is out, the ledger.
 //! 4. Else, where the database is out, the index again: "no" is believed of a shared one that covers all that this node knows.
 //! 5. Else an [`Outage`]. Never a yes.
@@ -45,16 +45,7 @@ use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::revocation::Revocations;
 use crate::revocation::index::{Answer, Feed, Source};
-use crate::revocation::ledger::{Ids, Ledger};
-
-/// What was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Not revoked.
-    Good,
-    /// Revoked: the token, its session, or its account.
-    Revoked,
-}
+use crate::revocation::ledger::{Ids, Ledger, Standing};
 
 /// What the index knows.
 enum Word {
@@ -83,6 +74,7 @@ impl Revocations {
         let head = known.head.as_ref()?;
         let standing = match near.glance(ids, &head.ledger, now, Instant::now())? {
             (Answer::Revoked, _) => Standing::Revoked,
+            (Answer::Outdated, _) => Standing::Outdated,
             (Answer::Clear(marker), feed) if self.believes(&head.ledger, marker, feed) => Standing::Good,
             (Answer::Clear(_), _) => return None,
         };
@@ -105,6 +97,7 @@ impl Revocations {
         let Some(head) = &known.head else { return Word::Unsure(None) };
         match self.parts.index.ask(ids, &head.ledger, now).await {
             Ok(Answer::Revoked) => Word::Sure(Standing::Revoked),
+            Ok(Answer::Outdated) => Word::Sure(Standing::Outdated),
             Ok(Answer::Clear(marker)) if self.believes(&head.ledger, marker, self.parts.index.feed()) => Word::Sure(Standing::Good),
             Ok(Answer::Clear(marker)) => Word::Unsure(marker),
             Err(outage) => {
@@ -146,8 +139,7 @@ impl Revocations {
         let question = Question::of(ids);
         let ledger = Arc::clone(&self.parts.ledger);
         let answer = self.parts.slow.spawn(async move { question.put_to(ledger.as_ref(), now).await });
-        let revoked = answer.await.map_err(Outage::store)??;
-        Ok(if revoked { Standing::Revoked } else { Standing::Good })
+        answer.await.map_err(Outage::store)?
     }
 }
 
@@ -156,16 +148,16 @@ struct Question {
     token: TokenId,
     session: SessionId,
     account: AccountId,
-    issued_at: i64,
+    revision: i64,
 }
 
 impl Question {
     fn of(ids: Ids<'_>) -> Self {
-        Self { token: ids.token.clone(), session: ids.session.clone(), account: ids.account.clone(), issued_at: ids.issued_at }
+        Self { token: ids.token.clone(), session: ids.session.clone(), account: ids.account.clone(), revision: ids.revision }
     }
 
-    async fn put_to(&self, ledger: &dyn Ledger, now: Timestamp) -> Result<bool, Outage> {
-        let ids = Ids { token: &self.token, session: &self.session, account: &self.account, issued_at: self.issued_at };
+    async fn put_to(&self, ledger: &dyn Ledger, now: Timestamp) -> Result<Standing, Outage> {
+        let ids = Ids { token: &self.token, session: &self.session, account: &self.account, revision: self.revision };
         ledger.revoked(ids, now).await
     }
 }

@@ -14,8 +14,10 @@ use crate::revocation::ledger::{Entry, Ids};
 /// What the index says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// One of the ids is revoked, wherever the marker stands.
+    /// The token or its session is revoked, wherever the marker stands.
     Revoked,
+    /// Neither is, as far as the index knows, but the account was changed since; wherever the marker stands.
+    Outdated,
     /// None of them is in the index, whose marker of this ledger stands here: `None` when it has none (emptied, never filled,
     /// another ledger's).
     Clear(Option<i64>),

@@ -13,9 +13,9 @@ pub enum Subject {
     Token(TokenId),
     /// One session, with all its tokens.
     Session(SessionId),
-    /// All tokens of an account that were issued before a moment (whole seconds of `iat` are compared; sessions are ended
-    /// one by one besides, so that a sign-in within that second lives).
-    Account(AccountId, Timestamp),
+    /// All tokens of an account that say a lower revision than this one: they were made before it was changed. Its sessions go
+    /// on, unless they are ended besides.
+    Account(AccountId, i64),
 }
 
 impl Subject {
@@ -67,8 +67,20 @@ pub struct Ids<'a> {
     pub session: &'a SessionId,
     /// `sub`.
     pub account: &'a AccountId,
-    /// `iat`, whole seconds.
-    pub issued_at: i64,
+    /// The account's revision when the token was made (`rev`).
+    pub revision: i64,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Not revoked.
+    Good,
+    /// The account was changed after the token was made: the token is worth nothing any more. Its session may go on, and can be
+    /// renewed.
+    Outdated,
+    /// Revoked: the token, or its session.
+    Revoked,
 }
 
 /// Something that ends tokens.
@@ -95,8 +107,9 @@ pub enum Act {
 pub trait Ledger: Send + Sync {
     /// Do `act` in one transaction: mark the sessions ended, disable where asked, write one line for each session that was
     /// live, or that ended by itself within the last five minutes (its last token may still be believed); and for a token;
-    /// `Disable` writes an account line too. `ApiKey` marks the key revoked, gives its name free and writes a token line under its
-    /// id, if it was not revoked before. Lines are numbered in the order of commits. `reason` is kept with the sessions.
+    /// `Disable` moves the account's revision on, and writes an account line with it. `ApiKey` marks the key revoked, gives its
+    /// name free and writes a token line under its id, if it was not revoked before. Lines are numbered in the order of commits.
+    /// `reason` is kept with the sessions.
     /// The lines returned are durable. Empty when nothing was live: doing it twice is no error.
     async fn commit(&self, act: &Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage>;
 
@@ -106,8 +119,8 @@ pub trait Ledger: Send + Sync {
     /// Lines with a number above `number` that have not expired at `now`, oldest first, at most `limit`.
     async fn since(&self, number: i64, now: Timestamp, limit: u32) -> Result<Vec<Entry>, Outage>;
 
-    /// Is one of these revoked?
-    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage>;
+    /// Is one of these revoked? What ends the token or its session counts before what makes it outdated.
+    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage>;
 
     /// Forget lines that expired before `now`. Returns how many.
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage>;

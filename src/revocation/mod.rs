@@ -20,10 +20,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-pub use check::Standing;
 pub use index::{Answer, Feed, Index, Lines, Near, Source};
 use known::Knowledge;
-pub use ledger::{Act, Entry, Head, Ids, Ledger, Subject};
+pub use ledger::{Act, Entry, Head, Ids, Ledger, Standing, Subject};
 pub use watch::Watch;
 
 /// The rhythm in which nodes learn of one another's revocations.

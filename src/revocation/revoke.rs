@@ -24,12 +24,32 @@ impl Revocations {
     /// An [`Outage`] when the ledger could not be written. Never afterwards: what is committed holds.
     pub async fn revoke(self: &Arc<Self>, act: Act, reason: &str, now: Timestamp) -> Result<Vec<Entry>, Outage> {
         let (this, reason) = (Arc::clone(self), reason.to_owned());
+        let act = async move { Ok(((), this.parts.ledger.commit(&act, &reason, now, this.lines_expire(now)).await?)) };
+        self.carry(act, now).await.map(|((), entries)| entries)
+    }
+
+    /// Do `work`, an act of another port that writes lines to the ledger, and return what it answers besides: as
+    /// [`Revocations::revoke`] in all else. The lines are to expire when [`Revocations::lines_expire`] says.
+    ///
+    /// # Errors
+    /// The [`Outage`] of `work`.
+    pub async fn carry<T, W>(self: &Arc<Self>, work: W, now: Timestamp) -> Result<(T, Vec<Entry>), Outage>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<(T, Vec<Entry>), Outage>> + Send + 'static,
+    {
+        let this = Arc::clone(self);
         let done = self.parts.slow.spawn(async move {
-            let entries = this.parts.ledger.commit(&act, &reason, now, now.plus(this.parts.keep)).await?;
+            let (answer, entries) = work.await?;
             this.publish(&entries, now).await;
-            Ok(entries)
+            Ok((answer, entries))
         });
         done.await.map_err(Outage::store)?
+    }
+
+    /// When lines that are written at `now` may be forgotten.
+    pub fn lines_expire(&self, now: Timestamp) -> Timestamp {
+        now.plus(self.parts.keep)
     }
 
     /// Make sure that no node can overlook what is committed.

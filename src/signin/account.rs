@@ -1,5 +1,7 @@
 //! A person we know, and where such persons are kept.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
@@ -8,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::id::AccountId;
 use crate::outage::Outage;
 use crate::signin::address::Handle;
+use crate::token::claims::may_be_custom;
 
 /// A person we know.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -34,6 +37,73 @@ pub struct Account {
     pub disabled_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How often it was changed. Its tokens say it (`rev`), so that those from before a change can be told from those after.
+    pub revision: i64,
+}
+
+impl Account {
+    /// What must not be kept, whoever asks for it.
+    ///
+    /// # Errors
+    /// The first [`Unfit`] thing.
+    pub fn check(&self) -> Result<(), Unfit> {
+        let is_line = |name: &str| !name.is_empty() && name.chars().count() <= 128 && !name.chars().any(char::is_control);
+        let words = |all: &[String]| all.iter().all(|word| is_word(word));
+        if self.username.as_deref().is_some_and(|name| !is_word(name)) {
+            return Err(Unfit::Username);
+        }
+        if self.name.as_deref().is_some_and(|name| !is_line(name)) {
+            return Err(Unfit::Name);
+        }
+        if self.groups.len() > MOST_GROUPS || !words(&self.groups) || repeats(&self.groups) {
+            return Err(Unfit::Groups);
+        }
+        if self.claims.keys().any(|name| name.chars().count() > 64 || !may_be_custom(name)) {
+            return Err(Unfit::ClaimName);
+        }
+        let size = serde_json::to_string(&self.claims).map_or(usize::MAX, |text| text.len());
+        if size > MOST_CLAIMS { Err(Unfit::ClaimSize) } else { Ok(()) }
+    }
+}
+
+/// Groups of one account: they travel in one header and in every token.
+const MOST_GROUPS: usize = 64;
+
+/// Custom claims of one account, as JSON, in bytes: they are in the access token, and that is in a cookie.
+pub(super) const MOST_CLAIMS: usize = 2048;
+
+/// Why an account cannot be kept as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Unfit {
+    /// The user name is no word.
+    #[error("a user name is 1 to 64 letters, digits, '.', '-' and '_'")]
+    Username,
+    /// The name is no line.
+    #[error("a name is one line of 1 to 128 characters")]
+    Name,
+    /// A group is no word, or is there twice, or there are too many.
+    #[error("groups are up to 64 different words of 1 to 64 letters, digits, '.', '-' and '_'")]
+    Groups,
+    /// A custom claim has a name that tokens give a meaning of their own.
+    #[error("a custom claim has a name of up to 64 characters that is no registered claim")]
+    ClaimName,
+    /// They would not fit into a cookie.
+    #[error("custom claims are up to 2 KiB of JSON")]
+    ClaimSize,
+    /// A mark for an address that is not there.
+    #[error("an address that is not there cannot be verified")]
+    NoAddress,
+}
+
+/// Groups travel in one header, separated by commas; a user name must not look like an address.
+pub fn is_word(word: &str) -> bool {
+    let plain = word.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    plain && (1..=64).contains(&word.chars().count())
+}
+
+fn repeats(words: &[String]) -> bool {
+    let mut seen = HashSet::new();
+    !words.iter().all(|word| seen.insert(word))
 }
 
 /// A user name as it is compared with others: NFKC, lower case. Two that look alike must not be two people to an app.
@@ -41,7 +111,8 @@ pub fn folded(username: &str) -> String {
     username.nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }
 
-/// Where accounts are kept. Disabling is an act of the ledger ([`crate::revocation::Act::Disable`]).
+/// Where accounts are kept. Every change of one moves its revision on. Disabling is an act of the ledger
+/// ([`crate::revocation::Act::Disable`]); what an operator changes is [`super::Roster`]'s.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// By its id.

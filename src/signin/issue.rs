@@ -20,7 +20,7 @@ use crate::signin::deliver::Channel;
 use crate::signin::factor::Means;
 use crate::signin::session::{NewSession, Session};
 use crate::signin::told;
-use crate::token::claims::ACCESS;
+use crate::token::claims::{ACCESS, may_be_custom};
 use crate::token::{Acr, Amr, Claims, Issued};
 
 /// What a family's key is sealed for.
@@ -183,7 +183,9 @@ impl SignIn {
     }
 
     fn claims(&self, account: &Account, session: &Session, extra: Extra, (now, expires): (Timestamp, Timestamp)) -> Result<Claims, Outage> {
-        let (custom, groups) = extra.added_to(account);
+        let (mut custom, groups) = extra.added_to(account);
+        // What was kept under a name before that became a registered one is left out.
+        custom.retain(|name, _| may_be_custom(name));
         Ok(Claims {
             iss: self.settings.issuer.clone(),
             sub: account.id.clone(),
@@ -204,6 +206,7 @@ impl SignIn {
             amr: session.amr.clone(),
             acr: session.acr,
             auth_time: session.auth_time.as_secs(),
+            revision: account.revision,
             custom,
         })
     }

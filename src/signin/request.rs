@@ -341,6 +341,7 @@ fn unverified(id: AccountId, handle: &Handle, wishes: Wishes, now: Timestamp) ->
         claims: Map::new(),
         disabled_at: None,
         created_at: now,
+        revision: 0,
     }
 }
 

@@ -72,10 +72,11 @@ impl SignIn {
         let ours = presented.access.iter().find(|token| self.verifier.names_us(token.expose()));
         let Some(token) = ours else { return Ok(None) };
         let Ok(claims) = self.verifier.check(token.expose(), now) else { return Ok(None) };
-        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };
+        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
         match self.revocations.ask(ids, now).await? {
             Standing::Good => Ok(Some(claims)),
-            Standing::Revoked => Ok(None),
+            // As one whose time is over: the session can be renewed.
+            Standing::Outdated | Standing::Revoked => Ok(None),
         }
     }
 

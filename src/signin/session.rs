@@ -85,6 +85,15 @@ pub trait Sessions: Send + Sync {
     /// Sessions of an account that are live at `now`, newest first, at most `limit`.
     async fn list(&self, account: &AccountId, now: Timestamp, limit: u32) -> Result<Vec<Session>, Outage>;
 
+    /// Sessions that are live at `now`, of one account or of all, in the order of ids, those after `after`, at most `limit`.
+    async fn page(
+        &self,
+        account: Option<&AccountId>,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Session>, Outage>;
+
     /// Delete sessions (with their refresh tokens) that expired, or ended, before `before`. Returns how many.
     async fn sweep(&self, before: Timestamp) -> Result<u64, Outage>;
 }

@@ -10,13 +10,14 @@ use crate::app::ApiKeys;
 use crate::audit::Audit;
 use crate::outage::Outage;
 use crate::revocation::Ledger;
-use crate::signin::{Accounts, AddressChanges, Challenges, Devices, Factors, LastClaims, Pendings, RecoveryCodes, Sessions};
+use crate::signin::{Accounts, AddressChanges, Challenges, Devices, Factors, LastClaims, Pendings, RecoveryCodes, Roster, Sessions};
 use crate::token::Keys;
 
 /// A durable store. A port is had from it by coercion: an `Arc<dyn Durable>` is an `Arc<dyn Accounts>` too.
 #[async_trait]
 pub trait Durable:
     Accounts
+    + Roster
     + Challenges
     + Pendings
     + Factors

@@ -84,6 +84,9 @@ pub struct Claims {
     pub acr: Acr,
     /// When they signed in.
     pub auth_time: i64,
+    /// How often the account had been changed when the token was made: what was made before a change is outdated.
+    #[serde(rename = "rev", skip_serializing_if = "is_first", default)]
+    pub revision: i64,
     /// The account's custom claims; never one of the names above.
     #[serde(flatten)]
     pub custom: Map<String, Value>,
@@ -93,7 +96,7 @@ pub struct Claims {
 pub const ACCESS: &str = "access";
 
 /// Names that a custom claim cannot take: those of RFC 7519, RFC 9068, OpenID Connect and ours.
-pub const REGISTERED: [&str; 40] = [
+pub const REGISTERED: [&str; 41] = [
     "iss",
     "sub",
     "aud",
@@ -102,6 +105,7 @@ pub const REGISTERED: [&str; 40] = [
     "iat",
     "jti",
     "sid",
+    "rev",
     "type",
     "typ",
     "cnf",
@@ -142,6 +146,12 @@ impl Claims {
         let handle = self.email.as_deref().or(self.phone_number.as_deref());
         self.preferred_username.as_deref().or(handle).unwrap_or(self.sub.as_str())
     }
+}
+
+/// A token of an account that was never changed does not mention it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_first(revision: &i64) -> bool {
+    *revision == 0
 }
 
 /// May a custom claim bear this name?

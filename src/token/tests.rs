@@ -94,6 +94,7 @@ fn claims() -> Claims {
         amr: vec![Amr::Email],
         acr: Acr::OneFactor,
         auth_time: NOW.as_secs(),
+        revision: 0,
         custom: Map::from_iter([("department".to_owned(), json!("engines"))]),
     }
 }

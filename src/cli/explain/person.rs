@@ -100,6 +100,7 @@ fn speak_of(
         amr: if is_two { vec![first, Amr::Otp, Amr::Mfa] } else { vec![first] },
         acr: if is_two { Acr::TwoFactor } else { Acr::OneFactor },
         auth_time: signed_in.as_secs(),
+        revision: account.revision,
         custom: account.claims,
     })
 }
@@ -120,6 +121,7 @@ fn fresh(core: &Core, handle: &Handle, now: Timestamp) -> Result<Account, Outage
         claims: serde_json::Map::new(),
         disabled_at: None,
         created_at: now,
+        revision: 0,
     })
 }
 

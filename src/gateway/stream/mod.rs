@@ -63,6 +63,8 @@ pub(super) struct Who {
     opened: Opened,
     token: TokenId,
     account: AccountId,
+    /// The account's, when the token was made.
+    revision: i64,
     request_id: String,
     route: String,
     cord: Cord,
@@ -136,7 +138,7 @@ impl Streams {
     /// Has the session ended that a request was let in with? Where nobody can say, no.
     pub(super) async fn is_over(&self, admitted: &Admitted) -> bool {
         let Some(claims) = admitted.claims() else { return false };
-        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, issued_at: claims.iat };
+        let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
         matches!(self.0.revocations.ask(ids, self.0.clock.now()).await, Ok(Standing::Revoked))
     }
 
@@ -174,6 +176,7 @@ impl Who {
             },
             token: claims.jti.clone(),
             account: claims.sub.clone(),
+            revision: claims.revision,
             request_id: request_id.to_owned(),
             route: admitted.route().name.clone(),
             cord: cord()?,

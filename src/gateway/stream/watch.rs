@@ -41,6 +41,7 @@ impl Drop for Watch {
 #[derive(Debug, Clone, Copy)]
 enum Why {
     Revoked,
+    Outdated,
     Expired,
 }
 
@@ -48,6 +49,7 @@ impl Why {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Revoked => "it is revoked",
+            Self::Outdated => "the account was changed",
             Self::Expired => "its token's time is over and it was not renewed",
         }
     }
@@ -136,9 +138,11 @@ impl Held {
     /// Cut it, if it is revoked. Where nobody can say, it stays, and the next round asks again.
     async fn ask(&self, who: &Who) {
         let opened = &who.opened;
-        let ids = Ids { token: &who.token, session: &opened.session, account: &who.account, issued_at: opened.issued_at };
+        let ids = Ids { token: &who.token, session: &opened.session, account: &who.account, revision: who.revision };
         match self.revocations.ask(ids, self.clock.now()).await {
             Ok(Standing::Good) => {}
+            // Whoever opened it may not get in again as the account is now. If they may, they come back with a new token.
+            Ok(Standing::Outdated) => self.cut(who, Why::Outdated),
             Ok(Standing::Revoked) => self.cut(who, Why::Revoked),
             Err(_) => self.is_unsure.store(true, Ordering::Relaxed),
         }

@@ -13,7 +13,7 @@ use super::roll::{Kind, Line, Roll};
 use super::shards;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
-use crate::revocation::{Answer, Entry, Feed, Head, Ids, Index, Lines, Near, Source, Subject};
+use crate::revocation::{Answer, Entry, Feed, Head, Ids, Index, Lines, Near, Source, Standing, Subject};
 
 /// Between two sweeps of what has expired.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -51,7 +51,11 @@ impl MemoryIndex {
     /// What it says.
     pub(in crate::store) fn look(&self, ids: Ids<'_>, ledger: &str, now: Timestamp) -> Answer {
         let marker = self.marker_of(ledger);
-        if self.roll.holds(ids, now) { Answer::Revoked } else { Answer::Clear(marker) }
+        match self.roll.holds(ids, now) {
+            Standing::Revoked => Answer::Revoked,
+            Standing::Outdated => Answer::Outdated,
+            Standing::Good => Answer::Clear(marker),
+        }
     }
 
     /// Add lines that are live, whatever the clock of this node says.
@@ -105,7 +109,7 @@ fn line(entry: &Entry) -> (Kind, &str, Line) {
     let line = Line::until(entry.expires_at);
     let line = match &entry.subject {
         Subject::Token(_) | Subject::Session(_) => line,
-        Subject::Account(_, moment) => line.issued_before(*moment),
+        Subject::Account(_, revision) => line.below(*revision),
     };
     (Kind::of(&entry.subject), entry.subject.name(), line)
 }

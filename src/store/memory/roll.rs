@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 
 use super::shards::lock;
 use crate::clock::Timestamp;
-use crate::revocation::{Ids, Subject};
+use crate::revocation::{Ids, Standing, Subject};
 
 /// A table is not smaller.
 const LEAST: usize = 1024;
@@ -55,54 +55,54 @@ impl Kind {
     }
 }
 
-/// Which tokens, and until when. Whole seconds since 1970, good until 2106.
+/// Which tokens, and until when: whole seconds since 1970, good until 2106.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) struct Line {
-    /// Tokens issued before this second.
-    before: u32,
+    /// Tokens of a lower revision; [`u32::MAX`] for all.
+    below: u32,
     /// Rounded up.
     expires_at: u32,
 }
 
 impl Line {
-    /// Whatever was issued whenever, for ever: what stands for a line that cannot be read.
-    pub(in crate::store) const ALL: Self = Self { before: u32::MAX, expires_at: u32::MAX };
+    /// Whatever was issued, for ever: what stands for a line that cannot be read.
+    pub(in crate::store) const ALL: Self = Self { below: u32::MAX, expires_at: u32::MAX };
 
     /// All that it names, until `expires_at`.
     pub(in crate::store) fn until(expires_at: Timestamp) -> Self {
         let up = expires_at.as_millis().saturating_add(999).div_euclid(1000);
-        Self { before: u32::MAX, expires_at: seconds(up) }
+        Self { below: u32::MAX, expires_at: capped(up) }
     }
 
-    /// What was issued in an earlier second than that of `moment`.
-    pub(in crate::store) fn issued_before(self, moment: Timestamp) -> Self {
-        Self { before: seconds(moment.as_secs()), ..self }
+    /// Only tokens of lower revisions.
+    pub(in crate::store) fn below(self, revision: i64) -> Self {
+        Self { below: capped(revision), ..self }
     }
 
     fn is_live(self, now: Timestamp) -> bool {
         Timestamp::from_secs(i64::from(self.expires_at)) > now
     }
 
-    fn concerns(self, issued_at: i64, now: Timestamp) -> bool {
-        self.is_live(now) && issued_at < i64::from(self.before)
+    fn concerns(self, revision: i64, now: Timestamp) -> bool {
+        self.is_live(now) && (self.below == u32::MAX || revision < i64::from(self.below))
     }
 
     fn and(self, other: Self) -> Self {
-        Self { before: self.before.max(other.before), expires_at: self.expires_at.max(other.expires_at) }
+        Self { below: self.below.max(other.below), expires_at: self.expires_at.max(other.expires_at) }
     }
 
     fn packed(self) -> u64 {
-        u64::from(self.before) << 32 | u64::from(self.expires_at)
+        u64::from(self.below) << 32 | u64::from(self.expires_at)
     }
 
     fn unpacked(packed: u64) -> Self {
         let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-        Self { before: half(packed >> 32), expires_at: half(packed) }
+        Self { below: half(packed >> 32), expires_at: half(packed) }
     }
 }
 
-fn seconds(seconds: i64) -> u32 {
-    u32::try_from(seconds.max(0)).unwrap_or(u32::MAX)
+fn capped(number: i64) -> u32 {
+    u32::try_from(number.max(0)).unwrap_or(u32::MAX)
 }
 
 /// One place of the table: free while `first` is zero.
@@ -137,18 +137,22 @@ impl Default for Roll {
 
 impl Roll {
     /// Is one of these revoked?
-    pub(in crate::store) fn holds(&self, ids: Ids<'_>, now: Timestamp) -> bool {
+    pub(in crate::store) fn holds(&self, ids: Ids<'_>, now: Timestamp) -> Standing {
         let table = self.table.load();
-        let is_revoked = |kind: Kind, name: &str| {
+        let has = |kind: Kind, name: &str| {
             let found = table.find(self.half(0, kind, name), || self.half(1, kind, name));
-            found.is_some_and(|line| line.concerns(ids.issued_at, now))
+            found.is_some_and(|line| line.concerns(ids.revision, now))
         };
-        is_revoked(Kind::Token, ids.token.as_str())
-            || is_revoked(Kind::Session, ids.session.as_str())
-            || is_revoked(Kind::Account, ids.account.as_str())
+        if has(Kind::Token, ids.token.as_str()) || has(Kind::Session, ids.session.as_str()) {
+            Standing::Revoked
+        } else if has(Kind::Account, ids.account.as_str()) {
+            Standing::Outdated
+        } else {
+            Standing::Good
+        }
     }
 
-    /// Add lines; of two for one name the later moment and the later end hold.
+    /// Add lines; of two for one name the higher revision and the later end hold.
     pub(in crate::store) fn put<'a>(&self, lines: impl Iterator<Item = (Kind, &'a str, Line)>, now: Timestamp) {
         let mut taken = lock(&self.taken);
         let mut table = self.table.load_full();
@@ -298,7 +302,7 @@ mod tests {
 
     fn holds(roll: &Roll, session: &str) -> bool {
         let (token, session, account) = (TokenId::new("t"), SessionId::new(session), AccountId::new("a"));
-        roll.holds(Ids { token: &token, session: &session, account: &account, issued_at: NOW.as_secs() }, NOW)
+        roll.holds(Ids { token: &token, session: &session, account: &account, revision: 0 }, NOW) != Standing::Good
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! {doorward}:rev:marker       ledger:number, never expires
 //! {doorward}:rev:t:<jti>      0:expires       {doorward}:rev:s:<sid>   0:expires
-//! {doorward}:rev:a:<sub>      before:expires  (milliseconds; tokens issued in an earlier second than `before`)
+//! {doorward}:rev:a:<sub>      below:expires  (tokens of a lower revision than `below`; `expires` in milliseconds)
 //! ```
 //!
 //! All keys share a hash tag, so that one command reads them and one script writes them. Redis runs a script as a whole, and
@@ -65,10 +65,14 @@ impl Index for RedisIndex {
         command.arg(&self.marker).arg(&keys);
         let (marker, token, session, account): Found =
             self.redis.run(async |mut connection| command.query_async(&mut connection).await).await?;
-        let is_revoked = token.is_some_and(|line| is_live(&line, now))
-            || session.is_some_and(|line| is_live(&line, now))
-            || account.is_some_and(|line| is_live(&line, now) && is_before(ids.issued_at, &line));
-        Ok(if is_revoked { Answer::Revoked } else { Answer::Clear(number_of(marker.as_deref(), ledger)) })
+        let is_revoked = token.is_some_and(|line| is_live(&line, now)) || session.is_some_and(|line| is_live(&line, now));
+        Ok(if is_revoked {
+            Answer::Revoked
+        } else if account.is_some_and(|line| is_live(&line, now) && is_below(ids.revision, &line)) {
+            Answer::Outdated
+        } else {
+            Answer::Clear(number_of(marker.as_deref(), ledger))
+        })
     }
 
     async fn write(&self, lines: Lines<'_>, now: Timestamp) -> Result<bool, Outage> {
@@ -77,7 +81,7 @@ impl Index for RedisIndex {
         for entry in lines.entries.iter().filter(|entry| entry.expires_at > now) {
             let life = entry.expires_at.since(now).as_millis();
             invocation.key(self.key_of(&entry.subject));
-            invocation.arg(before_of(entry).as_millis()).arg(entry.expires_at.as_millis()).arg(u64::try_from(life).unwrap_or(u64::MAX));
+            invocation.arg(below_of(entry)).arg(entry.expires_at.as_millis()).arg(u64::try_from(life).unwrap_or(u64::MAX));
         }
         self.redis.run(async |mut connection| invocation.invoke_async(&mut connection).await).await
     }
@@ -133,11 +137,11 @@ impl RedisIndex {
 
 /// What is written at a key, for an index in memory.
 pub(super) fn line(kind: Kind, value: &str) -> Line {
-    let Some((before, expires_at)) = read(value) else { return Line::ALL };
+    let Some((below, expires_at)) = read(value) else { return Line::ALL };
     let line = Line::until(expires_at);
     match kind {
         Kind::Token | Kind::Session => line,
-        Kind::Account => line.issued_before(before),
+        Kind::Account => line.below(below),
     }
 }
 
@@ -147,10 +151,10 @@ pub(super) fn head_of(marker: &str) -> Option<Head> {
     Some(Head { ledger: ledger.to_owned(), number: number.parse().ok()? })
 }
 
-fn before_of(entry: &Entry) -> Timestamp {
+fn below_of(entry: &Entry) -> i64 {
     match &entry.subject {
-        Subject::Account(_, moment) => *moment,
-        Subject::Token(_) | Subject::Session(_) => Timestamp::default(),
+        Subject::Account(_, revision) => *revision,
+        Subject::Token(_) | Subject::Session(_) => 0,
     }
 }
 
@@ -159,13 +163,13 @@ fn is_live(line: &str, now: Timestamp) -> bool {
     read(line).is_none_or(|(_, expires_at)| expires_at > now)
 }
 
-fn is_before(issued_at: i64, line: &str) -> bool {
-    read(line).is_none_or(|(before, _)| issued_at < before.as_secs())
+fn is_below(revision: i64, line: &str) -> bool {
+    read(line).is_none_or(|(below, _)| revision < below)
 }
 
-fn read(line: &str) -> Option<(Timestamp, Timestamp)> {
-    let (before, expires_at) = line.split_once(':')?;
-    Some((Timestamp::from_millis(before.parse().ok()?), Timestamp::from_millis(expires_at.parse().ok()?)))
+fn read(line: &str) -> Option<(i64, Timestamp)> {
+    let (below, expires_at) = line.split_once(':')?;
+    Some((below.parse().ok()?, Timestamp::from_millis(expires_at.parse().ok()?)))
 }
 
 /// The number of a marker of this ledger.
@@ -187,10 +191,10 @@ mod tests {
     #[test]
     fn a_line_that_cannot_be_read_keeps_out() {
         let now = Timestamp::from_secs(10);
-        assert!(is_live("nonsense", now) && is_before(99, "nonsense"));
+        assert!(is_live("nonsense", now) && is_below(99, "nonsense"));
         assert!(is_live("0:10001", now));
         assert!(!is_live("0:10000", now));
-        assert!(is_before(9, "10000:99"));
-        assert!(!is_before(10, "10999:99"));
+        assert!(is_below(9, "10:99"));
+        assert!(!is_below(10, "10:99"));
     }
 }

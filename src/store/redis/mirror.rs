@@ -185,7 +185,7 @@ impl Near for Mirror {
         let is_young = self.proof.is_fresh(now, at, self.max_staleness);
         let feed = Feed::Shared { since: self.proof.since() };
         let answer = self.memory.look(ids, ledger, now);
-        (is_young || answer == Answer::Revoked).then_some((answer, feed))
+        (is_young || matches!(answer, Answer::Revoked | Answer::Outdated)).then_some((answer, feed))
     }
 
     fn sweep(&self, now: Timestamp) {

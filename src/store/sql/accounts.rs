@@ -54,7 +54,7 @@ impl Accounts for Store {
     }
 }
 
-fn values(account: &Account) -> Result<[Value; 12], Fault> {
+fn values(account: &Account) -> Result<[Value; 13], Fault> {
     Ok([
         (&account.id).into(),
         account.username.as_deref().into(),
@@ -64,11 +64,22 @@ fn values(account: &Account) -> Result<[Value; 12], Fault> {
         account.email_verified.into(),
         account.phone.as_deref().into(),
         account.phone_verified.into(),
-        (&serde_json::to_string(&account.groups).map_err(|_| Fault::Corrupt("group_names"))?).into(),
-        (&serde_json::to_string(&account.claims).map_err(|_| Fault::Corrupt("claims"))?).into(),
+        (&groups(account)?).into(),
+        (&claims(account)?).into(),
         account.disabled_at.into(),
         account.created_at.into(),
+        account.revision.into(),
     ])
+}
+
+/// The groups of an account, as they are kept.
+pub(super) fn groups(account: &Account) -> Result<String, Fault> {
+    serde_json::to_string(&account.groups).map_err(|_| Fault::Corrupt("group_names"))
+}
+
+/// Its claims, as they are kept.
+pub(super) fn claims(account: &Account) -> Result<String, Fault> {
+    serde_json::to_string(&account.claims).map_err(|_| Fault::Corrupt("claims"))
 }
 
 /// The account in a row that has all its columns.
@@ -85,5 +96,6 @@ pub(super) fn account(row: &Row) -> Result<Account, Fault> {
         claims: row.parsed("claims", |text| serde_json::from_str(text).ok())?,
         disabled_at: row.time_or_none("disabled_at")?,
         created_at: row.time("created_at")?,
+        revision: row.int("revision")?,
     })
 }

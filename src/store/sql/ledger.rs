@@ -10,12 +10,13 @@ use async_trait::async_trait;
 use super::Store;
 use super::fault::Fault;
 use super::link::{Link, Row};
+use super::roster::revision;
 use super::transact::{Act, End};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, KeyId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random::{self, SystemEntropy};
-use crate::revocation::{self, Entry, Head, Ids, Ledger, Subject};
+use crate::revocation::{self, Entry, Head, Ids, Ledger, Standing, Subject};
 
 /// As much as `tokens.leeway` may be.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
@@ -23,7 +24,7 @@ const MOST_LEEWAY: Duration = Duration::from_mins(5);
 #[async_trait]
 impl Ledger for Store {
     async fn commit(&self, act: &revocation::Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage> {
-        self.carry_out(&Stroke { act, reason, now, expires_at }).await
+        self.carry_out(&Deed { act, stroke: Stroke { reason, now, expires_at } }).await
     }
 
     async fn head(&self) -> Result<Head, Outage> {
@@ -36,13 +37,16 @@ impl Ledger for Store {
         Ok(rows.iter().map(entry).collect::<Result<_, _>>()?)
     }
 
-    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage> {
-        // Issued in an earlier second than that of the moment: the moment is not before the next second begins.
-        let next_second = ids.issued_at.saturating_add(1).saturating_mul(1000);
+    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
         let (token, session, account) = (ids.token, ids.session, ids.account);
-        let values = [token.into(), now.into(), session.into(), now.into(), account.into(), next_second.into(), now.into()];
+        let values = [token.into(), now.into(), session.into(), now.into(), account.into(), ids.revision.into(), now.into()];
         let line = self.ask_one(self.readers.sql.revoked, &values).await?;
-        Ok(line.is_some())
+        let kind = line.map(|line| line.text("kind")).transpose()?;
+        Ok(match kind.as_deref() {
+            None => Standing::Good,
+            Some("account") => Standing::Outdated,
+            Some(_) => Standing::Revoked,
+        })
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage> {
@@ -59,29 +63,35 @@ impl Store {
     }
 }
 
-/// One act of the ledger, and what its lines have in common.
-struct Stroke<'a> {
+/// One act of the ledger.
+struct Deed<'a> {
     act: &'a revocation::Act,
-    reason: &'a str,
-    now: Timestamp,
-    expires_at: Timestamp,
+    stroke: Stroke<'a>,
 }
 
 #[async_trait]
-impl Act for Stroke<'_> {
+impl Act for Deed<'_> {
     type Answer = Vec<Entry>;
 
     async fn run(&self, link: &mut Link) -> Result<End<Vec<Entry>>, Fault> {
+        let stroke = &self.stroke;
         match self.act {
-            revocation::Act::Token(id) => self.end_token(link, id).await,
-            revocation::Act::Session(id) => self.end_session(link, id, None).await,
-            revocation::Act::SessionOf(account, id) => self.end_session(link, id, Some(account)).await,
-            revocation::Act::Others(account, kept) => self.end_sessions(link, account, Some(kept)).await,
-            revocation::Act::Account(account) => self.end_sessions(link, account, None).await,
-            revocation::Act::Disable(account) => self.disable(link, account).await,
-            revocation::Act::ApiKey(id) => self.end_key(link, id).await,
+            revocation::Act::Token(id) => stroke.end_token(link, id).await,
+            revocation::Act::Session(id) => stroke.end_session(link, id, None).await,
+            revocation::Act::SessionOf(account, id) => stroke.end_session(link, id, Some(account)).await,
+            revocation::Act::Others(account, kept) => stroke.end_sessions(link, account, Some(kept)).await,
+            revocation::Act::Account(account) => stroke.end_sessions(link, account, None).await,
+            revocation::Act::Disable(account) => stroke.disable(link, account).await,
+            revocation::Act::ApiKey(id) => stroke.end_key(link, id).await,
         }
     }
+}
+
+/// What the lines of one act have in common.
+pub(super) struct Stroke<'a> {
+    pub(super) reason: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) expires_at: Timestamp,
 }
 
 impl Stroke<'_> {
@@ -124,7 +134,8 @@ impl Stroke<'_> {
         let live = self.live(link, account).await?;
         let mut subjects: Vec<_> = live.into_iter().map(Subject::Session).collect();
         if disabled {
-            subjects.push(Subject::Account(account.clone(), self.now));
+            let revision = revision(link.fetch_one(link.sql.account_revision, &[account.into()]).await?)?;
+            subjects.push(Subject::Account(account.clone(), revision));
         }
         self.write(link, subjects).await
     }
@@ -135,13 +146,14 @@ impl Stroke<'_> {
         self.now.minus(MOST_LEEWAY)
     }
 
-    async fn live(&self, link: &mut Link, account: &AccountId) -> Result<Vec<SessionId>, Fault> {
+    /// The sessions of an account that are to be ended with it, locked.
+    pub(super) async fn live(&self, link: &mut Link, account: &AccountId) -> Result<Vec<SessionId>, Fault> {
         let rows = link.fetch(link.sql.lock_live_sessions, &[account.into(), self.believed_since().into()]).await?;
         rows.iter().map(|row| owned(row).map(|(id, _)| id)).collect()
     }
 
     /// End the sessions among `subjects`, and write a line for each. The sessions come first, and are locked already.
-    async fn write(&self, link: &mut Link, subjects: Vec<Subject>) -> Result<End<Vec<Entry>>, Fault> {
+    pub(super) async fn write(&self, link: &mut Link, subjects: Vec<Subject>) -> Result<End<Vec<Entry>>, Fault> {
         if subjects.is_empty() {
             return Ok(End::RollBack(Vec::new()));
         }
@@ -171,12 +183,12 @@ impl Stroke<'_> {
     }
 
     async fn write_line(&self, link: &mut Link, entry: &Entry) -> Result<(), Fault> {
-        let before = match &entry.subject {
-            Subject::Token(_) | Subject::Session(_) => None,
-            Subject::Account(_, before) => Some(*before),
+        let below = match &entry.subject {
+            Subject::Token(_) | Subject::Session(_) => 0,
+            Subject::Account(_, revision) => *revision,
         };
         let subject = &entry.subject;
-        let line = [entry.number.into(), subject.kind().into(), subject.name().into(), before.into(), self.expires_at.into()];
+        let line = [entry.number.into(), subject.kind().into(), subject.name().into(), below.into(), self.expires_at.into()];
         link.execute(link.sql.add_line, &line).await?;
         Ok(())
     }
@@ -196,7 +208,7 @@ fn entry(row: &Row) -> Result<Entry, Fault> {
     let subject = match row.text("kind")?.as_str() {
         "token" => Subject::Token(TokenId::new(name)),
         "session" => Subject::Session(SessionId::new(name)),
-        "account" => Subject::Account(AccountId::new(name), row.time("issued_before")?),
+        "account" => Subject::Account(AccountId::new(name), row.int("below")?),
         _ => return Err(Fault::Corrupt("kind")),
     };
     Ok(Entry { number: row.int("number")?, subject, expires_at: row.time("expires_at")? })

@@ -32,6 +32,7 @@ mod open;
 mod pendings;
 mod pool;
 mod postgres;
+mod roster;
 mod sessions;
 mod sqlite;
 mod statements;
@@ -45,7 +46,7 @@ use crate::store::settings::StoreSettings;
 use open::Place;
 use pool::Pool;
 
-/// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`],
+/// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`], [`crate::signin::Roster`],
 /// [`crate::signin::Challenges`], [`crate::signin::Pendings`], [`crate::signin::Factors`], [`crate::signin::RecoveryCodes`],
 /// [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`],
 /// [`crate::token::Keys`], [`crate::app::ApiKeys`], [`crate::audit::Audit`], [`crate::signin::LastClaims`].

@@ -16,19 +16,36 @@ pub(super) const MYSQL: Statements = Statements {
     ping: "SELECT 1",
     applied_migrations: "SELECT version FROM _sqlx_migrations ORDER BY version",
     account_by_id: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE id = ?",
+        created_at, revision FROM accounts WHERE id = ?",
     account_by_email: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE email = ?",
+        created_at, revision FROM accounts WHERE email = ?",
     account_by_phone: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE phone = ?",
+        created_at, revision FROM accounts WHERE phone = ?",
     accounts: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE id > ? ORDER BY id LIMIT ?",
+        created_at, revision FROM accounts WHERE id > ? ORDER BY id LIMIT ?",
+    account_by_username: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at, revision FROM accounts WHERE username_folded = ?",
+    accounts_page: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at, revision FROM accounts WHERE id > ? AND (? < 0 OR CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END = ?) \
+        AND (? = '' OR JSON_CONTAINS(group_names, JSON_QUOTE(?))) ORDER BY id LIMIT ?",
+    account_revision: "SELECT revision FROM accounts WHERE id = ?",
+    change_account: "UPDATE accounts SET name = ?, email = ?, email_verified = ?, phone = ?, phone_verified = ?, \
+        group_names = ?, claims = ?, revision = revision + 1 WHERE id = ?",
+    remove_account: "DELETE FROM accounts WHERE id = ? AND revision = ?",
+    drop_challenges: "DELETE FROM challenges WHERE account_id = ?",
+    drop_changes: "DELETE FROM address_changes WHERE account_id = ?",
+    drop_pendings: "DELETE FROM pending_sign_ins WHERE account_id = ?",
+    drop_devices: "DELETE FROM devices WHERE account_id = ?",
+    drop_hook_claims: "DELETE FROM hook_claims WHERE account_id = ?",
     add_account: "INSERT INTO accounts (id, username, username_folded, name, email, email_verified, phone, phone_verified, group_names, \
-        claims, disabled_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    verify_email: "UPDATE accounts SET email_verified = 1 WHERE id = ? AND email = ?",
-    verify_phone: "UPDATE accounts SET phone_verified = 1 WHERE id = ? AND phone = ?",
-    enable_account: "UPDATE accounts SET disabled_at = NULL WHERE id = ?",
-    disable_account: "UPDATE accounts SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL",
+        claims, disabled_at, created_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    verify_email: "UPDATE accounts SET email_verified = 1, revision = revision + 1 WHERE id = ? AND email = ? AND \
+        email_verified = 0",
+    verify_phone: "UPDATE accounts SET phone_verified = 1, revision = revision + 1 WHERE id = ? AND phone = ? AND \
+        phone_verified = 0",
+    enable_account: "UPDATE accounts SET revision = revision + CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END, disabled_at = NULL \
+        WHERE id = ?",
+    disable_account: "UPDATE accounts SET disabled_at = ?, revision = revision + 1 WHERE id = ? AND disabled_at IS NULL",
     lock_account: "SELECT id FROM accounts WHERE id = ? FOR UPDATE",
     lock_enabled_account: "SELECT id FROM accounts WHERE id = ? AND disabled_at IS NULL LOCK IN SHARE MODE",
     renew_resend: "UPDATE resends SET ends_at = ? WHERE handle = ? AND ends_at <= ?",
@@ -61,6 +78,10 @@ pub(super) const MYSQL: Statements = Statements {
         sessions WHERE id = ?",
     sessions_of_account: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
         sessions WHERE account_id = ? AND ended_at IS NULL AND expires_at > ? ORDER BY created_at DESC, id DESC LIMIT ?",
+    sessions_of_account_page: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE account_id = ? AND id > ? AND ended_at IS NULL AND expires_at > ? ORDER BY id LIMIT ?",
+    sessions_page: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE id > ? AND ended_at IS NULL AND expires_at > ? ORDER BY id LIMIT ?",
     family_by_refresh: "SELECT sessions.id, sessions.account_id, sessions.created_at, sessions.last_seen_at, sessions.expires_at, \
         sessions.auth_time, sessions.amr, sessions.acr, sessions.address, sessions.agent, sessions.ended_at, \
         sessions.family_key, sessions.newest, refresh_tokens.number, refresh_tokens.spent_at FROM refresh_tokens JOIN \
@@ -87,23 +108,23 @@ pub(super) const MYSQL: Statements = Statements {
     delete_change: "DELETE FROM address_changes WHERE id = ?",
     count_change_attempt: "UPDATE address_changes SET attempts = attempts + 1 WHERE id = ? AND attempts < ? AND expires_at > ?",
     spend_change: "DELETE FROM address_changes WHERE id = ? AND account_id = ? AND expires_at > ?",
-    set_email: "UPDATE accounts SET email = ?, email_verified = 1 WHERE id = ? AND disabled_at IS NULL",
-    set_phone: "UPDATE accounts SET phone = ?, phone_verified = 1 WHERE id = ? AND disabled_at IS NULL",
-    drop_email: "UPDATE accounts SET email = NULL, email_verified = 0 WHERE id = ?",
-    drop_phone: "UPDATE accounts SET phone = NULL, phone_verified = 0 WHERE id = ?",
+    set_email: "UPDATE accounts SET email = ?, email_verified = 1, revision = revision + 1 WHERE id = ? AND disabled_at IS NULL",
+    set_phone: "UPDATE accounts SET phone = ?, phone_verified = 1, revision = revision + 1 WHERE id = ? AND disabled_at IS NULL",
+    drop_email: "UPDATE accounts SET email = NULL, email_verified = 0, revision = revision + 1 WHERE id = ?",
+    drop_phone: "UPDATE accounts SET phone = NULL, phone_verified = 0, revision = revision + 1 WHERE id = ?",
     name_ledger: "INSERT IGNORE INTO ledger (id, name, head) VALUES (1, ?, 0)",
     head: "SELECT name, head FROM ledger WHERE id = 1",
     lock_head: "SELECT name, head FROM ledger WHERE id = 1 FOR UPDATE",
     move_head: "UPDATE ledger SET head = head + ? WHERE id = 1",
-    add_line: "INSERT INTO revocations (number, kind, name, issued_before, expires_at) VALUES (?, ?, ?, ?, ?)",
+    add_line: "INSERT INTO revocations (number, kind, name, below, expires_at) VALUES (?, ?, ?, ?, ?)",
     add_session_lines: "INSERT INTO revocations (number, kind, name, expires_at) SELECT ? + line.place - 1, 'session', line.name, ? FROM \
         JSON_TABLE(?, '$[*]' COLUMNS (place FOR ORDINALITY, name VARCHAR(191) PATH '$')) AS line",
     live_line: "SELECT number FROM revocations WHERE kind = ? AND name = ? AND expires_at > ? LIMIT 1",
-    lines_since: "SELECT number, kind, name, issued_before, expires_at FROM revocations WHERE number > ? AND expires_at > ? ORDER \
+    lines_since: "SELECT number, kind, name, below, expires_at FROM revocations WHERE number > ? AND expires_at > ? ORDER \
         BY number LIMIT ?",
-    revoked: "SELECT number FROM revocations WHERE kind = 'token' AND name = ? AND expires_at > ? UNION ALL SELECT number FROM \
-        revocations WHERE kind = 'session' AND name = ? AND expires_at > ? UNION ALL SELECT number FROM revocations \
-        WHERE kind = 'account' AND name = ? AND issued_before >= ? AND expires_at > ? LIMIT 1",
+    revoked: "SELECT kind FROM revocations WHERE kind = 'token' AND name = ? AND expires_at > ? UNION ALL SELECT kind \
+        FROM revocations WHERE kind = 'session' AND name = ? AND expires_at > ? UNION ALL SELECT kind FROM \
+        revocations WHERE kind = 'account' AND name = ? AND below > ? AND expires_at > ? ORDER BY kind DESC LIMIT 1",
     keys: "SELECT kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, verifies_until FROM \
         signing_keys ORDER BY generation, kid",
     add_key: "INSERT INTO signing_keys (kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, \
@@ -217,6 +238,7 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/mysql/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/mysql/0026_audit_head.sql") },
     Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/mysql/0032_hook_claims.sql") },
+    Script { number: 28, noun: "account_revisions", sql: include_str!("../../../migrations/mysql/0028_account_revisions.sql") },
 ];
 
 #[cfg(test)]
@@ -248,6 +270,8 @@ mod tests {
             (SQLITE.see_device, MYSQL.see_device),
             (SQLITE.lines_since, MYSQL.lines_since),
             (SQLITE.revoked, MYSQL.revoked),
+            (SQLITE.change_account, MYSQL.change_account),
+            (SQLITE.sessions_of_account_page, MYSQL.sessions_of_account_page),
             (SQLITE.add_key, MYSQL.add_key),
             (SQLITE.add_api_key, MYSQL.add_api_key),
             (SQLITE.retire_api_key, MYSQL.retire_api_key),

@@ -10,6 +10,9 @@ pub(super) const POSTGRES: Statements = Statements {
     begin: "BEGIN",
     migrations: MIGRATIONS,
     has_migrations: "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_sqlx_migrations'",
+    accounts_page: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at, revision FROM accounts WHERE id > $1 AND ($2 < 0 OR CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END = $3) \
+        AND ($4 = '' OR jsonb_exists(group_names::jsonb, $5)) ORDER BY id LIMIT $6",
     lock_account: "SELECT id FROM accounts WHERE id = $1 FOR UPDATE",
     lock_enabled_account: "SELECT id FROM accounts WHERE id = $1 AND disabled_at IS NULL FOR SHARE",
     lock_live_session: "SELECT id, account_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2 FOR UPDATE",
@@ -48,4 +51,5 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/postgres/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/postgres/0026_audit_head.sql") },
     Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/postgres/0032_hook_claims.sql") },
+    Script { number: 28, noun: "account_revisions", sql: include_str!("../../../migrations/postgres/0028_account_revisions.sql") },
 ];

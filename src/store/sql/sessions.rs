@@ -38,6 +38,24 @@ impl Sessions for Store {
         Ok(rows.iter().map(session).collect::<Result<_, _>>()?)
     }
 
+    async fn page(
+        &self,
+        account: Option<&AccountId>,
+        after: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Session>, Outage> {
+        let after = after.map_or("", SessionId::as_str);
+        let rows = match account {
+            Some(account) => {
+                let values = [account.into(), after.into(), now.into(), limit.into()];
+                self.ask(self.readers.sql.sessions_of_account_page, &values).await?
+            }
+            None => self.ask(self.readers.sql.sessions_page, &[after.into(), now.into(), limit.into()]).await?,
+        };
+        Ok(rows.iter().map(session).collect::<Result<_, _>>()?)
+    }
+
     async fn sweep(&self, before: Timestamp) -> Result<u64, Outage> {
         let expired = self.sweep_all(self.writers.sql.sweep_expired_sessions, before).await?;
         let ended = self.sweep_all(self.writers.sql.sweep_ended_sessions, before).await?;

@@ -11,19 +11,36 @@ pub(super) const SQLITE: Statements = Statements {
     ping: "SELECT 1",
     applied_migrations: "SELECT version FROM _sqlx_migrations ORDER BY version",
     account_by_id: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE id = $1",
+        created_at, revision FROM accounts WHERE id = $1",
     account_by_email: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE email = $1",
+        created_at, revision FROM accounts WHERE email = $1",
     account_by_phone: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE phone = $1",
+        created_at, revision FROM accounts WHERE phone = $1",
     accounts: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
-        created_at FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
+        created_at, revision FROM accounts WHERE id > $1 ORDER BY id LIMIT $2",
+    account_by_username: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at, revision FROM accounts WHERE username_folded = $1",
+    accounts_page: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
+        created_at, revision FROM accounts WHERE id > $1 AND ($2 < 0 OR CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END = $3) \
+        AND ($4 = '' OR EXISTS (SELECT 1 FROM json_each(group_names) AS one WHERE one.value = $5)) ORDER BY id LIMIT $6",
+    account_revision: "SELECT revision FROM accounts WHERE id = $1",
+    change_account: "UPDATE accounts SET name = $1, email = $2, email_verified = $3, phone = $4, phone_verified = $5, \
+        group_names = $6, claims = $7, revision = revision + 1 WHERE id = $8",
+    remove_account: "DELETE FROM accounts WHERE id = $1 AND revision = $2",
+    drop_challenges: "DELETE FROM challenges WHERE account_id = $1",
+    drop_changes: "DELETE FROM address_changes WHERE account_id = $1",
+    drop_pendings: "DELETE FROM pending_sign_ins WHERE account_id = $1",
+    drop_devices: "DELETE FROM devices WHERE account_id = $1",
+    drop_hook_claims: "DELETE FROM hook_claims WHERE account_id = $1",
     add_account: "INSERT INTO accounts (id, username, username_folded, name, email, email_verified, phone, phone_verified, group_names, \
-        claims, disabled_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-    verify_email: "UPDATE accounts SET email_verified = 1 WHERE id = $1 AND email = $2",
-    verify_phone: "UPDATE accounts SET phone_verified = 1 WHERE id = $1 AND phone = $2",
-    enable_account: "UPDATE accounts SET disabled_at = NULL WHERE id = $1",
-    disable_account: "UPDATE accounts SET disabled_at = $1 WHERE id = $2 AND disabled_at IS NULL",
+        claims, disabled_at, created_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    verify_email: "UPDATE accounts SET email_verified = 1, revision = revision + 1 WHERE id = $1 AND email = $2 AND \
+        email_verified = 0",
+    verify_phone: "UPDATE accounts SET phone_verified = 1, revision = revision + 1 WHERE id = $1 AND phone = $2 AND \
+        phone_verified = 0",
+    enable_account: "UPDATE accounts SET revision = revision + CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END, disabled_at = NULL \
+        WHERE id = $1",
+    disable_account: "UPDATE accounts SET disabled_at = $1, revision = revision + 1 WHERE id = $2 AND disabled_at IS NULL",
     lock_account: "SELECT id FROM accounts WHERE id = $1",
     lock_enabled_account: "SELECT id FROM accounts WHERE id = $1 AND disabled_at IS NULL",
     renew_resend: "UPDATE resends SET ends_at = $1 WHERE handle = $2 AND ends_at <= $3",
@@ -58,6 +75,10 @@ pub(super) const SQLITE: Statements = Statements {
     sessions_of_account: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
         sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT \
         $3",
+    sessions_of_account_page: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE account_id = $1 AND id > $2 AND ended_at IS NULL AND expires_at > $3 ORDER BY id LIMIT $4",
+    sessions_page: "SELECT id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, ended_at FROM \
+        sessions WHERE id > $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id LIMIT $3",
     family_by_refresh: "SELECT sessions.id, sessions.account_id, sessions.created_at, sessions.last_seen_at, sessions.expires_at, \
         sessions.auth_time, sessions.amr, sessions.acr, sessions.address, sessions.agent, sessions.ended_at, \
         sessions.family_key, sessions.newest, refresh_tokens.number, refresh_tokens.spent_at FROM refresh_tokens JOIN \
@@ -82,23 +103,23 @@ pub(super) const SQLITE: Statements = Statements {
     delete_change: "DELETE FROM address_changes WHERE id = $1",
     count_change_attempt: "UPDATE address_changes SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND expires_at > $3",
     spend_change: "DELETE FROM address_changes WHERE id = $1 AND account_id = $2 AND expires_at > $3",
-    set_email: "UPDATE accounts SET email = $1, email_verified = 1 WHERE id = $2 AND disabled_at IS NULL",
-    set_phone: "UPDATE accounts SET phone = $1, phone_verified = 1 WHERE id = $2 AND disabled_at IS NULL",
-    drop_email: "UPDATE accounts SET email = NULL, email_verified = 0 WHERE id = $1",
-    drop_phone: "UPDATE accounts SET phone = NULL, phone_verified = 0 WHERE id = $1",
+    set_email: "UPDATE accounts SET email = $1, email_verified = 1, revision = revision + 1 WHERE id = $2 AND disabled_at IS NULL",
+    set_phone: "UPDATE accounts SET phone = $1, phone_verified = 1, revision = revision + 1 WHERE id = $2 AND disabled_at IS NULL",
+    drop_email: "UPDATE accounts SET email = NULL, email_verified = 0, revision = revision + 1 WHERE id = $1",
+    drop_phone: "UPDATE accounts SET phone = NULL, phone_verified = 0, revision = revision + 1 WHERE id = $1",
     name_ledger: "INSERT INTO ledger (id, name, head) VALUES (1, $1, 0) ON CONFLICT DO NOTHING",
     head: "SELECT name, head FROM ledger WHERE id = 1",
     lock_head: "SELECT name, head FROM ledger WHERE id = 1",
     move_head: "UPDATE ledger SET head = head + $1 WHERE id = 1",
-    add_line: "INSERT INTO revocations (number, kind, name, issued_before, expires_at) VALUES ($1, $2, $3, $4, $5)",
+    add_line: "INSERT INTO revocations (number, kind, name, below, expires_at) VALUES ($1, $2, $3, $4, $5)",
     add_session_lines: "INSERT INTO revocations (number, kind, name, expires_at) SELECT $1 + key, 'session', value, $2 FROM \
         json_each($3)",
     live_line: "SELECT number FROM revocations WHERE kind = $1 AND name = $2 AND expires_at > $3 LIMIT 1",
-    lines_since: "SELECT number, kind, name, issued_before, expires_at FROM revocations WHERE number > $1 AND expires_at > $2 \
+    lines_since: "SELECT number, kind, name, below, expires_at FROM revocations WHERE number > $1 AND expires_at > $2 \
         ORDER BY number LIMIT $3",
-    revoked: "SELECT number FROM revocations WHERE kind = 'token' AND name = $1 AND expires_at > $2 UNION ALL SELECT number \
-        FROM revocations WHERE kind = 'session' AND name = $3 AND expires_at > $4 UNION ALL SELECT number FROM \
-        revocations WHERE kind = 'account' AND name = $5 AND issued_before >= $6 AND expires_at > $7 LIMIT 1",
+    revoked: "SELECT kind FROM revocations WHERE kind = 'token' AND name = $1 AND expires_at > $2 UNION ALL SELECT kind \
+        FROM revocations WHERE kind = 'session' AND name = $3 AND expires_at > $4 UNION ALL SELECT kind FROM \
+        revocations WHERE kind = 'account' AND name = $5 AND below > $6 AND expires_at > $7 ORDER BY kind DESC LIMIT 1",
     keys: "SELECT kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, verifies_until FROM \
         signing_keys ORDER BY generation, kid",
     add_key: "INSERT INTO signing_keys (kid, purpose, algorithm, generation, sealed, public_jwk, created_at, signs_from, \
@@ -212,4 +233,5 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/sqlite/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/sqlite/0026_audit_head.sql") },
     Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/sqlite/0032_hook_claims.sql") },
+    Script { number: 28, noun: "account_revisions", sql: include_str!("../../../migrations/sqlite/0028_account_revisions.sql") },
 ];

@@ -38,7 +38,23 @@ pub(super) struct Statements {
     pub(super) account_by_phone: &'static str,
     /// after, limit
     pub(super) accounts: &'static str,
-    /// id, username, the same as it is compared, name, email, `email_verified`, phone, `phone_verified`, `group_names`, claims, `disabled_at`, `created_at`
+    /// username, as it is compared
+    pub(super) account_by_username: &'static str,
+    /// after, disabled (-1: either), the same, group (empty: any), the same, limit
+    pub(super) accounts_page: &'static str,
+    /// id
+    pub(super) account_revision: &'static str,
+    /// name, email, `email_verified`, phone, `phone_verified`, `group_names`, claims, id
+    pub(super) change_account: &'static str,
+    /// id, revision
+    pub(super) remove_account: &'static str,
+    /// account, for each: what belongs to it and is under way, or remembered
+    pub(super) drop_challenges: &'static str,
+    pub(super) drop_changes: &'static str,
+    pub(super) drop_pendings: &'static str,
+    pub(super) drop_devices: &'static str,
+    pub(super) drop_hook_claims: &'static str,
+    /// id, username, the same as it is compared, name, email, `email_verified`, phone, `phone_verified`, `group_names`, claims, `disabled_at`, `created_at`, revision
     pub(super) add_account: &'static str,
     /// id, email
     pub(super) verify_email: &'static str,
@@ -98,6 +114,10 @@ pub(super) struct Statements {
     pub(super) session_by_id: &'static str,
     /// account, now, limit: newest first
     pub(super) sessions_of_account: &'static str,
+    /// account, after, now, limit
+    pub(super) sessions_of_account_page: &'static str,
+    /// after, now, limit
+    pub(super) sessions_page: &'static str,
     /// fingerprint
     pub(super) family_by_refresh: &'static str,
     /// now, address, id, presented, now
@@ -150,7 +170,7 @@ pub(super) struct Statements {
     pub(super) lock_head: &'static str,
     /// by how many
     pub(super) move_head: &'static str,
-    /// number, kind, name, before, expires
+    /// number, kind, name, below, expires
     pub(super) add_line: &'static str,
     /// first number, expires, ids as a JSON list
     pub(super) add_session_lines: &'static str,
@@ -158,7 +178,7 @@ pub(super) struct Statements {
     pub(super) live_line: &'static str,
     /// number, now, limit
     pub(super) lines_since: &'static str,
-    /// token, now, session, now, account, before, now
+    /// token, now, session, now, account, revision, now
     pub(super) revoked: &'static str,
 
     /// All, oldest generation first.

@@ -83,6 +83,7 @@ fn claims(person: &str) -> Claims {
         amr: vec![Amr::Email],
         acr: Acr::OneFactor,
         auth_time: NOW.as_secs(),
+        revision: 0,
         custom: Map::new(),
     }
 }

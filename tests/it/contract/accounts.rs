@@ -116,9 +116,9 @@ async fn an_address_is_verified_while_it_belongs_to_the_account(fresh: &Fresh) {
     assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(grace.clone()));
 
     accounts.mark_verified(&grace.id, &email("grace@example.com")).await.unwrap();
-    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(Account { email_verified: true, ..grace.clone() }));
+    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(Account { email_verified: true, revision: 1, ..grace.clone() }));
     accounts.mark_verified(&grace.id, &Handle::Phone("+15005550006".to_owned())).await.unwrap();
-    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(Account { email_verified: true, phone_verified: true, ..grace }));
+    assert_eq!(accounts.find(&grace.id).await.unwrap(), Some(Account { email_verified: true, phone_verified: true, revision: 2, ..grace }));
 }
 
 async fn enabling_says_whether_there_is_such_an_account(fresh: &Fresh) {

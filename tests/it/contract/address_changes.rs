@@ -100,10 +100,10 @@ async fn an_address_becomes_the_accounts_once(fresh: &Fresh) {
 
     assert_eq!(fresh.settle("one", &email("ada@new.example"), NOW).await, Settled::Set(Box::new(verified())));
     assert_eq!(fresh.settle("one", &email("ada@other.example"), NOW).await, Settled::Nothing);
-    let moved = Account { email: Some("ada@new.example".to_owned()), ..verified() };
+    let moved = Account { email: Some("ada@new.example".to_owned()), revision: 1, ..verified() };
     assert_eq!(fresh.settle("two", &phone("+15005550006"), NOW).await, Settled::Set(Box::new(moved.clone())));
 
-    let both = Account { phone: Some("+15005550006".to_owned()), phone_verified: true, ..moved };
+    let both = Account { phone: Some("+15005550006".to_owned()), phone_verified: true, revision: 2, ..moved };
     assert_eq!(fresh.ada().await, both);
     assert_eq!(fresh.store.find_by_handle(&email("ada@example.com")).await.unwrap(), None);
     assert_eq!(fresh.store.find_by_handle(&email("ada@new.example")).await.unwrap(), Some(both.clone()));
@@ -305,7 +305,7 @@ async fn the_last_verified_address_stays(fresh: &Fresh) {
 
     let both = Account { phone: Some("+15005550006".to_owned()), phone_verified: true, ..verified() };
     assert_eq!(remove(Changed::Email).await, Removed::Gone(Box::new(both.clone())));
-    assert_eq!(fresh.ada().await, Account { email: None, email_verified: false, ..both });
+    assert_eq!(fresh.ada().await, Account { email: None, email_verified: false, revision: 1, ..both });
     assert_eq!(remove(Changed::Email).await, Removed::Nothing);
     assert_eq!(remove(Changed::Phone).await, Removed::Last);
     assert!(fresh.store.add(&Account { email: Some("ada@example.com".to_owned()), ..account("bob") }).await.unwrap(), "it is free");

@@ -2,7 +2,7 @@
 
 use doorward::app::{ApiKey, ApiKeys, HashedKey};
 use doorward::id::{AccountId, KeyId, SessionId, TokenId};
-use doorward::revocation::{Act, Entry, Ids, Ledger, Subject};
+use doorward::revocation::{Act, Entry, Ids, Ledger, Standing, Subject};
 
 use super::{Fresh, HOUR, NOW, at, at_once, on_each_database};
 
@@ -186,8 +186,8 @@ async fn revoking_writes_one_line_once(fresh: &Fresh) {
     assert_eq!(fresh.revoke_key("nobody").await, []);
     assert_eq!(fresh.api_key("a").await.unwrap().revoked_at, Some(at(NOW)));
     let (token, session, account) = (TokenId::new("a"), SessionId::new("a"), AccountId::new("a"));
-    let ids = Ids { token: &token, session: &session, account: &account, issued_at: NOW / 1000 };
-    assert!(fresh.store.revoked(ids, at(NOW)).await.unwrap());
+    let ids = Ids { token: &token, session: &session, account: &account, revision: 0 };
+    assert_eq!(fresh.store.revoked(ids, at(NOW)).await.unwrap(), Standing::Revoked);
 }
 
 async fn of_twenty_who_revoke_one_key_at_once_one_writes_the_line(fresh: &Fresh) {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use doorward::clock::Timestamp;
 use doorward::id::{AccountId, SessionId, TokenId};
-use doorward::revocation::{Act, Entry, Ids, Ledger, Subject};
+use doorward::revocation::{Act, Entry, Ids, Ledger, Standing, Subject};
 use doorward::signin::{Accounts, Sessions};
 
 use super::{Fresh, HOUR, NOW, account, at, at_once, on_each_database, session};
@@ -16,7 +16,8 @@ on_each_database!(
     ending_the_others_keeps_one,
     ending_an_account_ends_what_was_live,
     disabling_writes_a_line_for_the_account_too,
-    an_account_line_is_for_tokens_of_earlier_seconds,
+    an_account_line_is_for_tokens_of_lower_revisions,
+    what_ends_a_session_counts_before_what_makes_a_token_outdated,
     a_token_is_ended_once,
     of_twenty_who_end_one_session_at_once_one_writes_the_line,
     lines_are_numbered_without_gaps_by_fifty_at_once,
@@ -50,15 +51,20 @@ impl Fresh {
         self.store.head().await.unwrap().number
     }
 
-    /// Is a token with these names revoked that was issued at this second?
-    async fn revoked(&self, names: [&str; 3], issued_at: i64, now: Timestamp) -> bool {
+    /// What is a token worth with these names, made when its account had this revision?
+    async fn standing(&self, names: [&str; 3], revision: i64, now: Timestamp) -> Standing {
         let [token, session, account] = names;
         let (token, session, account) = (TokenId::new(token), SessionId::new(session), AccountId::new(account));
-        self.store.revoked(Ids { token: &token, session: &session, account: &account, issued_at }, now).await.unwrap()
+        self.store.revoked(Ids { token: &token, session: &session, account: &account, revision }, now).await.unwrap()
+    }
+
+    /// Is a token with these names revoked?
+    async fn revoked(&self, names: [&str; 3], now: Timestamp) -> bool {
+        self.standing(names, 0, now).await == Standing::Revoked
     }
 
     async fn session_revoked(&self, id: &str) -> bool {
-        self.revoked(["any", id, "any"], NOW / 1000, at(NOW)).await
+        self.revoked(["any", id, "any"], at(NOW)).await
     }
 }
 
@@ -127,7 +133,7 @@ async fn ending_an_account_ends_what_was_live(fresh: &Fresh) {
     assert_eq!(fresh.commit(Act::Account(AccountId::new("nobody"))).await, []);
     // A sign-in in the same moment lives.
     assert!(fresh.store.start(&session("ada-4", "ada")).await.unwrap());
-    assert!(!fresh.revoked(["new", "ada-4", "ada"], NOW / 1000, at(NOW)).await);
+    assert!(!fresh.revoked(["new", "ada-4", "ada"], at(NOW)).await);
 }
 
 async fn disabling_writes_a_line_for_the_account_too(fresh: &Fresh) {
@@ -135,7 +141,7 @@ async fn disabling_writes_a_line_for_the_account_too(fresh: &Fresh) {
 
     let lines = fresh.commit(Act::Disable(ada())).await;
 
-    let whole = Subject::Account(ada(), at(NOW));
+    let whole = Subject::Account(ada(), 1);
     assert_eq!(lines, [(1, ended("ada-1")), (2, ended("ada-2")), (3, ended("ada-3")), (4, whole.clone())]);
     assert_eq!(Accounts::find(&fresh.store, &ada()).await.unwrap().unwrap().disabled_at, Some(at(NOW)));
     let read: Vec<Entry> = fresh.store.since(3, at(NOW), 10).await.unwrap();
@@ -145,24 +151,32 @@ async fn disabling_writes_a_line_for_the_account_too(fresh: &Fresh) {
     assert_eq!(fresh.head().await, 4);
 }
 
-async fn an_account_line_is_for_tokens_of_earlier_seconds(fresh: &Fresh) {
+async fn an_account_line_is_for_tokens_of_lower_revisions(fresh: &Fresh) {
     fresh.with_sessions().await;
     fresh.commit(Act::Disable(ada())).await;
-    let second = NOW / 1000;
-    let revoked = async |account: &str, issued_at| fresh.revoked(["any", "any", account], issued_at, at(NOW)).await;
+    let standing = async |account: &str, revision| fresh.standing(["any", "any", account], revision, at(NOW)).await;
 
-    assert!(revoked("ada", second - 1).await);
-    assert!(!revoked("ada", second).await);
-    assert!(!revoked("ada", second + 1).await);
-    assert!(!revoked("grace", second - 1).await);
-    assert!(revoked("ada", i64::MIN).await);
-    assert!(!revoked("ada", i64::MAX).await);
+    assert_eq!(standing("ada", 0).await, Standing::Outdated);
+    assert_eq!(standing("ada", i64::MIN).await, Standing::Outdated);
+    assert_eq!(standing("ada", 1).await, Standing::Good);
+    assert_eq!(standing("ada", i64::MAX).await, Standing::Good);
+    assert_eq!(standing("grace", 0).await, Standing::Good);
 
-    // A moment at the very beginning of a second is not before that second.
-    let sharp = (second + 10) * 1000;
-    fresh.store.commit(&Act::Disable(AccountId::new("grace")), "test", at(sharp), at(sharp + HOUR)).await.unwrap();
-    assert!(revoked("grace", second + 9).await);
-    assert!(!revoked("grace", second + 10).await);
+    // Another change moves on from there.
+    assert!(fresh.store.enable(&ada()).await.unwrap());
+    assert_eq!(fresh.commit(Act::Disable(ada())).await, [(5, Subject::Account(ada(), 3))]);
+    assert_eq!(standing("ada", 2).await, Standing::Outdated);
+    assert_eq!(standing("ada", 3).await, Standing::Good);
+}
+
+async fn what_ends_a_session_counts_before_what_makes_a_token_outdated(fresh: &Fresh) {
+    fresh.with_sessions().await;
+    fresh.commit(Act::Token(TokenId::new("jti"))).await;
+    fresh.commit(Act::Disable(ada())).await;
+
+    assert_eq!(fresh.standing(["any", "ada-1", "ada"], 0, at(NOW)).await, Standing::Revoked);
+    assert_eq!(fresh.standing(["jti", "any", "ada"], 0, at(NOW)).await, Standing::Revoked);
+    assert_eq!(fresh.standing(["any", "any", "ada"], 0, at(NOW)).await, Standing::Outdated);
 }
 
 async fn a_token_is_ended_once(fresh: &Fresh) {
@@ -172,8 +186,8 @@ async fn a_token_is_ended_once(fresh: &Fresh) {
     assert_eq!(fresh.commit(token()).await, [(1, Subject::Token(TokenId::new("jti")))]);
     assert_eq!(fresh.commit(token()).await, []);
 
-    assert!(fresh.revoked(["jti", "any", "any"], 0, at(NOW)).await);
-    assert!(!fresh.revoked(["any", "jti", "jti"], 0, at(NOW)).await, "it is a token's name");
+    assert!(fresh.revoked(["jti", "any", "any"], at(NOW)).await);
+    assert!(!fresh.revoked(["any", "jti", "jti"], at(NOW)).await, "it is a token's name");
     assert_eq!(fresh.head().await, 1);
 }
 
@@ -296,9 +310,9 @@ async fn a_line_counts_until_it_expires(fresh: &Fresh) {
     let end = NOW + HOUR;
 
     for names in [["any", "ada-1", "any"], ["any", "any", "ada"]] {
-        assert!(fresh.revoked(names, 0, at(end - 1)).await);
-        assert!(!fresh.revoked(names, 0, at(end)).await);
-        assert!(!fresh.revoked(names, 0, at(end + 1)).await);
+        assert!(fresh.revoked(names, at(end - 1)).await);
+        assert!(!fresh.revoked(names, at(end)).await);
+        assert!(!fresh.revoked(names, at(end + 1)).await);
     }
     // A token that is ended again after its line has expired gets another one.
     let act = Act::Token(TokenId::new("jti"));
@@ -311,8 +325,8 @@ async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
     fresh.commit(Act::Disable(ada())).await;
     fresh.commit(Act::Token(TokenId::new("aBc"))).await;
 
-    assert!(!fresh.revoked(["abc", "ADA-1", "Ada"], 0, at(NOW)).await);
-    assert!(fresh.revoked(["aBc", "ADA-1", "Ada"], 0, at(NOW)).await);
+    assert!(!fresh.revoked(["abc", "ADA-1", "Ada"], at(NOW)).await);
+    assert!(fresh.revoked(["aBc", "ADA-1", "Ada"], at(NOW)).await);
 }
 
 async fn sweeping_forgets_lines_and_no_numbers(fresh: &Fresh) {

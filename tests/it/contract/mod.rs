@@ -13,6 +13,7 @@ mod keys;
 mod ledger;
 mod migrations;
 mod outage;
+mod roster;
 mod sessions;
 
 use std::time::Duration;
@@ -143,6 +144,7 @@ fn account(id: &str) -> Account {
         claims: serde_json::Map::new(),
         disabled_at: None,
         created_at: at(NOW),
+        revision: 0,
     }
 }
 

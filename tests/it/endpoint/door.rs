@@ -173,6 +173,7 @@ impl Door {
             claims: serde_json::Map::new(),
             disabled_at: None,
             created_at: self.now.get(),
+            revision: 0,
         }
     }
 

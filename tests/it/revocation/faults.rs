@@ -311,6 +311,7 @@ impl Play {
             Ok(Standing::Good) => {
                 self.is_wrong(&format!("node {at} let {:?} in, {after:?} after node {} had answered", one.person.token, one.by));
             }
+            Ok(Standing::Outdated) => self.is_wrong(&format!("node {at} says that an account was changed: none was")),
             Err(outage) => self.is_wrong(&format!("node {at} did not answer: {outage}")),
         }
     }

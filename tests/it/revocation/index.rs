@@ -67,20 +67,23 @@ async fn a_ledger_without_lines_is_covered_by_the_marker_zero() {
 #[tokio::test]
 async fn each_kind_of_line_concerns_who_it_names_and_nobody_else() {
     on_each(async |index, kind| {
-        let person = Person { issued_at: T.as_secs() - 1, ..Person::new("a") };
-        let other = Person { issued_at: T.as_secs() - 1, ..Person::new("b") };
+        let person = Person::new("a");
+        let other = Person::new("b");
         let token = Person { token: TokenId::new("t1"), ..other.clone() };
         let session = Person { session: SessionId::new("s1"), ..other.clone() };
         let account = Person { account: AccountId::new("a1"), ..other.clone() };
         let lines = [
             line(1, Subject::Token(token.token.clone())),
             line(2, Subject::Session(session.session.clone())),
-            line(3, Subject::Account(account.account.clone(), T)),
+            line(3, Subject::Account(account.account.clone(), 1)),
         ];
         assert!(write(index.as_ref(), &lines).await, "{kind}");
-        for revoked in [&token, &session, &account] {
+        for revoked in [&token, &session] {
             assert_eq!(ask(index.as_ref(), revoked).await, Answer::Revoked, "{kind} {revoked:?}");
         }
+        assert_eq!(ask(index.as_ref(), &account).await, Answer::Outdated, "{kind}");
+        let ended = Person { account: account.account, ..session };
+        assert_eq!(ask(index.as_ref(), &ended).await, Answer::Revoked, "{kind}: what ends a session counts first");
         for clear in [&person, &other] {
             assert_eq!(ask(index.as_ref(), clear).await, Answer::Clear(Some(3)), "{kind}");
         }
@@ -99,29 +102,41 @@ async fn a_name_of_one_kind_revokes_nothing_of_another() {
 }
 
 #[tokio::test]
-async fn an_account_line_concerns_tokens_of_earlier_seconds() {
+async fn an_account_line_concerns_tokens_of_lower_revisions() {
     on_each(async |index, kind| {
         let person = Person::new("a");
-        let moment = T.plus(Duration::from_millis(999));
-        write(index.as_ref(), &[line(1, Subject::Account(person.account.clone(), moment))]).await;
-        for (seconds, answer) in [(-1, Answer::Revoked), (0, Answer::Clear(Some(1))), (1, Answer::Clear(Some(1)))] {
-            let person = Person { issued_at: T.as_secs() + seconds, ..person.clone() };
-            assert_eq!(ask(index.as_ref(), &person).await, answer, "{kind} {seconds}");
+        write(index.as_ref(), &[line(1, Subject::Account(person.account.clone(), 7))]).await;
+        for (revision, answer) in
+            [(i64::MIN, Answer::Outdated), (6, Answer::Outdated), (7, Answer::Clear(Some(1))), (i64::MAX, Answer::Clear(Some(1)))]
+        {
+            let person = Person { revision, ..person.clone() };
+            assert_eq!(ask(index.as_ref(), &person).await, answer, "{kind} {revision}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn of_two_lines_for_one_account_the_later_moment_and_the_later_end_hold() {
+async fn a_revision_that_no_account_has_escapes_no_line_for_a_session() {
+    on_each(async |index, kind| {
+        write(index.as_ref(), &[session(1)]).await;
+        for revision in [i64::MAX, i64::from(u32::MAX), i64::MIN] {
+            let person = Person { revision, ..somebody("s1") };
+            assert_eq!(ask(index.as_ref(), &person).await, Answer::Revoked, "{kind} {revision}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_lines_for_one_account_the_higher_revision_and_the_later_end_hold() {
     on_each(async |index, kind| {
         let person = Person::new("a");
-        let old = Subject::Account(person.account.clone(), T);
-        let new = Subject::Account(person.account.clone(), T.plus(SECOND));
+        let (old, new) = (Subject::Account(person.account.clone(), 9), Subject::Account(person.account.clone(), 10));
         write(index.as_ref(), &[line(1, new)]).await;
         write(index.as_ref(), &[Entry { expires_at: T.plus(SECOND), ..line(2, old) }]).await;
-        let person = Person { issued_at: T.as_secs(), ..person };
-        assert_eq!(index.ask(person.ids(), "a", T.plus(HOUR).minus(MILLI)).await.unwrap(), Answer::Revoked, "{kind}");
+        let person = Person { revision: 9, ..person };
+        assert_eq!(index.ask(person.ids(), "a", T.plus(HOUR).minus(MILLI)).await.unwrap(), Answer::Outdated, "{kind}");
     })
     .await;
 }
@@ -249,7 +264,7 @@ async fn in_redis_every_line_expires_with_its_life_and_the_marker_never() {
     let server = Redis::start();
     let (redis, _prober) = node::whole(&server.url()).await;
     let index = RedisIndex::new(redis);
-    write(&index, &[session(1), line(2, Subject::Account(AccountId::new("a1"), T))]).await;
+    write(&index, &[session(1), line(2, Subject::Account(AccountId::new("a1"), 1))]).await;
 
     for key in ["{doorward}:rev:s:s1", "{doorward}:rev:a:a1"] {
         let life = server.command::<i64>(&["PTTL", key]);

@@ -37,7 +37,7 @@ impl Seen {
     fn add(&mut self, answer: Option<Standing>, took: Duration) {
         match answer {
             Some(Standing::Good) => self.good += 1,
-            Some(Standing::Revoked) => self.revoked += 1,
+            Some(Standing::Revoked | Standing::Outdated) => self.revoked += 1,
             None => self.outages += 1,
         }
         self.slow += u64::from(took >= Duration::from_millis(90));

@@ -1,6 +1,7 @@
 //! Revocation and limits: what the ports promise, on each implementation; what nodes see of one another; what happens when
 //! Redis or the database is gone.
 
+mod changes;
 mod database_gone;
 mod faults;
 mod index;

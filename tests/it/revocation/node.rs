@@ -193,7 +193,8 @@ pub struct Person {
     pub token: TokenId,
     pub session: SessionId,
     pub account: AccountId,
-    pub issued_at: i64,
+    /// Of the account, when the token was made.
+    pub revision: i64,
 }
 
 impl Person {
@@ -202,12 +203,12 @@ impl Person {
             token: TokenId::new(format!("{name}-token")),
             session: SessionId::new(format!("{name}-session")),
             account: AccountId::new(format!("{name}-account")),
-            issued_at: SystemClock.now().as_secs(),
+            revision: 0,
         }
     }
 
     pub fn ids(&self) -> Ids<'_> {
-        Ids { token: &self.token, session: &self.session, account: &self.account, issued_at: self.issued_at }
+        Ids { token: &self.token, session: &self.session, account: &self.account, revision: self.revision }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use doorward::clock::{Clock as _, SystemClock};
 use doorward::revocation::{Act, Source, Standing};
 
 use super::node::{BOUND, Node, Person, SOON};
@@ -137,7 +138,7 @@ async fn nodes_that_revoke_at_once_leave_an_index_that_is_believed_again() {
             let node = if number % 2 == 0 { &first } else { &second };
             let revocations = Arc::clone(&node.revocations);
             tokio::spawn(async move {
-                let now = doorward::clock::Timestamp::from_secs(person.issued_at);
+                let now = SystemClock.now();
                 revocations.revoke(Act::Token(person.token), "test", now).await.unwrap();
             })
         })

@@ -30,6 +30,11 @@ impl Truth {
         Self { store: Arc::new(store), _folder: None }
     }
 
+    /// The store itself.
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
     pub fn ledger(&self) -> Arc<dyn Ledger> {
         self.store.clone()
     }

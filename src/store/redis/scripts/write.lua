@@ -1,19 +1,19 @@
 -- Lines of the ledger, then the marker: all in one act.
 -- KEYS: the marker, then one key for each line.
--- ARGV: the ledger, the number before the first line, the last number; then for each line: before, expires, life (ms).
+-- ARGV: the ledger, the number before the first line, the last number; then for each line: below, expires, life (ms).
 local arg = 4
 for key = 2, #KEYS do
-  local before, expires, life = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
+  local below, expires, life = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
   arg = arg + 3
-  local old_before, old_expires = string.match(redis.call('GET', KEYS[key]) or '', '^(%d+):(%d+)$')
-  if old_before and tonumber(old_before) > tonumber(before) then
-    before = old_before
+  local old_below, old_expires = string.match(redis.call('GET', KEYS[key]) or '', '^(%d+):(%d+)$')
+  if old_below and tonumber(old_below) > tonumber(below) then
+    below = old_below
   end
   if old_expires and tonumber(old_expires) > tonumber(expires) then
     expires = old_expires
     life = math.max(tonumber(life), redis.call('PTTL', KEYS[key]))
   end
-  redis.call('SET', KEYS[key], before .. ':' .. expires, 'PX', life)
+  redis.call('SET', KEYS[key], below .. ':' .. expires, 'PX', life)
 end
 
 local ledger, after, upto = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
