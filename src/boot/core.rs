@@ -15,6 +15,7 @@ use crate::random::{Entropy, SystemEntropy};
 use crate::revocation::{Index, Pace, Parts, Revocations, Watch, keep_for};
 use crate::seal::Sealer;
 use crate::secret::RootKey;
+use crate::signin::Registrar;
 use crate::store::memory::{MemoryIndex, MemoryLimits, MemorySpending};
 use crate::store::redis::{Follower, Mirror, Prober, Redis, RedisIndex, RedisLimits, RedisSpending};
 use crate::store::{self, Check, Durable};
@@ -98,7 +99,12 @@ impl Core {
         })
     }
 
-    /// What makes API keys and revokes them.
+    /// What changes accounts.
+    pub fn registrar(&self) -> Registrar {
+        Registrar { accounts: self.store.clone(), roster: self.store.clone(), revocations: Arc::clone(&self.revocations) }
+    }
+
+    /// What makes and revokes API keys.
     pub fn key_desk(&self) -> KeyDesk {
         KeyDesk { keys: self.store.clone(), revocations: Arc::clone(&self.revocations), entropy: Arc::clone(&self.entropy) }
     }

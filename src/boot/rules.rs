@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use crate::admission::{Gate, Names, Ports, Table};
@@ -16,7 +17,7 @@ use crate::boot::{NotServing, Own};
 use crate::config::Config;
 use crate::cookie::Cookies;
 use crate::deliver::Inbox;
-use crate::endpoint::{Brand, Endpoints, ForwardAuth, Refusals};
+use crate::endpoint::{Brand, Current, Effective, Endpoints, ForwardAuth, Refusals};
 use crate::gateway::{Rules, Tls, Trusts};
 use crate::signin::{Channel, Deliver, SignIn};
 use crate::token::{Asserter, Remembering, Ring};
@@ -41,6 +42,18 @@ pub(super) struct Rulemaker {
     pub refusals: Arc<Refusals>,
     /// The runtime of everything slow.
     pub slow: Handle,
+    /// Which settings count, for the admin API.
+    pub told: Arc<Told>,
+}
+
+/// The settings that the last rules were made of.
+#[derive(Debug, Default)]
+pub(super) struct Told(ArcSwap<Effective>);
+
+impl Current for Told {
+    fn settings(&self) -> Arc<Effective> {
+        self.0.load_full()
+    }
 }
 
 impl Rulemaker {
@@ -53,7 +66,7 @@ impl Rulemaker {
         let signin = services::sign_in(config, &self.core, &self.ring, (Arc::clone(&self.deliver), self.channels.clone()), &self.own)?;
         let through = Arc::new(Through { signin: Arc::clone(&signin), slow: self.slow.clone() });
         let gate = Arc::new(self.gate(config, &cookies, Arc::<Through>::clone(&through))?);
-        Ok(Rules {
+        let rules = Rules {
             endpoints: Arc::new(self.endpoints(config, &cookies, signin, &gate)?),
             gate,
             trusts: Trusts::read(&config.routes).map_err(NotServing::Configuration)?,
@@ -62,7 +75,9 @@ impl Rulemaker {
             tls: Tls::read(&config.tls, &config.routes, self.core.clock.now()).map_err(NotServing::Configuration)?.map(Arc::new),
             lasting: through,
             streams: config.listen.streams,
-        })
+        };
+        self.told.0.store(Arc::new(Effective { routes: config.routes.clone(), limits: config.limits.clone() }));
+        Ok(rules)
     }
 
     fn gate(&self, config: &Config, cookies: &Cookies, through: Arc<Through>) -> Result<Gate, NotServing> {

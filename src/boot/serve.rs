@@ -16,11 +16,11 @@ use crate::boot::handover::{self, Offer, Predecessor, Successor};
 use crate::boot::keeper::{Keeper, Pulse};
 use crate::boot::notify::{self, Alive};
 use crate::boot::reload::{Reload, Watched};
-use crate::boot::rules::Rulemaker;
+use crate::boot::rules::{Rulemaker, Told};
 use crate::boot::{Extras, NotServing, services};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
-use crate::endpoint::{Admin, Desk, Operator, Readiness, Refusals, State, Status, Vitals};
+use crate::endpoint::{Admin, Api, ApiSetup, Desk, Operator, Readiness, Refusals, State, Status, Vitals};
 use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop, Swap};
 use crate::random::Drawn;
 use crate::signin::Deliver;
@@ -182,6 +182,7 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
         own: extras.own.clone(),
         refusals: Arc::new(Refusals::default()),
         slow,
+        told: Arc::default(),
     });
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
     Ok(Parts { core, queue, rulemaker, vitals, _keeper: keeper })
@@ -189,10 +190,10 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
 
 impl Parts {
     fn setup(&self, config: &Config, listeners: Listeners, hooks: Hooks, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
-        let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), config.listen.admin.ip().map(|ip| ip.to_string()).unwrap_or_default());
+        let host = config.listen.admin.ip().map(|ip| ip.to_string()).unwrap_or_default();
         let refusals = Arc::clone(&self.rulemaker.refusals);
         let desk = Desk { refusals, operator: Operator::new(&self.core.root), clock: Arc::clone(&self.core.clock) };
-        let admin = admin.with(desk);
+        let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), host).with(desk).with_api(self.api(config)?);
         Ok(crate::gateway::Setup {
             listeners,
             workers: config.listen.workers,
@@ -219,6 +220,22 @@ impl Parts {
             Ok(Err(outage)) => tracing::error!(cause = %outage, "the last events are not in the audit log"),
             Err(_) => tracing::error!("the last events are not in the audit log, the database does not answer"),
         }
+    }
+
+    fn api(&self, config: &Config) -> Result<Api, NotServing> {
+        let core = &self.core;
+        Ok(Api::new(ApiSetup {
+            registrar: core.registrar(),
+            sessions: core.store.clone(),
+            factors: core.store.clone(),
+            keys: core.key_desk(),
+            check: Arc::clone(&self.rulemaker.keys),
+            spending: Arc::clone(&core.spending),
+            current: Arc::<Told>::clone(&self.rulemaker.told),
+            cursors: core.root.mac_key("admin-cursor"),
+            entropy: Arc::clone(&core.entropy),
+            name: config.pages.name.clone(),
+        })?)
     }
 
     /// Watch the configuration's file, where it came from one.

@@ -1,4 +1,4 @@
-//! The admin listener: health, readiness and metrics; and to the operator's own command, what came of a request.
+//! The admin listener: health, readiness and metrics; to the operator's own command, what came of a request; and the admin API.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,11 +6,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, HOST};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use serde::Serialize;
 
 use crate::admission::Refusal;
 use crate::clock::Clock;
+use crate::endpoint::api::Api;
+use crate::endpoint::call::{Call, Received};
 use crate::endpoint::operator::Operator;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::refusals::{Refusals, Told};
@@ -77,13 +80,13 @@ impl Desk {
     /// The path under which one request that came to nothing is asked for, by its id.
     pub const REFUSALS: &str = "/api/refusals/";
 
-    fn answer(&self, request: &Request<Bytes>, id: &str) -> Result<Reply, No> {
-        let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let (method, path) = (request.method(), request.uri().path());
+    fn answer(&self, head: &Parts, id: &str) -> Result<Reply, No> {
+        let shown = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let (method, path) = (&head.method, head.uri.path());
         if !self.operator.believes(shown, method.as_str(), path, self.clock.now()) {
             return Err(Refusal::Unauthenticated.into());
         }
-        if method != Method::GET {
+        if *method != Method::GET {
             return Err(No::from(Refusal::MethodNotAllowed).with(ALLOW, HeaderValue::from_static("GET")));
         }
         let lost = self.refusals.find(id).ok_or(Problem::NotFound)?;
@@ -96,13 +99,14 @@ pub struct Admin {
     vitals: Arc<dyn Vitals>,
     host: String,
     desk: Option<Desk>,
+    api: Option<Api>,
 }
 
 impl Admin {
     /// `host` is the listener's own, without port. Other names than that, `localhost` and bare addresses are refused, so that
     /// no page in a browser on this machine reaches us under a name of its own (DNS rebinding).
     pub fn new(vitals: Arc<dyn Vitals>, host: impl Into<String>) -> Self {
-        Self { vitals, host: host.into(), desk: None }
+        Self { vitals, host: host.into(), desk: None, api: None }
     }
 
     /// With a desk for the operator's own command.
@@ -112,31 +116,45 @@ impl Admin {
         self
     }
 
+    /// With the admin API.
+    #[must_use]
+    pub fn with_api(mut self, api: Api) -> Self {
+        self.api = Some(api);
+        self
+    }
+
     /// The reply to one request.
-    pub async fn answer(&self, request: Request<Bytes>, request_id: &str) -> Reply {
-        let reply = match self.dispatch(&request).await {
+    pub async fn answer(&self, request: Request<Bytes>, call: &Call) -> Reply {
+        let request_id = call.request_id.as_str();
+        let (head, body) = request.into_parts();
+        let reply = match self.dispatch(&Received { head: &head, body: &body, call }).await {
             Ok(reply) => reply,
             Err(no) => {
+                no.log(request_id);
                 let mut reply = reply::problem(no.problem, request_id, None);
                 reply.headers_mut().extend(no.headers);
                 reply
             }
         };
-        reply::finish(without_body(reply, request.method()), request_id)
+        reply::finish(without_body(reply, &head.method), request_id)
     }
 
-    async fn dispatch(&self, request: &Request<Bytes>) -> Result<Reply, No> {
-        if !self.is_ours(request) {
+    async fn dispatch(&self, received: &Received<'_>) -> Result<Reply, No> {
+        let head = received.head;
+        if !self.is_ours(head) {
             return Err(Problem::Misdirected.into());
         }
-        let path = request.uri().path();
+        let path = head.uri.path();
         if let (Some(desk), Some(id)) = (&self.desk, path.strip_prefix(Desk::REFUSALS)) {
-            return desk.answer(request, id);
+            return desk.answer(head, id);
+        }
+        if let Some(api) = self.api.as_ref().filter(|_| Api::owns(path)) {
+            return api.answer(received).await;
         }
         if !matches!(path, "/healthz" | "/readyz" | "/metrics") {
             return Err(Problem::NotFound.into());
         }
-        if request.method() != Method::GET && request.method() != Method::HEAD {
+        if head.method != Method::GET && head.method != Method::HEAD {
             return Err(No::from(Refusal::MethodNotAllowed).with(ALLOW, HeaderValue::from_static("GET, HEAD")));
         }
         Ok(match path {
@@ -146,9 +164,9 @@ impl Admin {
         })
     }
 
-    fn is_ours(&self, request: &Request<Bytes>) -> bool {
-        let named = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-        let authority = named.or_else(|| request.uri().authority().map(http::uri::Authority::as_str)).unwrap_or_default();
+    fn is_ours(&self, head: &Parts) -> bool {
+        let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
+        let authority = named.or_else(|| head.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
         let host = without_port(authority);
         let is_address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
         is_address || host.eq_ignore_ascii_case("localhost") || (!host.is_empty() && host.eq_ignore_ascii_case(&self.host))
@@ -192,9 +210,19 @@ mod tests {
         }
     }
 
+    fn call() -> Call {
+        let address = "127.0.0.1".parse().unwrap();
+        Call {
+            client: crate::client::Client { address, secure: false, host: "localhost".to_owned() },
+            peer: address,
+            now: crate::clock::Timestamp::default(),
+            request_id: "r1".to_owned(),
+        }
+    }
+
     async fn ask(status: Status, method: Method, host: &str, path: &str) -> Reply {
         let request = Request::builder().method(method).uri(path).header(HOST, host).body(Bytes::new()).unwrap();
-        Admin::new(Arc::new(Still(status)), "admin.internal").answer(request, "r1").await
+        Admin::new(Arc::new(Still(status)), "admin.internal").answer(request, &call()).await
     }
 
     #[tokio::test]

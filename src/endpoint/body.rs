@@ -24,6 +24,14 @@ pub(super) fn json<T: DeserializeOwned>(received: &Received<'_>) -> Result<T, Pr
     object(received.body)
 }
 
+/// As [`json`], where a JSON Merge Patch may say so too (RFC 7396).
+///
+/// # Errors
+/// As [`json`].
+pub(super) fn patch<T: DeserializeOwned>(received: &Received<'_>) -> Result<T, Problem> {
+    if is_kind(received.head, "application/merge-patch+json") { object(received.body) } else { json(received) }
+}
+
 /// As [`json`], for endpoints that take no body: nothing, or an empty object.
 pub(super) fn nothing(received: &Received<'_>) -> Result<(), Problem> {
     #[derive(serde::Deserialize)]

@@ -6,15 +6,18 @@
 //! refusals what came to nothing, to be looked up by its id; operator: who may
 //! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
 //! problem  the one place where an error becomes words
-//! admin    health, readiness and metrics, on a listener of their own
+//! admin    health, readiness and metrics, on a listener of their own, and api/, for programs of the operator
+//! openapi  what both APIs take and answer
 //! ```
 
 mod admin;
+mod api;
 mod asker;
 mod body;
 mod call;
 mod check;
 mod next;
+mod openapi;
 mod operator;
 mod pace;
 mod page;
@@ -29,8 +32,8 @@ mod table;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Request;
 use http::request::Parts;
+use http::{Request, StatusCode};
 use url::Url;
 
 use crate::admission::{self, Refusal, RuleSet};
@@ -38,6 +41,7 @@ use crate::cookie::Cookies;
 use crate::signin::{Means, SignIn};
 
 pub use admin::{Admin, Desk, Readiness, State, Status, Vitals};
+pub use api::{Api, ApiSetup, Current, Effective};
 pub use call::Call;
 pub use check::{Decided, Dialect, ForwardAuth, ForwardAuthSettings};
 pub use operator::Operator;
@@ -90,6 +94,7 @@ pub struct Endpoints {
     places: Places,
     pages: Pages,
     table: Table,
+    document: Bytes,
     inbox: Option<Arc<dyn Inbox>>,
     forward_auth: Option<ForwardAuth>,
     refusals: Arc<Refusals>,
@@ -107,6 +112,7 @@ impl Endpoints {
             cookies: setup.cookies,
             places: Places::new(setup.public_url, setup.hosts),
             pages: Pages::new(setup.pages, table.prefix(), setup.development),
+            document: Bytes::from(openapi::public(table.prefix()).to_string()),
             table,
             inbox: setup.inbox,
             forward_auth: setup.forward_auth,
@@ -187,6 +193,7 @@ impl Endpoints {
             Endpoint::ConfirmAddress => self.confirm_address(received).await,
             Endpoint::RemoveAddress => self.remove_address(received).await,
             Endpoint::Jwks => Ok(self.jwks(received)),
+            Endpoint::Document => Ok(reply::body(StatusCode::OK, "application/json", self.document.clone())),
             Endpoint::LoginPage => self.login_page(received).await,
             Endpoint::LoginForm => self.login_form(received).await,
             Endpoint::VerifyPage => self.verify_page(received),

@@ -34,6 +34,22 @@ pub enum Problem {
     InvalidCode,
     /// The account has an authenticator that counts.
     AlreadyEnrolled,
+    /// The query is not one that this endpoint takes.
+    InvalidQuery,
+    /// A cursor that is not ours, or of another listing.
+    InvalidCursor,
+    /// An API key that is good, but not for this.
+    InsufficientScope,
+    /// Something that must be unique belongs to somebody else.
+    Taken,
+    /// What was to be changed is not what was read.
+    PreconditionFailed,
+    /// An account that cannot be kept like this.
+    InvalidAccount,
+    /// A custom claim with the name of a registered one.
+    ReservedClaim,
+    /// An API key that cannot be made like this.
+    InvalidKey,
     /// No attempt is left.
     TooManyAttempts,
     /// The address was asked for a moment ago.
@@ -80,12 +96,13 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 49] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
         Self::Refused(Refusal::ConflictingCredentials),
         Self::InvalidJson,
+        Self::InvalidCursor,
         Self::Refused(Refusal::Unauthenticated),
         Self::Refused(Refusal::InvalidToken),
         Self::Refused(Refusal::SessionEnded),
@@ -98,12 +115,15 @@ impl Problem {
         Self::Refused(Refusal::CrossSite),
         Self::Refused(Refusal::PreflightRefused),
         Self::ProxyNotTrusted,
+        Self::InsufficientScope,
         Self::Refused(Refusal::NoRoute),
         Self::NotFound,
         Self::Refused(Refusal::MethodNotAllowed),
         Self::RequestTimeout,
         Self::LastAddress,
         Self::AlreadyEnrolled,
+        Self::Taken,
+        Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::Misdirected,
@@ -112,6 +132,10 @@ impl Problem {
         Self::InvalidScope,
         Self::ChannelUnavailable,
         Self::CountryNotAllowed,
+        Self::InvalidQuery,
+        Self::InvalidAccount,
+        Self::ReservedClaim,
+        Self::InvalidKey,
         Self::TooManyAttempts,
         Self::ResendTooSoon,
         Self::LimitReached,
@@ -140,6 +164,14 @@ impl Problem {
             Self::NotFound => "not_found",
             Self::InvalidCode => "invalid_code",
             Self::AlreadyEnrolled => "already_enrolled",
+            Self::InvalidQuery => "invalid_query",
+            Self::InvalidCursor => "invalid_cursor",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Taken => "taken",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::InvalidAccount => "invalid_account",
+            Self::ReservedClaim => "reserved_claim",
+            Self::InvalidKey => "invalid_api_key",
             Self::TooManyAttempts => "too_many_attempts",
             Self::ResendTooSoon => "resend_too_soon",
             Self::LimitReached => "limit_reached",
@@ -161,22 +193,29 @@ impl Problem {
     pub fn status(self) -> StatusCode {
         match self {
             Self::Refused(refusal) => StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            Self::InvalidJson => StatusCode::BAD_REQUEST,
-            Self::InvalidBody | Self::InvalidAddress | Self::InvalidScope | Self::ChannelUnavailable | Self::CountryNotAllowed => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::InvalidJson | Self::InvalidCursor => StatusCode::BAD_REQUEST,
+            Self::InvalidBody
+            | Self::InvalidAddress
+            | Self::InvalidScope
+            | Self::ChannelUnavailable
+            | Self::CountryNotAllowed
+            | Self::InvalidQuery
+            | Self::InvalidAccount
+            | Self::ReservedClaim
+            | Self::InvalidKey => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::LastAddress | Self::AlreadyEnrolled => StatusCode::CONFLICT,
+            Self::LastAddress | Self::AlreadyEnrolled | Self::Taken => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::TooManyStreams | Self::UpstreamBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::ProxyNotTrusted => StatusCode::FORBIDDEN,
+            Self::ProxyNotTrusted | Self::InsufficientScope => StatusCode::FORBIDDEN,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -198,6 +237,14 @@ impl Problem {
             Self::NotFound => "Not found",
             Self::InvalidCode => "Invalid code",
             Self::AlreadyEnrolled => "Already enrolled",
+            Self::InvalidQuery => "Invalid query",
+            Self::InvalidCursor => "Invalid cursor",
+            Self::InsufficientScope => "Scope too small",
+            Self::Taken => "Taken",
+            Self::PreconditionFailed => "Changed meanwhile",
+            Self::InvalidAccount => "Invalid account",
+            Self::ReservedClaim => "Reserved claim",
+            Self::InvalidKey => "Invalid API key",
             Self::TooManyAttempts => "Too many attempts",
             Self::ResendTooSoon => "Asked too soon",
             Self::LimitReached => "Limit reached",
@@ -233,6 +280,22 @@ impl Problem {
             Self::NotFound => "There is nothing at this address.",
             Self::InvalidCode => "The code is wrong, has expired or has been used. Ask for a new one.",
             Self::AlreadyEnrolled => "This account has an authenticator already. Take that one away first.",
+            Self::InvalidQuery => {
+                "The query must have only the fields that this endpoint takes, each once and with a value that it can have."
+            }
+            Self::InvalidCursor => "The cursor is not one of this listing. Begin again without one.",
+            Self::InsufficientScope => "The API key has not the scope that this needs.",
+            Self::Taken => "This name or address belongs to another one already.",
+            Self::PreconditionFailed => "It is not what If-Match says any more. Read it again.",
+            Self::InvalidAccount => {
+                "An account has an address; user names and groups (at most 64, each once) are 1 to 64 letters, digits, '.', '-' and '_'; a \
+                 name is one line of at most 128 characters; custom claims are at most 2 KiB of JSON; only an address that is there is verified."
+            }
+            Self::ReservedClaim => "A custom claim cannot have the name of a registered one, nor one of more than 64 characters.",
+            Self::InvalidKey => {
+                "A key has a name and groups of 1 to 64 letters, digits, '.', '-' and '_', 1 to 32 scopes (read, admin, app:NAME, \
+                 route:NAME, route:NAME:GET,HEAD), and a life of at least a second."
+            }
             Self::TooManyAttempts => "Too many codes were tried. Wait as long as Retry-After says.",
             Self::ResendTooSoon => "A code was asked for a moment ago. Wait as long as Retry-After says.",
             Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",

@@ -31,6 +31,7 @@ pub(super) enum Endpoint {
     ConfirmAddress,
     RemoveAddress,
     Jwks,
+    Document,
     LoginPage,
     LoginForm,
     VerifyPage,
@@ -45,6 +46,43 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
+    /// Is it a page, or a form of one?
+    #[cfg(test)]
+    const fn is_for_people(self) -> bool {
+        match self {
+            Self::LoginPage
+            | Self::LoginForm
+            | Self::VerifyPage
+            | Self::VerifyForm
+            | Self::LogoutPage
+            | Self::SecondPage(_)
+            | Self::SecondForm(_)
+            | Self::StepUpPage
+            | Self::StepUpForm
+            | Self::Account(_)
+            | Self::Inbox => true,
+            Self::Register
+            | Self::RequestOtp
+            | Self::VerifyOtp
+            | Self::VerifyTotp
+            | Self::VerifyRecovery
+            | Self::EnrollTotp
+            | Self::ConfirmTotp
+            | Self::DisableTotp
+            | Self::RenewRecoveryCodes
+            | Self::Refresh
+            | Self::Logout
+            | Self::Session
+            | Self::Sessions
+            | Self::EndSession
+            | Self::ChangeAddress
+            | Self::ConfirmAddress
+            | Self::RemoveAddress
+            | Self::Jwks
+            | Self::Document => false,
+        }
+    }
+
     /// Is it given an address or a code by whoever comes, and must not tell by its time what it knows of them?
     pub(super) const fn is_told_of_an_address(self) -> bool {
         match self {
@@ -70,6 +108,7 @@ impl Endpoint {
             | Self::EndSession
             | Self::RemoveAddress
             | Self::Jwks
+            | Self::Document
             | Self::LoginPage
             | Self::VerifyPage
             | Self::LogoutPage
@@ -102,6 +141,7 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/addresses", &[(Method::POST, Endpoint::ChangeAddress), (Method::DELETE, Endpoint::RemoveAddress)]),
     ("/addresses/confirm", &[(Method::POST, Endpoint::ConfirmAddress)]),
     ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
+    ("/openapi.json", &[(Method::GET, Endpoint::Document)]),
     ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
     ("/verify", &[(Method::GET, Endpoint::VerifyPage), (Method::POST, Endpoint::VerifyForm)]),
     ("/second-factor", &[(Method::GET, Endpoint::SecondPage(Means::Totp)), (Method::POST, Endpoint::SecondForm(Means::Totp))]),
@@ -142,6 +182,13 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
 
 /// The inbox of the demo.
 const INBOX: (&str, &[(Method, Endpoint)]) = ("/dev/inbox", &[(Method::GET, Endpoint::Inbox)]);
+
+/// Whatever programs call, by path under the prefix and method.
+#[cfg(test)]
+pub(super) fn programs() -> impl Iterator<Item = (&'static str, &'static Method)> {
+    let all = PATHS.iter().flat_map(|(path, methods)| methods.iter().map(move |(method, endpoint)| (*path, method, endpoint)));
+    all.filter(|(_, _, endpoint)| !endpoint.is_for_people()).map(|(path, method, _)| (path, method))
+}
 
 /// What a path and a method lead to.
 #[derive(Debug, PartialEq, Eq)]

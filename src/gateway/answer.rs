@@ -48,7 +48,7 @@ impl Answer for Endpoints {
 #[async_trait]
 impl Answer for Admin {
     async fn answer(&self, request: Request<Bytes>, call: Call) -> Response<Bytes> {
-        Self::answer(self, request, &call.request_id).await
+        Self::answer(self, request, &call).await
     }
 
     fn refuse(&self, problem: Problem, _head: &Parts, call: &Call) -> Response<Bytes> {

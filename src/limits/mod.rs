@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use spending::{Breaker, Charge, Expense, Shut, Spending, SpendingFallback, Spent, midnight};
+pub use spending::{Breaker, Charge, Expense, Shut, Spending, SpendingFallback, Spent, midnight, today};
 
 use crate::clock::Timestamp;
 use crate::outage::Outage;

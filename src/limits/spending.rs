@@ -114,6 +114,20 @@ pub fn midnight(now: Timestamp) -> Timestamp {
     Timestamp::from_millis(now.as_millis().div_euclid(day).saturating_add(1).saturating_mul(day))
 }
 
+/// How many messages were counted on the day (UTC) of `now`: the answer to one that is not counted, and that nothing refuses.
+///
+/// # Errors
+/// An [`Outage`] when it could not be asked.
+pub async fn today(spending: &dyn Spending, now: Timestamp) -> Result<u32, Outage> {
+    let breaker = Breaker { window: DAY, least: u32::MAX, percent: 0 };
+    let none = Expense { prefix: String::new(), charge: Charge::Nothing, breaker, per_day: u32::MAX };
+    Ok(match spending.spend(&none, now).await? {
+        Spent::Taken(count) => count,
+        // Nobody has sent so many.
+        Spent::Capped(_) | Spent::Open { .. } => u32::MAX,
+    })
+}
+
 /// Counts in one place for all nodes, and on this node alone while that place is out; both count from nothing then.
 pub struct SpendingFallback {
     /// For all nodes: Redis.

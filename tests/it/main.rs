@@ -11,6 +11,7 @@
     reason = "a panic is how a test says no"
 )]
 
+mod admin;
 mod architecture;
 mod cli;
 mod config;

@@ -60,6 +60,15 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::LimitReached
         | Problem::RequestTimeout
         | Problem::ProxyNotTrusted
+        // Of the admin API, which has no pages.
+        | Problem::InvalidQuery
+        | Problem::InvalidCursor
+        | Problem::InsufficientScope
+        | Problem::Taken
+        | Problem::PreconditionFailed
+        | Problem::InvalidAccount
+        | Problem::ReservedClaim
+        | Problem::InvalidKey
         | Problem::HeadTooLarge => (&words.bad_request, Way::None),
     }
 }

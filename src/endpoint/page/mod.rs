@@ -12,6 +12,7 @@ pub(super) mod inbox;
 mod login;
 mod logout;
 mod message;
+mod reference;
 mod second;
 mod step_up;
 mod verify;
@@ -27,6 +28,7 @@ use crate::endpoint::reply::{self, No, Reply};
 use crate::secret;
 
 pub use brand::Brand;
+pub(super) use reference::Reference;
 pub(super) use words::Words;
 
 /// The one script: what makes pages more comfortable, and nothing that they need.

@@ -15,6 +15,7 @@ mod e_answers;
 mod e_codes;
 mod e_factors;
 mod endpoints;
+mod f_admin;
 mod f_compare;
 mod f_log;
 mod f_pages;

@@ -1,0 +1,261 @@
+//! The operations of the admin API.
+
+use super::{Body, Field, Operation, PLAIN, Success, json_body, no_content, ok};
+use crate::endpoint::problem::Problem;
+
+const LIMIT: Field = Field { name: "limit", about: "Items of the page.", shape: "Limit" };
+const CURSOR: Field = Field { name: "cursor", about: "`next_cursor` of the page before.", shape: "Cursor" };
+const ETAG: (&str, &str) = ("ETag", "For `If-Match`.");
+const LOCATION: (&str, &str) = ("Location", "Where it is.");
+
+const ACCOUNT: Success = Success { headers: &[ETAG], ..ok("The account as it is now.", "Account") };
+const UNKNOWN: &[Problem] = &[Problem::NotFound];
+
+/// All of them, in the order of the page that shows them.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        path: "/api/accounts",
+        id: "listAccounts",
+        tag: "accounts",
+        summary: "List accounts, in the order of their ids; those that are all of what is asked for.",
+        query: &[
+            Field { name: "email", about: "With this address.", shape: "Text" },
+            Field { name: "phone", about: "With this number. Not together with `email`.", shape: "Text" },
+            Field { name: "username", about: "With this user name, in any case.", shape: "Text" },
+            Field { name: "group", about: "In this group.", shape: "Text" },
+            Field { name: "disabled", about: "Disabled, or not.", shape: "Flag" },
+            LIMIT,
+            CURSOR,
+        ],
+        success: &[ok("A page.", "Accounts")],
+        problems: &[Problem::InvalidCursor, Problem::InvalidAddress],
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/accounts",
+        id: "addAccount",
+        tag: "accounts",
+        summary: "Make an account. It needs an address, or nobody could sign in with it.",
+        body: json_body("NewAccount"),
+        success: &[Success { status: 201, headers: &[ETAG, LOCATION], ..ok("It was made.", "Account") }],
+        problems: &[Problem::Taken, Problem::InvalidAddress, Problem::InvalidAccount, Problem::ReservedClaim],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/accounts/{id}",
+        id: "showAccount",
+        tag: "accounts",
+        summary: "Show an account.",
+        success: &[ACCOUNT],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "PATCH",
+        path: "/api/accounts/{id}",
+        id: "changeAccount",
+        tag: "accounts",
+        summary: "Change an account (JSON Merge Patch, RFC 7396). Access tokens from before are worthless at once, on every node; sessions \
+                  go on, and are renewed with what is true now. The user name is fixed.",
+        body: Some(Body { kinds: &["application/json", "application/merge-patch+json"], shape: "AccountChange", required: true }),
+        success: &[ACCOUNT],
+        problems: &[
+            Problem::NotFound,
+            Problem::Taken,
+            Problem::PreconditionFailed,
+            Problem::InvalidAddress,
+            Problem::InvalidAccount,
+            Problem::ReservedClaim,
+        ],
+        if_match: true,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/accounts/{id}",
+        id: "removeAccount",
+        tag: "accounts",
+        summary: "Forget an account, its authenticator and devices, and end its sessions.",
+        success: &[no_content("It is gone.")],
+        problems: &[Problem::NotFound, Problem::PreconditionFailed],
+        if_match: true,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/accounts/{id}/disable",
+        id: "disableAccount",
+        tag: "accounts",
+        summary: "Let nobody sign in with it, and end its sessions.",
+        body: Some(Body { kinds: &["application/json"], shape: "Nothing", required: false }),
+        success: &[ACCOUNT],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/accounts/{id}/enable",
+        id: "enableAccount",
+        tag: "accounts",
+        summary: "Let people sign in with it again.",
+        body: Some(Body { kinds: &["application/json"], shape: "Nothing", required: false }),
+        success: &[ACCOUNT],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/accounts/{id}/sessions",
+        id: "endSessionsOf",
+        tag: "accounts",
+        summary: "End all sessions of an account.",
+        success: &[ok("How many were ended.", "Ended")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/accounts/{id}/factor",
+        id: "showFactor",
+        tag: "accounts",
+        summary: "Show the authenticator of an account. Its secret is not read back.",
+        success: &[ok("The authenticator.", "Factor")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/accounts/{id}/factor",
+        id: "removeFactor",
+        tag: "accounts",
+        summary: "Take the authenticator and the recovery codes away, for who has lost both, and end all sessions of the account.",
+        success: &[no_content("It is gone.")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/sessions",
+        id: "listSessions",
+        tag: "sessions",
+        summary: "List sessions that are live, in the order of their ids.",
+        query: &[Field { name: "account", about: "Of the account with this id.", shape: "Text" }, LIMIT, CURSOR],
+        success: &[ok("A page.", "Sessions")],
+        problems: &[Problem::InvalidCursor],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/sessions/{id}",
+        id: "showSession",
+        tag: "sessions",
+        summary: "Show a session.",
+        success: &[ok("The session.", "Session")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/sessions/{id}",
+        id: "endSession",
+        tag: "sessions",
+        summary: "End a session, at once and on every node.",
+        success: &[no_content("It is over.")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/apikeys",
+        id: "listKeys",
+        tag: "apikeys",
+        summary: "List API keys, good or not, in the order of their ids.",
+        query: &[LIMIT, CURSOR],
+        success: &[ok("A page.", "ApiKeys")],
+        problems: &[Problem::InvalidCursor],
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/apikeys",
+        id: "createKey",
+        tag: "apikeys",
+        summary: "Make an API key. Its text is in this reply, and nowhere afterwards.",
+        body: json_body("NewApiKey"),
+        success: &[Success { status: 201, headers: &[LOCATION], ..ok("It was made.", "MadeApiKey") }],
+        problems: &[Problem::Taken, Problem::InvalidKey],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/apikeys/{id}",
+        id: "showKey",
+        tag: "apikeys",
+        summary: "Show an API key, but for its text.",
+        success: &[ok("The key.", "ApiKey")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/apikeys/{id}",
+        id: "revokeKey",
+        tag: "apikeys",
+        summary: "Revoke an API key, at once and on every node.",
+        success: &[no_content("It is revoked.")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/apikeys/{id}/rotate",
+        id: "rotateKey",
+        tag: "apikeys",
+        summary: "Make a key that takes its place; the old one goes on for `grace` seconds.",
+        body: Some(Body { kinds: &["application/json"], shape: "Rotation", required: false }),
+        success: &[Success { status: 201, headers: &[LOCATION], ..ok("The new key.", "MadeApiKey") }],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/routes",
+        id: "listRoutes",
+        tag: "routes",
+        summary: "List the routes that count now, in the order of their names.",
+        query: &[LIMIT, CURSOR],
+        success: &[ok("A page.", "Routes")],
+        problems: &[Problem::InvalidCursor],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/routes/{id}",
+        id: "showRoute",
+        tag: "routes",
+        summary: "Show the route of this name.",
+        success: &[ok("The route.", "Route")],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/limits",
+        id: "showLimits",
+        tag: "limits",
+        summary: "Show the limits that count now, and the messages of today (UTC).",
+        success: &[ok("The limits.", "Limits")],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/openapi.json",
+        id: "document",
+        tag: "documentation",
+        summary: "This document.",
+        success: &[ok("The document.", "AnyObject")],
+        is_open: true,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/docs",
+        id: "reference",
+        tag: "documentation",
+        summary: "This document, as a page.",
+        success: &[Success { status: 200, about: "A page.", content: Some(("text/html", "Text")), headers: &[] }],
+        is_open: true,
+        ..PLAIN
+    },
+];

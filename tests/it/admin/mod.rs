@@ -1,0 +1,7 @@
+//! The admin API, over HTTP, on the real program.
+
+mod access;
+mod accounts;
+mod changes;
+pub mod desk;
+mod documents;
