@@ -231,6 +231,8 @@ impl Parts {
             keys: core.key_desk(),
             check: Arc::clone(&self.rulemaker.keys),
             spending: Arc::clone(&core.spending),
+            audit: core.store.clone(),
+            recorder: Arc::clone(&core.audit),
             current: Arc::<Told>::clone(&self.rulemaker.told),
             cursors: core.root.mac_key("admin-cursor"),
             entropy: Arc::clone(&core.entropy),

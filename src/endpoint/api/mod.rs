@@ -9,6 +9,7 @@
 
 mod accounts;
 mod apikeys;
+mod audit;
 mod cursor;
 mod listing;
 mod precondition;
@@ -20,9 +21,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
+use http::header::LOCATION;
 
 use crate::admission::{Refusal, Why};
 use crate::app::{ApiKey, KeyCheck, KeyDesk};
+use crate::audit::{Audit, Recorder};
 use crate::endpoint::call::Received;
 use crate::endpoint::page::Reference;
 use crate::endpoint::problem::Problem;
@@ -52,6 +55,10 @@ pub struct ApiSetup {
     pub check: Arc<KeyCheck>,
     /// What messages have cost today.
     pub spending: Arc<dyn Spending>,
+    /// The audit log, to read.
+    pub audit: Arc<dyn Audit>,
+    /// The same, to write.
+    pub recorder: Arc<Recorder>,
     /// The settings that count.
     pub current: Arc<dyn Current>,
     /// The key of cursors.
@@ -109,7 +116,10 @@ impl Api {
         if !found.action.takes_query() && !received.query().is_empty() {
             return Err(Problem::InvalidQuery.into());
         }
-        self.carry_out(found.action, found.id, received).await
+        let reply = self.carry_out(found.action, found.id, received).await?;
+        let made = reply.headers().get(LOCATION).and_then(|place| place.to_str().ok()).and_then(|place| place.rsplit('/').next());
+        self.record(found.action, made.unwrap_or(found.id), &key, received).await;
+        Ok(reply)
     }
 
     /// Whose key it is. One answer to everything that is no good key.
@@ -156,6 +166,8 @@ impl Api {
             Action::ListRoutes => self.list_routes(received),
             Action::ShowRoute => self.show_route(&name()?),
             Action::ShowLimits => self.show_limits(received).await,
+            Action::ListAudit => self.list_audit(received).await,
+            Action::ExportAudit => self.export_audit(received).await,
             Action::Document | Action::Reference => self.open(action),
         }
     }

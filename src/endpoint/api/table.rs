@@ -32,6 +32,8 @@ pub(in crate::endpoint) enum Action {
     ListRoutes,
     ShowRoute,
     ShowLimits,
+    ListAudit,
+    ExportAudit,
     Document,
     Reference,
 }
@@ -39,7 +41,7 @@ pub(in crate::endpoint) enum Action {
 impl Action {
     /// Is it a listing, which a query narrows?
     pub(super) const fn takes_query(self) -> bool {
-        matches!(self, Self::ListAccounts | Self::ListSessions | Self::ListKeys | Self::ListRoutes)
+        matches!(self, Self::ListAccounts | Self::ListSessions | Self::ListKeys | Self::ListRoutes | Self::ListAudit | Self::ExportAudit)
     }
 
     /// Is it for everybody who reaches this listener? They say what there is, and nothing of anybody.
@@ -67,6 +69,8 @@ pub(in crate::endpoint) const PATHS: &[(&str, &[(Method, Action)])] = &[
     ("/api/routes", &[(Method::GET, Action::ListRoutes)]),
     ("/api/routes/{id}", &[(Method::GET, Action::ShowRoute)]),
     ("/api/limits", &[(Method::GET, Action::ShowLimits)]),
+    ("/api/audit", &[(Method::GET, Action::ListAudit)]),
+    ("/api/audit/export", &[(Method::GET, Action::ExportAudit)]),
     ("/api/openapi.json", &[(Method::GET, Action::Document)]),
     ("/api/docs", &[(Method::GET, Action::Reference)]),
 ];

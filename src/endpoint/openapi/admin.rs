@@ -5,6 +5,10 @@ use crate::endpoint::problem::Problem;
 
 const LIMIT: Field = Field { name: "limit", about: "Items of the page.", shape: "Limit" };
 const CURSOR: Field = Field { name: "cursor", about: "`next_cursor` of the page before.", shape: "Cursor" };
+const OF: Field = Field { name: "account", about: "What concerns the account with this id.", shape: "Text" };
+const WHAT: Field = Field { name: "what", about: "Of this, as `account_changed`.", shape: "Text" };
+const SINCE: Field = Field { name: "since", about: "Not before this moment or day: `2026-01-31T12:00:00Z`, `2026-01-31`.", shape: "Text" };
+const UNTIL: Field = Field { name: "until", about: "Before this moment or day.", shape: "Text" };
 const ETAG: (&str, &str) = ("ETag", "For `If-Match`.");
 const LOCATION: (&str, &str) = ("Location", "Where it is.");
 
@@ -238,6 +242,31 @@ pub(super) const OPERATIONS: &[Operation] = &[
         tag: "limits",
         summary: "Show the limits that count now, and the messages of today (UTC).",
         success: &[ok("The limits.", "Limits")],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/audit",
+        id: "listAudit",
+        tag: "audit",
+        summary: "List what was done, newest first.",
+        query: &[OF, WHAT, SINCE, UNTIL, Field { name: "order", about: "From which end.", shape: "Order" }, LIMIT, CURSOR],
+        success: &[ok("A page.", "Records")],
+        problems: &[Problem::InvalidCursor],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/audit/export",
+        id: "exportAudit",
+        tag: "audit",
+        summary: "Export what was done, oldest first, a record in a line: up to 10,000 of them.",
+        query: &[OF, WHAT, SINCE, UNTIL, Field { name: "cursor", about: "`Doorward-Next-Cursor` of the export before.", shape: "Cursor" }],
+        success: &[Success {
+            status: 200,
+            about: "The records.",
+            content: Some(("application/x-ndjson", "Text")),
+            headers: &[("Doorward-Next-Cursor", "Where to go on, when there are more.")],
+        }],
+        problems: &[Problem::InvalidCursor],
         ..PLAIN
     },
     Operation {

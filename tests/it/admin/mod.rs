@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod audit;
 mod changes;
 pub mod desk;
 mod documents;
