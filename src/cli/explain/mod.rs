@@ -169,7 +169,7 @@ async fn answered(asked: &Asked<'_>, config: &Config, core: Option<&Core>, perso
         return Ok(own(&question));
     }
     let explained = gate.explain(&incoming, person.map(|person| &person.claims), SystemClock.now()).await;
-    tell(explained, &gate.falls(&incoming).unwrap_or_default(), &question)
+    tell(&explained, &gate.falls(&incoming).unwrap_or_default(), &question)
 }
 
 /// The request as it would come.
@@ -206,14 +206,14 @@ fn own(question: &Question<'_>) -> Answer {
     Answer { decision: "own", refusal: None, reason, facts: Vec::new(), more: asked(question) }
 }
 
-fn tell(explained: Explained, falls: &[Fall], question: &Question<'_>) -> Result<Answer, Failed> {
+fn tell(explained: &Explained, falls: &[Fall], question: &Question<'_>) -> Result<Answer, Failed> {
     let route = explained.route.as_ref().and_then(|route| Written::find(question.config, &route.name));
-    let mut facts = facts(&explained, route.as_ref(), question);
+    let mut facts = facts(explained, route.as_ref(), question);
     let mut more = asked(question);
     let mut add = |name: &str, value: Value| drop(more.as_object_mut().map(|object| object.insert(name.to_owned(), value)));
     add("route", json!(explained.route.as_ref().map(|route| &route.name)));
     add("route_key", json!(route.as_ref().map(|route| &route.key)));
-    add("rules", rules(&explained, route.as_ref(), question));
+    add("rules", rules(explained, route.as_ref(), question));
     if falls.len() > 1 {
         add("readings", falls.iter().map(|fall| json!({ "path": fall.reading, "under": words::falls(fall) })).collect());
         facts.extend(falls.iter().map(|fall| ("reads as", format!("{}  → {}", fall.reading, words::falls(fall)))));
@@ -232,7 +232,7 @@ fn tell(explained: Explained, falls: &[Fall], question: &Question<'_>) -> Result
             Ok(Answer { decision: "admitted", refusal: None, reason, facts, more })
         }
         Err(Why::Refused(refusal)) => {
-            let reason = words::stays_out(*refusal, &explained, route.as_ref(), question);
+            let reason = words::stays_out(*refusal, explained, route.as_ref(), question);
             Ok(Answer { decision: "refused", refusal: Some(*refusal), reason, facts, more })
         }
         Err(Why::Outage(outage)) => Err(Failed::refused(format!("it could not be decided: {outage}"))),

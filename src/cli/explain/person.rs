@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
-use crate::signin::{Account, Accounts, Factors, Handle, Registration};
+use crate::signin::{Account, Accounts, Extra, Factors, Handle, LastClaims, Registration};
 use crate::token::{Acr, Amr, Claims, claims};
 
 /// Somebody who is supposed to be signed in.
@@ -42,7 +42,7 @@ pub(super) async fn find(core: &Core, config: &Config, text: &str, how: &How) ->
         None => Accounts::find(core.store.as_ref(), &AccountId::new(text)).await?,
     };
     let mut notes = Vec::new();
-    let account = match (found, &handle, config.otp.registration) {
+    let mut account = match (found, &handle, config.otp.registration) {
         (Some(account), ..) => account,
         (None, Some(handle), Registration::Open) => {
             notes.push(format!("nobody has the address {text} yet: whoever signs in with it gets a new account, without groups"));
@@ -62,11 +62,24 @@ pub(super) async fn find(core: &Core, config: &Config, text: &str, how: &How) ->
     if let Some(missing) = no_provider(config, &handle) {
         notes.push(missing.to_owned());
     }
+    if config.claims_hook.is_some() {
+        notes.push(hooked(core, &mut account).await?.to_owned());
+    }
     let factor = Factors::find(core.store.as_ref(), &account.id).await?;
     let has_authenticator = factor.is_some_and(|factor| factor.confirmed_at.is_some());
     let is_two = has_authenticator || how.second_factor;
     let claims = speak_of(core, config, account, &handle, (is_two, now.minus(how.ago), now))?;
     Ok(Ok(Person { claims, has_authenticator, notes }))
+}
+
+/// With what the claims hook said last: it is not asked for this.
+async fn hooked(core: &Core, account: &mut Account) -> Result<&'static str, Outage> {
+    let last = LastClaims::last(core.store.as_ref(), &account.id).await?;
+    let Some(extra) = last.and_then(|text| serde_json::from_str::<Extra>(&text).ok()) else {
+        return Ok("the claims hook would be asked, and what it says is not known");
+    };
+    (account.claims, account.groups) = extra.added_to(account);
+    Ok("claims and groups are those that the claims hook said last")
 }
 
 /// What a token would say of who signed in with `handle`: it is verified then.
