@@ -139,6 +139,12 @@ impl Endpoints {
         reply::finish(admin::without_body(reply, &head.method), &call.request_id)
     }
 
+    /// The reply to a request of which only the head is there; `problem` says why.
+    pub fn refuse(&self, problem: Problem, head: &Parts, call: &Call) -> Reply {
+        self.remember(problem, head, call);
+        self.problem(problem, head, &call.request_id)
+    }
+
     /// What one of our own endpoints does not do can be looked up as well.
     fn remember(&self, problem: Problem, head: &Parts, call: &Call) {
         self.refusals.remember(Lost {

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 /// So many are remembered.
 pub const KEPT: usize = 10_000;
 
-/// So much is kept of a path or of a host, in bytes.
+/// So much is kept of a path, a host or a method, in bytes.
 const LONGEST: usize = 256;
 
 /// A request that came to nothing.
@@ -84,7 +84,7 @@ impl Refusals {
 
     /// Remember one; the oldest is forgotten for it.
     pub fn remember(&self, mut lost: Lost) {
-        for text in [&mut lost.path, &mut lost.host] {
+        for text in [&mut lost.method, &mut lost.path, &mut lost.host] {
             text.truncate(text.floor_char_boundary(LONGEST));
             text.shrink_to_fit();
         }

@@ -41,7 +41,7 @@ impl Answer for Endpoints {
     }
 
     fn refuse(&self, problem: Problem, head: &Parts, call: &Call) -> Response<Bytes> {
-        self.problem(problem, head, &call.request_id)
+        Self::refuse(self, problem, head, call)
     }
 }
 
