@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::{ConfigFile, Failed, desk, print};
+use super::{ConfigFile, Failed, change, desk, print};
 use crate::audit::{Thing, What};
 use crate::boot::Core;
 use crate::id::AccountId;
@@ -21,6 +21,10 @@ pub(super) enum Account {
     Show(One),
     /// List all accounts
     List(All),
+    /// Change name, addresses, groups or custom claims of an account; what is not named stays. It holds at the next request
+    Set(change::Set),
+    /// Forget an account, and end all its sessions
+    Remove(One),
     /// End all sessions of an account, and let nobody sign in with it
     Disable(One),
     /// Let people sign in with it again
@@ -67,12 +71,12 @@ struct Handles {
 pub(super) struct One {
     /// An address of the account, or its id
     #[arg(value_name = "HANDLE|ID")]
-    account: String,
+    pub(super) account: String,
     #[command(flatten)]
-    file: ConfigFile,
+    pub(super) file: ConfigFile,
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +93,8 @@ pub(super) fn run(command: Account) -> Result<(), Failed> {
         Account::Add(add) => desk::at(&add.file.config, async |core| make(core, &add).await),
         Account::Show(one) => desk::at(&one.file.config, async |core| show(&desk::account(core, &one.account).await?, one.json)),
         Account::List(all) => desk::at(&all.file.config, async |core| list(core, all.json).await),
+        Account::Set(set) => change::set(&set),
+        Account::Remove(one) => change::remove(&one),
         Account::Disable(one) => desk::at(&one.file.config, async |core| disable(core, &one).await),
         Account::Enable(one) => desk::at(&one.file.config, async |core| enable(core, &one).await),
         Account::RemoveFactor(one) => desk::at(&one.file.config, async |core| remove_factor(core, &one).await),
@@ -197,7 +203,7 @@ fn as_row(account: &signin::Account) -> [String; 7] {
     ]
 }
 
-fn show(account: &signin::Account, as_json: bool) -> Result<(), Failed> {
+pub(super) fn show(account: &signin::Account, as_json: bool) -> Result<(), Failed> {
     if as_json {
         return print::json(&as_value(account));
     }

@@ -4,6 +4,7 @@
 mod account;
 mod apikey;
 mod audit;
+mod change;
 mod check;
 mod completions;
 mod demo;

@@ -1,6 +1,7 @@
 //! What an operator types, with the real program.
 
 mod accounts;
+mod change;
 mod configuration;
 mod explain;
 mod keys;
