@@ -18,6 +18,7 @@ use crate::deliver;
 use crate::endpoint::Brand;
 use crate::gateway::{Address, Tls, Trusts};
 use crate::secret::RootKey;
+use crate::store;
 use crate::store::redis::{check_url, has_password};
 use crate::telemetry;
 use crate::token::Algorithm;
@@ -169,10 +170,15 @@ fn store(config: &Config, notes: &mut Notes) {
             notes.must(false, "store.url", "should name a file, as \"sqlite:doorward.db\": what is kept must last");
         }
         Some("sqlite" | "postgres" | "postgresql" | "mysql" | "mariadb") => {}
-        Some("mongodb" | "mongodb+srv") => {
-            notes.must(false, "store.url", "MongoDB is not in this build; sqlite, postgres, mysql and mariadb are");
+        Some("mongodb" | "mongodb+srv") if !cfg!(feature = "mongodb") => notes.must(false, "store.url", store::NO_MONGODB),
+        Some("mongodb+srv") => {
+            let instead = "mongodb+srv:// is not supported; list the servers: mongodb://one,two,three/DATABASE?replicaSet=NAME";
+            notes.must(false, "store.url", instead);
         }
-        Some(_) | None => notes.must(false, "store.url", "should begin with sqlite:, postgres://, mysql:// or mariadb://"),
+        Some("mongodb") => {
+            notes.must(names_database(config.store.url.expose()), "store.url", "should name a database: mongodb://HOST/DATABASE")
+        }
+        Some(_) | None => notes.must(false, "store.url", "should begin with sqlite:, postgres://, mysql://, mariadb:// or mongodb://"),
     }
     notes.must(config.store.connections > 0, "store.connections", "should be at least 1");
     notes.must(!config.store.timeout.is_zero(), "store.timeout", "should be more than nothing");
@@ -181,6 +187,13 @@ fn store(config: &Config, notes: &mut Notes) {
 fn names_no_file(url: &str) -> bool {
     let file = url.trim_start_matches("sqlite:").trim_start_matches("//").split('?').next().unwrap_or_default();
     file.is_empty() || url.contains(":memory:") || url.contains("mode=memory")
+}
+
+/// After the servers, which may be several and are not what a URL's host is.
+fn names_database(url: &str) -> bool {
+    let rest = url.trim_start_matches("mongodb:").trim_start_matches("//");
+    let name = rest.split_once('/').and_then(|(_, path)| path.split('?').next());
+    name.is_some_and(|name| !name.is_empty())
 }
 
 fn redis(config: &Config, notes: &mut Notes) {

@@ -63,5 +63,16 @@ impl Durable for sql::Store {
 /// # Errors
 /// When the URL is of no database that we know, or the database cannot be prepared.
 pub fn open(settings: &StoreSettings) -> Result<Arc<dyn Durable>, Outage> {
-    Ok(Arc::new(sql::Store::open(settings.url.expose(), settings)?))
+    let url = settings.url.expose();
+    if url.starts_with("mongodb") { open_mongo(url, settings) } else { Ok(Arc::new(sql::Store::open(url, settings)?)) }
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongo(url: &str, settings: &StoreSettings) -> Result<Arc<dyn Durable>, Outage> {
+    Ok(Arc::new(super::mongo::Store::open(url, settings)?))
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn open_mongo(_: &str, _: &StoreSettings) -> Result<Arc<dyn Durable>, Outage> {
+    Err(Outage::store(super::NO_MONGODB))
 }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
-    /// `sqlite:doorward.db`, `postgres://…`, `mysql://…`.
+    /// `sqlite:doorward.db`, `postgres://…`, `mysql://…`, `mongodb://…`.
     pub url: Secret<String>,
     /// A file that holds it.
     pub url_file: Option<PathBuf>,

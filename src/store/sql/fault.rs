@@ -5,6 +5,7 @@
 use sqlx::mysql::MySqlDatabaseError;
 
 use crate::outage::Outage;
+use crate::store::breaker::Broken;
 
 /// Why an act did not come to an end.
 #[derive(Debug, thiserror::Error)]
@@ -28,8 +29,8 @@ pub(super) enum Fault {
     #[error("connection refused")]
     Refused,
     /// The database did not answer a moment ago, and is left alone.
-    #[error("the database did not answer a moment ago: {0}")]
-    Broken(String),
+    #[error(transparent)]
+    Broken(#[from] Broken),
     /// The time was up.
     #[error("no answer in time")]
     Late,

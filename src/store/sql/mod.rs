@@ -17,7 +17,6 @@ mod accounts;
 mod address_changes;
 mod api_keys;
 mod audit;
-mod breaker;
 mod challenges;
 mod devices;
 mod factors;

@@ -13,13 +13,13 @@ use sqlx::{Connection as _, Database, Executor, MySql, MySqlPool, PgPool, Postgr
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::breaker::Breaker;
 use super::fault::Fault;
 use super::link::Link;
 use super::mysql::MYSQL;
 use super::postgres::POSTGRES;
 use super::sqlite::SQLITE;
 use super::statements::Statements;
+use crate::store::breaker::Breaker;
 
 /// The same thing of one of three databases.
 #[derive(Debug)]

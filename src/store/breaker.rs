@@ -1,12 +1,16 @@
 //! Not asking a database that was just found gone, so that requests fail at once instead of queueing for it.
 
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::fault::Fault;
-
 /// How long nobody asks after a connection has failed: recovery is noticed this much later.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// The database did not answer a moment ago, and is left alone.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer a moment ago: {0}")]
+pub(super) struct Broken(String);
 
 /// Remembers that connecting has failed, and why. A std mutex: held for a copy, never across an await.
 #[derive(Debug, Default)]
@@ -17,16 +21,16 @@ impl Breaker {
     ///
     /// # Errors
     /// When connecting failed less than a moment ago.
-    pub(super) fn check(&self) -> Result<(), Fault> {
+    pub(super) fn check(&self) -> Result<(), Broken> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match state.as_ref() {
-            Some((since, cause)) if since.elapsed() < PAUSE => Err(Fault::Broken(cause.clone())),
+            Some((since, cause)) if since.elapsed() < PAUSE => Err(Broken(cause.clone())),
             Some(_) | None => Ok(()),
         }
     }
 
     /// Connecting has failed.
-    pub(super) fn trip(&self, cause: &Fault) {
+    pub(super) fn trip(&self, cause: impl fmt::Display) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), cause.to_string()));
     }
 
@@ -44,8 +48,8 @@ mod tests {
     fn it_is_left_alone_until_a_connection_was_made() {
         let breaker = Breaker::default();
         assert!(breaker.check().is_ok());
-        breaker.trip(&Fault::Late);
-        assert!(matches!(breaker.check(), Err(Fault::Broken(cause)) if cause == "no answer in time"));
+        breaker.trip("no answer in time");
+        assert!(matches!(breaker.check(), Err(Broken(cause)) if cause == "no answer in time"));
         breaker.reset();
         assert!(breaker.check().is_ok());
     }
