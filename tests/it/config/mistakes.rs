@@ -195,8 +195,32 @@ fn sentinels_are_listed_and_their_primary_is_named() {
 fn what_is_not_there_yet_is_said_so() {
     let cluster = mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"redis+cluster://h\""), &[]);
     assert_eq!(cluster, ["redis.url: clusters are not there yet; redis://, rediss:// and redis+sentinel:// are"]);
-    let mongo = mistakes(&MINIMAL.replace("sqlite:doorward.db", "mongodb://h/db"), &[]);
-    assert_eq!(mongo, ["store.url: MongoDB is not in this build; sqlite, postgres, mysql and mariadb are"]);
+}
+
+#[cfg(not(feature = "mongodb"))]
+#[test]
+fn a_build_without_mongodb_says_which_one_has_it() {
+    for url in ["mongodb://h/db", "mongodb+srv://h/db"] {
+        let found = mistakes(&MINIMAL.replace("sqlite:doorward.db", url), &[]);
+        let says = "store.url: MongoDB is not in this build: it is in the released image, and in what is built with \
+            `cargo build --release --features mongodb`";
+        assert_eq!(found, [says]);
+    }
+}
+
+#[cfg(feature = "mongodb")]
+#[test]
+fn a_url_of_mongodb_names_servers_and_a_database() {
+    let with = |url: &str| MINIMAL.replace("sqlite:doorward.db", url);
+    for url in ["mongodb://h/db", "mongodb://ada:hunter2@one:27017,two:27017/db?replicaSet=rs0&tls=true"] {
+        read(&with(url), &[]).unwrap();
+    }
+    for url in ["mongodb://h", "mongodb://h/", "mongodb://ada:hunter2@h/?replicaSet=rs0"] {
+        assert_eq!(mistakes(&with(url), &[]), ["store.url: should name a database: mongodb://HOST/DATABASE"], "{url}");
+    }
+    let found = mistakes(&with("mongodb+srv://ada:hunter2@h/db"), &[]);
+    let says = "store.url: mongodb+srv:// is not supported; list the servers: mongodb://one,two,three/DATABASE?replicaSet=NAME";
+    assert_eq!(found, [says]);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use doorward::signin::{
     Account, Accounts, AddressChange, AddressChanges, Attempt, Challenge, Challenges, ChangeAttempt, ChangeTaken, Changed, Channel, Handle,
     Opened, Pointer, Removed, Settled, Taken,
 };
+use serde_json::json;
 
-use super::{Fresh, HOUR, NOW, account, at, at_once, on_each_database};
+use super::{Fresh, HOUR, NOW, account, at, at_once, of_accounts, on_each_database};
 
 on_each_database!(
     an_address_becomes_the_accounts_once,
@@ -28,6 +29,11 @@ on_each_database!(
     of_two_who_remove_both_addresses_at_once_one_does,
     sweeping_deletes_what_has_expired,
 );
+
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Accounts + AddressChanges + Challenges + Clone + 'static {}
+
+impl<S: Accounts + AddressChanges + Challenges + Clone + 'static> Promised for S {}
 
 const MINUTE: i64 = 60_000;
 const WAIT: Duration = Duration::from_secs(60);
@@ -63,7 +69,7 @@ fn verified() -> Account {
     Account { email: Some("ada@example.com".to_owned()), email_verified: true, ..account("ada") }
 }
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn with_ada(&self) {
         assert!(self.store.add(&verified()).await.unwrap());
     }
@@ -93,7 +99,7 @@ fn ids(taken: &ChangeTaken) -> Vec<&str> {
     }
 }
 
-async fn an_address_becomes_the_accounts_once(fresh: &Fresh) {
+async fn an_address_becomes_the_accounts_once<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     fresh.open_change(&change("one", "new", NOW)).await;
     fresh.open_change(&change("two", "phone", NOW)).await;
@@ -110,7 +116,7 @@ async fn an_address_becomes_the_accounts_once(fresh: &Fresh) {
     assert_eq!(fresh.store.find_by_handle(&phone("+15005550006")).await.unwrap(), Some(both));
 }
 
-async fn a_change_is_nobody_elses(fresh: &Fresh) {
+async fn a_change_is_nobody_elses<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     fresh.store.add(&account("bob")).await.unwrap();
     fresh.open_change(&change("one", "new", NOW)).await;
@@ -124,7 +130,7 @@ async fn a_change_is_nobody_elses(fresh: &Fresh) {
     assert_eq!(ids(&fresh.try_change(Some("one"), "ada", NOW).await), ["one"]);
 }
 
-async fn of_twenty_who_settle_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_settle_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     fresh.open_change(&change("one", "new", NOW)).await;
 
@@ -138,7 +144,7 @@ async fn of_twenty_who_settle_at_once_one_does(fresh: &Fresh) {
     assert_eq!(settled.iter().filter(|settled| **settled == Settled::Nothing).count(), 19);
 }
 
-async fn of_two_accounts_that_want_one_address_one_gets_it(fresh: &Fresh) {
+async fn of_two_accounts_that_want_one_address_one_gets_it<S: Promised>(fresh: &Fresh<S>) {
     for number in 0..8 {
         let id = format!("id-{number}");
         fresh.store.add(&account(&id)).await.unwrap();
@@ -157,7 +163,7 @@ async fn of_two_accounts_that_want_one_address_one_gets_it(fresh: &Fresh) {
     assert_eq!(settled.iter().filter(|settled| **settled == Settled::Taken).count(), 7);
 }
 
-async fn an_address_that_is_taken_stays_where_it_is(fresh: &Fresh) {
+async fn an_address_that_is_taken_stays_where_it_is<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     let bob = Account { email: Some("bob@example.com".to_owned()), ..account("bob") };
     fresh.store.add(&bob).await.unwrap();
@@ -170,7 +176,7 @@ async fn an_address_that_is_taken_stays_where_it_is(fresh: &Fresh) {
     assert_eq!(ids(&fresh.try_change(Some("one"), "ada", NOW).await), ["one"], "nothing was done");
 }
 
-async fn nothing_is_settled_for_who_is_gone_or_disabled(fresh: &Fresh) {
+async fn nothing_is_settled_for_who_is_gone_or_disabled<S: Promised>(fresh: &Fresh<S>) {
     fresh.open_change(&change("one", "new", NOW)).await;
     assert_eq!(fresh.settle("one", &email("ada@new.example"), NOW).await, Settled::Nothing);
 
@@ -184,7 +190,7 @@ async fn nothing_is_settled_for_who_is_gone_or_disabled(fresh: &Fresh) {
     assert!(matches!(fresh.settle("one", &email("ada@new.example"), NOW + 10 * MINUTE - 1).await, Settled::Set(_)));
 }
 
-async fn an_address_is_asked_for_again_after_a_wait_whoever_asks(fresh: &Fresh) {
+async fn an_address_is_asked_for_again_after_a_wait_whoever_asks<S: Promised>(fresh: &Fresh<S>) {
     let challenge = Challenge {
         id: "challenge".to_owned(),
         subject: "somebody".to_owned(),
@@ -208,7 +214,7 @@ async fn an_address_is_asked_for_again_after_a_wait_whoever_asks(fresh: &Fresh) 
     assert_eq!(Challenges::open(&fresh.store, &later, WAIT, 3).await.unwrap(), Opened::Open);
 }
 
-async fn the_newest_three_changes_are_live(fresh: &Fresh) {
+async fn the_newest_three_changes_are_live<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     for (number, id) in (0..).zip(["one", "two", "three", "four"]) {
         fresh.open_change(&change(id, id, NOW + number)).await;
@@ -221,7 +227,7 @@ async fn the_newest_three_changes_are_live(fresh: &Fresh) {
     assert_eq!(ids(&fresh.try_change(None, "ada", NOW + 4).await), ["four"], "the latest, when none is named");
 }
 
-async fn an_attempt_is_compared_with_the_codes_for_its_own_address(fresh: &Fresh) {
+async fn an_attempt_is_compared_with_the_codes_for_its_own_address<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     fresh.open_change(&change("one", "new", NOW)).await;
     fresh.open_change(&change("two", "other", NOW + MINUTE)).await;
@@ -234,7 +240,7 @@ async fn an_attempt_is_compared_with_the_codes_for_its_own_address(fresh: &Fresh
     assert_eq!((candidates[1].sent.code.as_str(), candidates[1].sealed.as_str()), ("code one", "sealed new"));
 }
 
-async fn of_sixty_attempts_at_once_five_count(fresh: &Fresh) {
+async fn of_sixty_attempts_at_once_five_count<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     fresh.open_change(&change("one", "new", NOW)).await;
 
@@ -252,7 +258,7 @@ async fn of_sixty_attempts_at_once_five_count(fresh: &Fresh) {
     assert_eq!(taken.iter().filter(|taken| **taken == wait).count(), 55);
 }
 
-async fn changing_and_signing_in_have_one_budget(fresh: &Fresh) {
+async fn changing_and_signing_in_have_one_budget<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     let challenge = Challenge {
         id: "challenge".to_owned(),
@@ -282,7 +288,7 @@ async fn changing_and_signing_in_have_one_budget(fresh: &Fresh) {
     assert_eq!(fresh.try_change(Some("two"), "ada", NOW).await, ChangeTaken::Exhausted(BUDGET.window));
 }
 
-async fn a_right_code_gives_its_attempt_back(fresh: &Fresh) {
+async fn a_right_code_gives_its_attempt_back<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     for number in 0..12 {
         let (id, now) = (format!("id-{number}"), NOW + number * MINUTE);
@@ -292,16 +298,17 @@ async fn a_right_code_gives_its_attempt_back(fresh: &Fresh) {
     }
 }
 
-async fn the_last_verified_address_stays(fresh: &Fresh) {
+async fn the_last_verified_address_stays<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     let remove = async |which| fresh.store.remove(&ada(), which).await.unwrap();
 
     assert_eq!(remove(Changed::Phone).await, Removed::Nothing);
     assert_eq!(remove(Changed::Email).await, Removed::Last);
     assert_eq!(fresh.store.remove(&AccountId::new("nobody"), Changed::Email).await.unwrap(), Removed::Nothing);
-    fresh.sql("UPDATE accounts SET phone = '+15005550006'").await;
+    let number = of_accounts(&json!({ "$set": { "phone": "+15005550006" } }));
+    fresh.behind("UPDATE accounts SET phone = '+15005550006'", number).await;
     assert_eq!(remove(Changed::Email).await, Removed::Last, "nobody knows whether the other one works");
-    fresh.sql("UPDATE accounts SET phone_verified = 1").await;
+    fresh.behind("UPDATE accounts SET phone_verified = 1", of_accounts(&json!({ "$set": { "phone_verified": true } }))).await;
 
     let both = Account { phone: Some("+15005550006".to_owned()), phone_verified: true, ..verified() };
     assert_eq!(remove(Changed::Email).await, Removed::Gone(Box::new(both.clone())));
@@ -311,9 +318,10 @@ async fn the_last_verified_address_stays(fresh: &Fresh) {
     assert!(fresh.store.add(&Account { email: Some("ada@example.com".to_owned()), ..account("bob") }).await.unwrap(), "it is free");
 }
 
-async fn of_two_who_remove_both_addresses_at_once_one_does(fresh: &Fresh) {
+async fn of_two_who_remove_both_addresses_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     for _ in 0..10 {
-        fresh.sql("DELETE FROM accounts").await;
+        let nobody = json!({ "delete": "accounts", "deletes": [{ "q": {}, "limit": 0 }] });
+        fresh.behind("DELETE FROM accounts", nobody).await;
         let both = Account { phone: Some("+15005550006".to_owned()), phone_verified: true, ..verified() };
         fresh.store.add(&both).await.unwrap();
 
@@ -328,7 +336,7 @@ async fn of_two_who_remove_both_addresses_at_once_one_does(fresh: &Fresh) {
     }
 }
 
-async fn sweeping_deletes_what_has_expired(fresh: &Fresh) {
+async fn sweeping_deletes_what_has_expired<S: Promised>(fresh: &Fresh<S>) {
     fresh.open_change(&change("one", "new", NOW)).await;
     fresh.open_change(&change("two", "other", NOW + HOUR)).await;
 

@@ -22,6 +22,11 @@ on_each_database!(
     a_use_never_goes_back,
 );
 
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: ApiKeys + Ledger + Clone + 'static {}
+
+impl<S: ApiKeys + Ledger + Clone + 'static> Promised for S {}
+
 fn key(id: &str, name: &str) -> ApiKey {
     ApiKey {
         id: KeyId::new(id),
@@ -37,7 +42,7 @@ fn key(id: &str, name: &str) -> ApiKey {
     }
 }
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn add_key_of(&self, key: &ApiKey) -> bool {
         ApiKeys::add(&self.store, key, at(NOW)).await.unwrap()
     }
@@ -59,7 +64,7 @@ impl Fresh {
     }
 }
 
-async fn a_key_is_kept_whole(fresh: &Fresh) {
+async fn a_key_is_kept_whole<S: Promised>(fresh: &Fresh<S>) {
     let whole = ApiKey {
         owner: Some("Ada \u{1f98a} 'quoted'".to_owned()),
         scopes: ["admin", "app:shop", "route:wiki:GET,HEAD"].map(|text| text.parse().unwrap()).to_vec(),
@@ -75,7 +80,7 @@ async fn a_key_is_kept_whole(fresh: &Fresh) {
     assert_eq!(fresh.api_key("").await, None);
 }
 
-async fn a_name_belongs_to_one_key_at_a_time(fresh: &Fresh) {
+async fn a_name_belongs_to_one_key_at_a_time<S: Promised>(fresh: &Fresh<S>) {
     assert!(fresh.add_key_of(&key("a", "ci")).await);
 
     assert!(!fresh.add_key_of(&key("b", "ci")).await);
@@ -86,7 +91,7 @@ async fn a_name_belongs_to_one_key_at_a_time(fresh: &Fresh) {
     assert_eq!(fresh.api_key("b").await, None);
 }
 
-async fn a_revoked_or_expired_key_gives_its_name_free(fresh: &Fresh) {
+async fn a_revoked_or_expired_key_gives_its_name_free<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("revoked", "one")).await;
     fresh.add_key_of(&ApiKey { expires_at: Some(at(NOW)), ..key("expired", "two") }).await;
     fresh.add_key_of(&ApiKey { expires_at: Some(at(NOW + 1)), ..key("good", "three") }).await;
@@ -100,7 +105,7 @@ async fn a_revoked_or_expired_key_gives_its_name_free(fresh: &Fresh) {
     assert_eq!(fresh.api_key("revoked").await.unwrap().name, "one", "it is still there to be listed");
 }
 
-async fn of_twenty_who_take_one_name_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_take_one_name_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     let added = at_once(20, |number| {
         let store = fresh.store.clone();
         async move { ApiKeys::add(&store, &key(&format!("key-{number}"), "ci"), at(NOW)).await.unwrap() }
@@ -110,7 +115,7 @@ async fn of_twenty_who_take_one_name_at_once_one_does(fresh: &Fresh) {
     assert_eq!(added.into_iter().filter(|added| *added).count(), 1);
 }
 
-async fn a_successor_takes_the_name_and_the_old_key_has_an_end(fresh: &Fresh) {
+async fn a_successor_takes_the_name_and_the_old_key_has_an_end<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("old", "ci")).await;
 
     assert!(fresh.replaced("old", &key("new", "ci"), NOW + HOUR).await);
@@ -123,7 +128,7 @@ async fn a_successor_takes_the_name_and_the_old_key_has_an_end(fresh: &Fresh) {
     assert_eq!(fresh.ends("old").await, Some(NOW + HOUR));
 }
 
-async fn an_end_is_never_moved_away(fresh: &Fresh) {
+async fn an_end_is_never_moved_away<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&ApiKey { expires_at: Some(at(NOW + 5)), ..key("soon", "one") }).await;
     fresh.add_key_of(&ApiKey { expires_at: Some(at(NOW + 2 * HOUR)), ..key("late", "two") }).await;
 
@@ -134,7 +139,7 @@ async fn an_end_is_never_moved_away(fresh: &Fresh) {
     assert_eq!(fresh.ends("late").await, Some(NOW + HOUR));
 }
 
-async fn what_is_gone_has_no_successor(fresh: &Fresh) {
+async fn what_is_gone_has_no_successor<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&ApiKey { expires_at: Some(at(NOW)), ..key("expired", "one") }).await;
     fresh.add_key_of(&key("revoked", "two")).await;
     fresh.add_key_of(&key("good", "three")).await;
@@ -148,7 +153,7 @@ async fn what_is_gone_has_no_successor(fresh: &Fresh) {
     assert_eq!(fresh.api_key("new").await, None);
 }
 
-async fn of_twenty_who_replace_one_key_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_replace_one_key_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("old", "ci")).await;
 
     let replaced = at_once(20, |number| {
@@ -161,7 +166,7 @@ async fn of_twenty_who_replace_one_key_at_once_one_does(fresh: &Fresh) {
     assert_eq!(ApiKeys::list(&fresh.store, None, 100).await.unwrap().len(), 2);
 }
 
-async fn keys_are_listed_in_pages(fresh: &Fresh) {
+async fn keys_are_listed_in_pages<S: Promised>(fresh: &Fresh<S>) {
     for number in 0..5 {
         fresh.add_key_of(&key(&format!("key-{number}"), &format!("name-{number}"))).await;
     }
@@ -175,7 +180,7 @@ async fn keys_are_listed_in_pages(fresh: &Fresh) {
     assert_eq!(rest[0].revoked_at, Some(at(NOW)));
 }
 
-async fn revoking_writes_one_line_once(fresh: &Fresh) {
+async fn revoking_writes_one_line_once<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("a", "ci")).await;
 
     let lines = fresh.revoke_key("a").await;
@@ -190,7 +195,7 @@ async fn revoking_writes_one_line_once(fresh: &Fresh) {
     assert_eq!(fresh.store.revoked(ids, at(NOW)).await.unwrap(), Standing::Revoked);
 }
 
-async fn of_twenty_who_revoke_one_key_at_once_one_writes_the_line(fresh: &Fresh) {
+async fn of_twenty_who_revoke_one_key_at_once_one_writes_the_line<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("a", "ci")).await;
 
     let lines = at_once(20, |_| {
@@ -202,7 +207,7 @@ async fn of_twenty_who_revoke_one_key_at_once_one_writes_the_line(fresh: &Fresh)
     assert_eq!(lines.concat().len(), 1);
 }
 
-async fn a_use_is_kept_once_a_minute(fresh: &Fresh) {
+async fn a_use_is_kept_once_a_minute<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("a", "ci")).await;
     let used = async |millis: i64| fresh.store.used(&KeyId::new("a"), at(millis), at(millis - 60_000)).await.unwrap();
 
@@ -214,7 +219,7 @@ async fn a_use_is_kept_once_a_minute(fresh: &Fresh) {
     assert!(!fresh.store.used(&KeyId::new("nobody"), at(NOW), at(NOW)).await.unwrap());
 }
 
-async fn a_use_never_goes_back(fresh: &Fresh) {
+async fn a_use_never_goes_back<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key_of(&key("a", "ci")).await;
     fresh.store.used(&KeyId::new("a"), at(NOW), at(NOW)).await.unwrap();
 

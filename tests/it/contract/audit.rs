@@ -10,7 +10,9 @@ use doorward::clock::Timestamp;
 use doorward::id::{AccountId, SessionId};
 use doorward::secret::RootKey;
 
-use super::{Database, Fresh, NOW, PATIENT, at, at_once, on_each_database, open};
+use serde_json::{Value, json};
+
+use super::{Database, Fresh, NOW, at, at_once, on_each_database};
 
 on_each_database!(
     rows_are_read_as_they_were_told,
@@ -20,15 +22,25 @@ on_each_database!(
     a_filter_says_which,
     rows_of_one_moment_are_not_lost_between_pages,
     a_changed_byte_is_found,
+    a_tail_that_was_cut_is_found,
+    another_key_fits_nowhere,
+);
+
+// What it takes to tamper with rows is written in SQL.
+on_each_database!(
+    in_sql:
     a_deleted_row_is_found,
     a_swapped_pair_is_found,
     an_inserted_row_is_found,
-    a_tail_that_was_cut_is_found,
     a_head_that_was_moved_is_found_and_told_of_for_ever,
     a_log_that_was_put_back_is_found_by_who_has_noted_a_row,
-    another_key_fits_nowhere,
     rows_are_not_changed_by_mistake,
 );
+
+/// What this suite is about.
+pub(super) trait Promised: Audit + 'static {}
+
+impl<S: Audit + 'static> Promised for S {}
 
 fn chain() -> Chain {
     Chain::new(&RootKey::new([7; 32]))
@@ -38,7 +50,7 @@ fn event(millis: i64) -> Event {
     Event::new(What::SessionBegun, Who::Account(AccountId::new("ada")), at(NOW + millis))
 }
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn append(&self, events: &[Event]) -> Head {
         self.store.append(events, &chain()).await.unwrap()
     }
@@ -68,8 +80,21 @@ impl Fresh {
             }
             Database::Postgres => drop(self.sql("ALTER TABLE audit_log DISABLE TRIGGER ALL").await),
             Database::MariaDb => {}
+            #[cfg(feature = "mongodb")]
+            Database::MongoDb => panic!("MongoDB knows no SQL: {sql}"),
         }
         self.sql(sql).await;
+    }
+
+    /// The same, where MongoDB has a command for it.
+    async fn tamper_anywhere(&self, sql: &'static str, command: Value) {
+        #[cfg(feature = "mongodb")]
+        if self.database == Database::MongoDb {
+            self.behind(sql, command).await;
+            return;
+        }
+        drop(command);
+        self.tamper(sql).await;
     }
 
     async fn page(&self, filter: &Filter, order: Order, after: Option<Cursor>, limit: u32) -> Vec<Record> {
@@ -89,7 +114,7 @@ impl Fresh {
     }
 }
 
-async fn rows_are_read_as_they_were_told(fresh: &Fresh) {
+async fn rows_are_read_as_they_were_told<S: Promised>(fresh: &Fresh<S>) {
     let seen = Seen {
         address: Some("2001:db8::7".parse().unwrap()),
         agent: "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned(),
@@ -118,7 +143,7 @@ async fn rows_are_read_as_they_were_told(fresh: &Fresh) {
     assert!(matches!(fresh.verdict().await, Verdict::Whole(head) if head.number == 2));
 }
 
-async fn nothing_appended_moves_nothing(fresh: &Fresh) {
+async fn nothing_appended_moves_nothing<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.append(&[]).await, Head::default());
     assert_eq!(fresh.store.newest().await.unwrap(), Head::default());
     assert_eq!(fresh.verdict().await, Verdict::Whole(Head::default()));
@@ -128,8 +153,8 @@ async fn nothing_appended_moves_nothing(fresh: &Fresh) {
     assert_eq!(fresh.store.newest().await.unwrap(), head);
 }
 
-async fn two_hundred_at_once_from_two_stores_are_one_chain(fresh: &Fresh) {
-    let stores = [Arc::new(open(&fresh.url, PATIENT)), Arc::new(open(&fresh.url, PATIENT))];
+async fn two_hundred_at_once_from_two_stores_are_one_chain<S: Promised>(fresh: &Fresh<S>) {
+    let stores = [Arc::new(fresh.node()), Arc::new(fresh.node())];
     let chain = Arc::new(chain());
 
     let heads = at_once(200, |number| {
@@ -145,7 +170,7 @@ async fn two_hundred_at_once_from_two_stores_are_one_chain(fresh: &Fresh) {
     assert!(matches!(fresh.verdict().await, Verdict::Whole(head) if head.number == 400));
 }
 
-async fn pages_go_both_ways_and_meet(fresh: &Fresh) {
+async fn pages_go_both_ways_and_meet<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_rows(25).await;
     let all = Filter::default();
 
@@ -158,7 +183,7 @@ async fn pages_go_both_ways_and_meet(fresh: &Fresh) {
     assert_eq!(newer.iter().map(|record| record.number).collect::<Vec<_>>(), (17..=25).collect::<Vec<_>>());
 }
 
-async fn a_filter_says_which(fresh: &Fresh) {
+async fn a_filter_says_which<S: Promised>(fresh: &Fresh<S>) {
     let people = ["ada", "grace", "Ada"].map(AccountId::new);
     let whats = [What::SessionBegun, What::SignedOut];
     let events: Vec<_> = (0..60_i64)
@@ -194,7 +219,7 @@ async fn a_filter_says_which(fresh: &Fresh) {
     }
 }
 
-async fn rows_of_one_moment_are_not_lost_between_pages(fresh: &Fresh) {
+async fn rows_of_one_moment_are_not_lost_between_pages<S: Promised>(fresh: &Fresh<S>) {
     // Clocks of two nodes differ: a later row may be of an earlier moment.
     let moments = [5, 5, 5, 4, 5, 6, 5, 4];
     fresh.append(&moments.map(event)).await;
@@ -206,10 +231,11 @@ async fn rows_of_one_moment_are_not_lost_between_pages(fresh: &Fresh) {
     }
 }
 
-async fn a_changed_byte_is_found(fresh: &Fresh) {
+async fn a_changed_byte_is_found<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_rows(2500).await;
 
-    fresh.tamper("UPDATE audit_log SET account_id = 'adb' WHERE number = 1234").await;
+    let command = json!({ "update": "audit_log", "updates": [{ "q": { "_id": 1234 }, "u": { "$set": { "account_id": "adb" } } }] });
+    fresh.tamper_anywhere("UPDATE audit_log SET account_id = 'adb' WHERE number = 1234", command).await;
 
     assert_eq!(fresh.broken().await, Break::Changed(1234));
 }
@@ -254,10 +280,11 @@ async fn an_inserted_row_is_found(fresh: &Fresh) {
     assert_eq!(other.broken().await, Break::Head, "{old:?}");
 }
 
-async fn a_tail_that_was_cut_is_found(fresh: &Fresh) {
+async fn a_tail_that_was_cut_is_found<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_rows(20).await;
 
-    fresh.tamper("DELETE FROM audit_log WHERE number > 15").await;
+    let command = json!({ "delete": "audit_log", "deletes": [{ "q": { "_id": { "$gt": 15 } }, "limit": 0 }] });
+    fresh.tamper_anywhere("DELETE FROM audit_log WHERE number > 15", command).await;
     assert_eq!(fresh.broken().await, Break::Cut(16, 20));
 
     // The head goes on where it was: the gap stays.
@@ -299,7 +326,7 @@ async fn a_log_that_was_put_back_is_found_by_who_has_noted_a_row(fresh: &Fresh) 
     assert_eq!(verdict().await, Verdict::Broken(Break::Marked(11)));
 }
 
-async fn another_key_fits_nowhere(fresh: &Fresh) {
+async fn another_key_fits_nowhere<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_rows(3).await;
 
     let other = Chain::new(&RootKey::new([8; 32]));
@@ -320,6 +347,8 @@ async fn rows_are_not_changed_by_mistake(fresh: &Fresh) {
                 let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
                 sqlx::query(sql).execute(&pool).await.unwrap_err().to_string()
             }
+            #[cfg(feature = "mongodb")]
+            Database::MongoDb => panic!("not in SQL"),
             Database::Postgres | Database::MariaDb => {
                 let pool = sqlx::PgPool::connect(&url).await.unwrap();
                 sqlx::query(sql).execute(&pool).await.unwrap_err().to_string()

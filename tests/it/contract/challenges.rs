@@ -34,6 +34,11 @@ on_each_database!(
     sweeping_deletes_what_is_over_and_nothing_else,
 );
 
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Challenges + Clone + 'static {}
+
+impl<S: Challenges + Clone + 'static> Promised for S {}
+
 const WAIT: Duration = Duration::from_secs(60);
 const LIFETIME: i64 = 600_000;
 const BUDGET: Quota = Quota { count: 10, window: Duration::from_secs(3600) };
@@ -77,7 +82,7 @@ fn is_counted(taken: &Taken) -> bool {
     matches!(taken, Taken::Counted { .. })
 }
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn open(&self, challenge: &Challenge) -> Opened {
         self.store.open(challenge, WAIT, 3).await.unwrap()
     }
@@ -95,7 +100,7 @@ impl Fresh {
     }
 }
 
-async fn an_attempt_is_compared_with_the_code_that_was_sent(fresh: &Fresh) {
+async fn an_attempt_is_compared_with_the_code_that_was_sent<S: Promised>(fresh: &Fresh<S>) {
     let asked = challenge("one", NOW);
     let counted = Taken::Counted { account: asked.account.clone(), candidates: vec![candidate(&asked)] };
 
@@ -111,7 +116,7 @@ async fn an_attempt_is_compared_with_the_code_that_was_sent(fresh: &Fresh) {
     assert_eq!(fresh.take(unbound("mac", None), at(NOW)).await, counted);
 }
 
-async fn nothing_is_counted_where_nothing_is_pending(fresh: &Fresh) {
+async fn nothing_is_counted_where_nothing_is_pending<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.take(bound("one"), at(NOW)).await, Taken::Nothing);
     assert_eq!(fresh.take(unbound("mail", Some("ada")), at(NOW)).await, Taken::Nothing);
     assert_eq!(fresh.take(bound("\0' --"), at(NOW)).await, Taken::Nothing);
@@ -125,7 +130,7 @@ async fn nothing_is_counted_where_nothing_is_pending(fresh: &Fresh) {
     }
 }
 
-async fn a_challenge_lives_until_it_expires(fresh: &Fresh) {
+async fn a_challenge_lives_until_it_expires<S: Promised>(fresh: &Fresh<S>) {
     let asked = challenge("one", NOW);
     fresh.open(&asked).await;
     let end = NOW + LIFETIME;
@@ -140,7 +145,7 @@ async fn a_challenge_lives_until_it_expires(fresh: &Fresh) {
     assert!(fresh.store.spend("one", &bound("one"), at(end - 1)).await.unwrap());
 }
 
-async fn of_sixty_guesses_at_once_five_are_counted(fresh: &Fresh) {
+async fn of_sixty_guesses_at_once_five_are_counted<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
 
     let taken = fresh.take_at_once(60, &[attempt(bound("one"))]).await;
@@ -150,7 +155,7 @@ async fn of_sixty_guesses_at_once_five_are_counted(fresh: &Fresh) {
     assert_eq!(taken.iter().filter(|taken| **taken == Taken::Exhausted(wait)).count(), 55);
 }
 
-async fn of_sixty_guesses_by_address_at_once_five_are_counted(fresh: &Fresh) {
+async fn of_sixty_guesses_by_address_at_once_five_are_counted<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
 
     let taken = fresh.take_at_once(60, &[attempt(unbound("mail", Some("ada")))]).await;
@@ -158,7 +163,7 @@ async fn of_sixty_guesses_by_address_at_once_five_are_counted(fresh: &Fresh) {
     assert_eq!(taken.iter().filter(|taken| is_counted(taken)).count(), 5);
 }
 
-async fn guesses_by_address_leave_the_browser_that_asked_its_own(fresh: &Fresh) {
+async fn guesses_by_address_leave_the_browser_that_asked_its_own<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
     let strangers = Attempt { budget: Quota { count: 3, ..BUDGET }, ..attempt(unbound("mail", None)) };
 
@@ -171,7 +176,7 @@ async fn guesses_by_address_leave_the_browser_that_asked_its_own(fresh: &Fresh) 
     assert!(!is_counted(&fresh.take(bound("one"), at(NOW)).await));
 }
 
-async fn the_budget_of_a_subject_outlives_its_challenges(fresh: &Fresh) {
+async fn the_budget_of_a_subject_outlives_its_challenges<S: Promised>(fresh: &Fresh<S>) {
     let mut counted = 0;
     for round in 0..4 {
         let now = NOW + round * 60_000;
@@ -187,7 +192,7 @@ async fn the_budget_of_a_subject_outlives_its_challenges(fresh: &Fresh) {
     assert_eq!(fresh.take(bound("round 3"), at(now)).await, Taken::Exhausted(left));
 }
 
-async fn a_budget_is_used_up_exactly_by_guesses_at_several_challenges_at_once(fresh: &Fresh) {
+async fn a_budget_is_used_up_exactly_by_guesses_at_several_challenges_at_once<S: Promised>(fresh: &Fresh<S>) {
     let attempts = ["a", "b", "c"].map(|id| attempt(bound(id)));
     for id in ["a", "b", "c"] {
         fresh.open(&challenge_for(id, id, NOW)).await;
@@ -198,7 +203,7 @@ async fn a_budget_is_used_up_exactly_by_guesses_at_several_challenges_at_once(fr
     assert_eq!(taken.iter().filter(|taken| is_counted(taken)).count(), 10);
 }
 
-async fn an_attempt_that_finds_no_budget_is_not_counted_at_the_challenge(fresh: &Fresh) {
+async fn an_attempt_that_finds_no_budget_is_not_counted_at_the_challenge<S: Promised>(fresh: &Fresh<S>) {
     let lasting = Challenge { expires_at: at(NOW + 3 * HOUR), ..challenge("one", NOW) };
     fresh.open(&lasting).await;
     let scarce = Attempt { budget: Quota { count: 2, ..BUDGET }, ..attempt(bound("one")) };
@@ -215,7 +220,7 @@ async fn an_attempt_that_finds_no_budget_is_not_counted_at_the_challenge(fresh: 
     assert_eq!(counted, 3);
 }
 
-async fn the_window_of_a_budget_is_fixed_from_its_first_use(fresh: &Fresh) {
+async fn the_window_of_a_budget_is_fixed_from_its_first_use<S: Promised>(fresh: &Fresh<S>) {
     let lasting = Challenge { expires_at: at(NOW + 5 * HOUR), ..challenge("one", NOW) };
     fresh.open(&lasting).await;
     let twice = Attempt { per_challenge: 100, budget: Quota { count: 2, ..BUDGET }, ..attempt(bound("one")) };
@@ -229,7 +234,7 @@ async fn the_window_of_a_budget_is_fixed_from_its_first_use(fresh: &Fresh) {
     assert_eq!(take(NOW + HOUR + 2).await, Taken::Exhausted(Duration::from_millis(u64::try_from(HOUR - 2).unwrap())));
 }
 
-async fn a_budget_of_none_allows_none(fresh: &Fresh) {
+async fn a_budget_of_none_allows_none<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
     let none = Attempt { budget: Quota { count: 0, ..BUDGET }, ..attempt(bound("one")) };
 
@@ -238,7 +243,7 @@ async fn a_budget_of_none_allows_none(fresh: &Fresh) {
     assert!(matches!(fresh.store.take_attempt(&none, at(NOW)).await.unwrap(), Taken::Exhausted(_)));
 }
 
-async fn of_twenty_who_spend_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_spend_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
 
     let spent = at_once(20, |_| {
@@ -250,7 +255,7 @@ async fn of_twenty_who_spend_at_once_one_does(fresh: &Fresh) {
     assert_eq!(spent.iter().filter(|spent| **spent).count(), 1);
 }
 
-async fn what_is_spent_is_gone(fresh: &Fresh) {
+async fn what_is_spent_is_gone<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge_for("one", "mail", NOW)).await;
     fresh.open(&challenge_for("two", "phone", NOW + 1)).await;
 
@@ -263,7 +268,7 @@ async fn what_is_spent_is_gone(fresh: &Fresh) {
     assert_eq!(candidates, vec![candidate(&challenge_for("two", "phone", NOW + 1))]);
 }
 
-async fn spending_gives_back_to_the_budget_that_was_used(fresh: &Fresh) {
+async fn spending_gives_back_to_the_budget_that_was_used<S: Promised>(fresh: &Fresh<S>) {
     for (id, handle) in [("one", "a"), ("two", "b")] {
         fresh.open(&challenge_for(id, handle, NOW)).await;
     }
@@ -282,7 +287,7 @@ async fn spending_gives_back_to_the_budget_that_was_used(fresh: &Fresh) {
     assert!(!take(unbound("b", None)).await);
 }
 
-async fn of_twenty_who_ask_at_once_one_opens(fresh: &Fresh) {
+async fn of_twenty_who_ask_at_once_one_opens<S: Promised>(fresh: &Fresh<S>) {
     let opened = at_once(20, |number| {
         let store = fresh.store.clone();
         async move { store.open(&challenge(&format!("id-{number}"), NOW), WAIT, 3).await.unwrap() }
@@ -295,7 +300,7 @@ async fn of_twenty_who_ask_at_once_one_opens(fresh: &Fresh) {
     assert_eq!(candidates.len(), 1, "those who came too soon left nothing");
 }
 
-async fn an_address_may_be_asked_for_again_after_its_wait(fresh: &Fresh) {
+async fn an_address_may_be_asked_for_again_after_its_wait<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.open(&challenge("one", NOW)).await, Opened::Open);
 
     assert_eq!(fresh.open(&challenge("two", NOW + 59_999)).await, Opened::TooSoon(Duration::from_millis(1)));
@@ -304,7 +309,7 @@ async fn an_address_may_be_asked_for_again_after_its_wait(fresh: &Fresh) {
     assert_eq!(fresh.open(&challenge_for("five", "another", NOW + 60_001)).await, Opened::Open);
 }
 
-async fn a_released_address_may_be_asked_for_at_once(fresh: &Fresh) {
+async fn a_released_address_may_be_asked_for_at_once<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
     fresh.open(&challenge_for("two", "another", NOW)).await;
 
@@ -315,7 +320,7 @@ async fn a_released_address_may_be_asked_for_at_once(fresh: &Fresh) {
     assert_eq!(fresh.open(&challenge_for("four", "another", NOW)).await, Opened::TooSoon(WAIT));
 }
 
-async fn only_the_newest_challenges_of_a_subject_stay(fresh: &Fresh) {
+async fn only_the_newest_challenges_of_a_subject_stay<S: Promised>(fresh: &Fresh<S>) {
     let all: Vec<Challenge> =
         (0_i32..4).map(|number| challenge_for(&format!("id-{number}"), &format!("handle-{number}"), NOW + i64::from(number))).collect();
     let stranger =
@@ -332,7 +337,7 @@ async fn only_the_newest_challenges_of_a_subject_stay(fresh: &Fresh) {
     assert!(is_counted(&fresh.take(bound("other"), now).await));
 }
 
-async fn a_typed_address_must_belong_to_the_challenge(fresh: &Fresh) {
+async fn a_typed_address_must_belong_to_the_challenge<S: Promised>(fresh: &Fresh<S>) {
     let typed = |handle: &str| Pointer::Bound { id: "mine".to_owned(), handle: Some(handle.to_owned()) };
     let stranger = Challenge { subject: "grace".to_owned(), account: Some(AccountId::new("grace")), ..challenge_for("other", "hers", NOW) };
     fresh.open(&challenge_for("mine", "mail", NOW)).await;
@@ -347,7 +352,7 @@ async fn a_typed_address_must_belong_to_the_challenge(fresh: &Fresh) {
     assert_eq!(fresh.take(typed("unknown"), at(NOW + 1)).await, Taken::Nothing);
 }
 
-async fn an_address_finds_the_challenges_of_its_account(fresh: &Fresh) {
+async fn an_address_finds_the_challenges_of_its_account<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge_for("mail", "mail", NOW)).await;
     let nobody = Challenge { subject: "mac".to_owned(), account: None, handle: "mac".to_owned(), ..challenge("nobody", NOW) };
     fresh.open(&nobody).await;
@@ -364,7 +369,7 @@ async fn an_address_finds_the_challenges_of_its_account(fresh: &Fresh) {
     assert!(matches!(fresh.take(unbound("mail", Some("ada")), at(NOW + 2)).await, Taken::Exhausted(_)));
 }
 
-async fn fingerprints_that_differ_in_case_are_two(fresh: &Fresh) {
+async fn fingerprints_that_differ_in_case_are_two<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge_for("aBc", "Mail", NOW)).await;
 
     assert_eq!(fresh.take(bound("ABC"), at(NOW)).await, Taken::Nothing);
@@ -373,7 +378,7 @@ async fn fingerprints_that_differ_in_case_are_two(fresh: &Fresh) {
     assert_eq!(fresh.open(&challenge_for("ABC", "MAIL", NOW)).await, Opened::Open);
 }
 
-async fn sweeping_deletes_what_is_over_and_nothing_else(fresh: &Fresh) {
+async fn sweeping_deletes_what_is_over_and_nothing_else<S: Promised>(fresh: &Fresh<S>) {
     fresh.open(&challenge("one", NOW)).await;
     fresh.take(bound("one"), at(NOW)).await;
 
@@ -390,7 +395,7 @@ trait Sweep {
     async fn sweep_challenges(&self, now: i64) -> u64;
 }
 
-impl Sweep for doorward::store::sql::Store {
+impl<S: Promised> Sweep for S {
     async fn sweep_challenges(&self, now: i64) -> u64 {
         Challenges::sweep(self, at(now)).await.unwrap()
     }

@@ -11,13 +11,18 @@ on_each_database!(
     a_device_is_forgotten_when_nobody_was_on_it_for_long,
 );
 
-impl Fresh {
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Devices + Clone + 'static {}
+
+impl<S: Devices + Clone + 'static> Promised for S {}
+
+impl<S: Promised> Fresh<S> {
     async fn meet(&self, account: &str, device: &str, now: i64) -> Met {
         self.store.meet(&AccountId::new(account), device, at(now)).await.unwrap()
     }
 }
 
-async fn a_device_is_new_once_to_its_account(fresh: &Fresh) {
+async fn a_device_is_new_once_to_its_account<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.meet("ada", "Firefox, Linux", NOW).await, Met::First);
     assert_eq!(fresh.meet("ada", "Firefox, Linux", NOW).await, Met::Again);
     assert_eq!(fresh.meet("ada", "firefox, linux", NOW).await, Met::New);
@@ -28,7 +33,7 @@ async fn a_device_is_new_once_to_its_account(fresh: &Fresh) {
     }
 }
 
-async fn of_twenty_who_meet_one_device_at_once_one_is_told_that_it_is_new(fresh: &Fresh) {
+async fn of_twenty_who_meet_one_device_at_once_one_is_told_that_it_is_new<S: Promised>(fresh: &Fresh<S>) {
     fresh.meet("ada", "curl", NOW).await;
 
     let met = at_once(20, |_| {
@@ -41,7 +46,7 @@ async fn of_twenty_who_meet_one_device_at_once_one_is_told_that_it_is_new(fresh:
     assert_eq!(met.iter().filter(|met| **met == Met::Again).count(), 19);
 }
 
-async fn a_device_is_forgotten_when_nobody_was_on_it_for_long(fresh: &Fresh) {
+async fn a_device_is_forgotten_when_nobody_was_on_it_for_long<S: Promised>(fresh: &Fresh<S>) {
     fresh.meet("ada", "curl", NOW).await;
     fresh.meet("ada", "Firefox, Linux", NOW).await;
     fresh.meet("ada", "Firefox, Linux", NOW + HOUR).await;

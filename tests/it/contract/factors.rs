@@ -8,10 +8,9 @@ use doorward::signin::{
     Attempt, Bounds, Challenge, Challenges, Channel, Counted, Factor, Factors, Pending, Pendings, Place, Pointer, RecoveryCodes, Step,
     Taken,
 };
-use doorward::store::sql::Store;
 use doorward::token::Amr;
 
-use super::{Fresh, HOUR, NOW, PATIENT, at, at_once, on_each_database, open};
+use super::{Fresh, HOUR, NOW, at, at_once, on_each_database};
 
 on_each_database!(
     an_authenticator_counts_once_it_is_confirmed,
@@ -37,6 +36,11 @@ on_each_database!(
     settling_gives_back_what_the_attempt_took,
     sweeping_deletes_half_finished_sign_ins_that_are_over,
 );
+
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Challenges + Factors + Pendings + RecoveryCodes + Clone + 'static {}
+
+impl<S: Challenges + Factors + Pendings + RecoveryCodes + Clone + 'static> Promised for S {}
 
 const LIFETIME: i64 = 600_000;
 
@@ -73,11 +77,11 @@ fn counted(all: &[Counted]) -> usize {
     all.iter().filter(|counted| is_counted(counted)).count()
 }
 
-async fn use_step(store: &Store, sealed: &str, number: i64) -> bool {
+async fn use_step(store: &impl Factors, sealed: &str, number: i64) -> bool {
     store.use_step(&Step { account: &ada(), sealed, number }, at(NOW)).await.unwrap()
 }
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn enrol(&self, sealed: &str) -> bool {
         self.store.enrol(&ada(), sealed, at(NOW)).await.unwrap()
     }
@@ -112,7 +116,7 @@ impl Fresh {
     }
 }
 
-async fn an_authenticator_counts_once_it_is_confirmed(fresh: &Fresh) {
+async fn an_authenticator_counts_once_it_is_confirmed<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.factor().await, None);
     assert!(!fresh.confirm("one", 100).await);
 
@@ -129,7 +133,7 @@ async fn an_authenticator_counts_once_it_is_confirmed(fresh: &Fresh) {
     assert_eq!(fresh.factor().await, Some(confirmed));
 }
 
-async fn a_new_authenticator_takes_the_place_of_one_that_never_counted(fresh: &Fresh) {
+async fn a_new_authenticator_takes_the_place_of_one_that_never_counted<S: Promised>(fresh: &Fresh<S>) {
     assert!(fresh.enrol("one").await);
     assert!(fresh.enrol("two").await);
     assert!(fresh.enrol("two").await, "the same again");
@@ -137,7 +141,7 @@ async fn a_new_authenticator_takes_the_place_of_one_that_never_counted(fresh: &F
     assert_eq!(fresh.factor().await.unwrap().sealed, "two");
 }
 
-async fn of_twenty_who_enrol_at_once_the_last_is_kept(fresh: &Fresh) {
+async fn of_twenty_who_enrol_at_once_the_last_is_kept<S: Promised>(fresh: &Fresh<S>) {
     let kept = at_once(20, |number| {
         let store = fresh.store.clone();
         async move { store.enrol(&ada(), &format!("number {number}"), at(NOW)).await.unwrap() }
@@ -148,7 +152,7 @@ async fn of_twenty_who_enrol_at_once_the_last_is_kept(fresh: &Fresh) {
     assert!(fresh.factor().await.unwrap().sealed.starts_with("number "));
 }
 
-async fn of_twenty_who_confirm_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_confirm_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrol("one").await;
 
     let done = at_once(20, |number| {
@@ -162,7 +166,7 @@ async fn of_twenty_who_confirm_at_once_one_does(fresh: &Fresh) {
     assert_eq!(fresh.factor().await.unwrap().recovery_codes, 10);
 }
 
-async fn an_authenticator_that_was_replaced_is_not_confirmed(fresh: &Fresh) {
+async fn an_authenticator_that_was_replaced_is_not_confirmed<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrol("one").await;
     fresh.enrol("two").await;
 
@@ -170,7 +174,7 @@ async fn an_authenticator_that_was_replaced_is_not_confirmed(fresh: &Fresh) {
     assert!(fresh.confirm("two", 100).await);
 }
 
-async fn a_step_is_good_once_and_no_earlier_one_after_it(fresh: &Fresh) {
+async fn a_step_is_good_once_and_no_earlier_one_after_it<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrolled().await;
 
     let mut used = Vec::new();
@@ -182,7 +186,7 @@ async fn a_step_is_good_once_and_no_earlier_one_after_it(fresh: &Fresh) {
     assert_eq!(fresh.factor().await.unwrap().last_used_at, Some(at(NOW)));
 }
 
-async fn of_twenty_who_use_a_step_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_use_a_step_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrolled().await;
 
     let used = at_once(20, |_| {
@@ -194,9 +198,9 @@ async fn of_twenty_who_use_a_step_at_once_one_does(fresh: &Fresh) {
     assert_eq!(used.iter().filter(|used| **used).count(), 1);
 }
 
-async fn of_two_nodes_that_use_a_step_at_once_one_does(fresh: &Fresh) {
+async fn of_two_nodes_that_use_a_step_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrolled().await;
-    let nodes = [open(&fresh.url, PATIENT), open(&fresh.url, PATIENT)];
+    let nodes = [fresh.node(), fresh.node()];
 
     for step in 101..111 {
         let used = at_once(2, |number| {
@@ -209,7 +213,7 @@ async fn of_two_nodes_that_use_a_step_at_once_one_does(fresh: &Fresh) {
     }
 }
 
-async fn a_step_of_another_authenticator_is_not_used(fresh: &Fresh) {
+async fn a_step_of_another_authenticator_is_not_used<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrolled().await;
 
     assert!(!use_step(&fresh.store, "two", 101).await);
@@ -217,7 +221,7 @@ async fn a_step_of_another_authenticator_is_not_used(fresh: &Fresh) {
     assert!(!fresh.store.use_step(&Step { account: &bob, sealed: "one", number: 101 }, at(NOW)).await.unwrap());
 }
 
-async fn a_recovery_code_is_good_once_for_its_account_alone(fresh: &Fresh) {
+async fn a_recovery_code_is_good_once_for_its_account_alone<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.use_up("ada", "a3").await, None);
     fresh.enrolled().await;
 
@@ -230,7 +234,7 @@ async fn a_recovery_code_is_good_once_for_its_account_alone(fresh: &Fresh) {
     assert_eq!(fresh.factor().await.unwrap().recovery_codes, 8);
 }
 
-async fn of_twenty_who_use_a_recovery_code_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_use_a_recovery_code_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.enrolled().await;
 
     let used = at_once(20, |_| {
@@ -242,7 +246,7 @@ async fn of_twenty_who_use_a_recovery_code_at_once_one_does(fresh: &Fresh) {
     assert_eq!(used.iter().flatten().collect::<Vec<_>>(), [&9]);
 }
 
-async fn new_recovery_codes_take_the_place_of_all_old_ones(fresh: &Fresh) {
+async fn new_recovery_codes_take_the_place_of_all_old_ones<S: Promised>(fresh: &Fresh<S>) {
     assert!(!fresh.store.renew(&ada(), &macs("b"), at(NOW)).await.unwrap());
     fresh.enrol("one").await;
     assert!(!fresh.store.renew(&ada(), &macs("b"), at(NOW)).await.unwrap(), "none for what does not count");
@@ -261,7 +265,7 @@ async fn new_recovery_codes_take_the_place_of_all_old_ones(fresh: &Fresh) {
     assert_eq!(fresh.use_up("ada", "b1").await, Some(9));
 }
 
-async fn an_authenticator_that_is_removed_takes_its_codes(fresh: &Fresh) {
+async fn an_authenticator_that_is_removed_takes_its_codes<S: Promised>(fresh: &Fresh<S>) {
     assert!(!fresh.store.remove(&ada()).await.unwrap());
     fresh.enrolled().await;
 
@@ -273,7 +277,7 @@ async fn an_authenticator_that_is_removed_takes_its_codes(fresh: &Fresh) {
     assert!(fresh.enrol("one").await, "and another may come");
 }
 
-async fn a_half_finished_sign_in_lives_until_it_expires_or_is_spent(fresh: &Fresh) {
+async fn a_half_finished_sign_in_lives_until_it_expires_or_is_spent<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.count(&half("one"), NOW).await, Counted::Nothing);
     fresh.store.hold(&pending("one")).await.unwrap();
     let end = NOW + LIFETIME;
@@ -289,7 +293,7 @@ async fn a_half_finished_sign_in_lives_until_it_expires_or_is_spent(fresh: &Fres
     assert_eq!(fresh.count(&half("one"), NOW).await, Counted::Nothing);
 }
 
-async fn of_sixty_attempts_at_a_half_finished_sign_in_at_once_five_are_counted(fresh: &Fresh) {
+async fn of_sixty_attempts_at_a_half_finished_sign_in_at_once_five_are_counted<S: Promised>(fresh: &Fresh<S>) {
     fresh.store.hold(&pending("one")).await.unwrap();
 
     let all = fresh.count_at_once(60, &[half("one")]).await;
@@ -299,14 +303,14 @@ async fn of_sixty_attempts_at_a_half_finished_sign_in_at_once_five_are_counted(f
     assert_eq!(all.iter().filter(|one| **one == Counted::Exhausted(wait)).count(), 55);
 }
 
-async fn of_sixty_attempts_in_a_session_at_once_five_are_counted(fresh: &Fresh) {
+async fn of_sixty_attempts_in_a_session_at_once_five_are_counted<S: Promised>(fresh: &Fresh<S>) {
     let all = fresh.count_at_once(60, &[of_session("s")]).await;
 
     assert_eq!(counted(&all), 5);
     assert!(all.iter().any(|one| *one == Counted::At { account: ada(), amr: Vec::new() }));
 }
 
-async fn attempts_in_a_session_are_counted_anew_in_the_next_window(fresh: &Fresh) {
+async fn attempts_in_a_session_are_counted_anew_in_the_next_window<S: Promised>(fresh: &Fresh<S>) {
     let mut good = 0;
     for now in [NOW, NOW + LIFETIME - 1, NOW + LIFETIME, NOW + 2 * LIFETIME] {
         for _ in 0..6 {
@@ -318,7 +322,7 @@ async fn attempts_in_a_session_are_counted_anew_in_the_next_window(fresh: &Fresh
     assert!(is_counted(&fresh.count(&of_session("s"), NOW + HOUR).await));
 }
 
-async fn the_budget_of_an_account_is_one_for_codes_and_second_factors(fresh: &Fresh) {
+async fn the_budget_of_an_account_is_one_for_codes_and_second_factors<S: Promised>(fresh: &Fresh<S>) {
     for id in ["one", "two"] {
         fresh.store.hold(&pending(id)).await.unwrap();
     }
@@ -344,7 +348,7 @@ async fn the_budget_of_an_account_is_one_for_codes_and_second_factors(fresh: &Fr
     assert!(!is_counted(&fresh.count(&of_session("t"), NOW + 2).await));
 }
 
-async fn an_attempt_that_finds_no_budget_is_not_counted_at_its_place(fresh: &Fresh) {
+async fn an_attempt_that_finds_no_budget_is_not_counted_at_its_place<S: Promised>(fresh: &Fresh<S>) {
     let lasting = Pending { expires_at: at(NOW + 2 * HOUR), ..pending("one") };
     fresh.store.hold(&lasting).await.unwrap();
     let scarce = Bounds { account: Quota { count: 2, ..bounds().account }, ..bounds() };
@@ -365,7 +369,7 @@ async fn an_attempt_that_finds_no_budget_is_not_counted_at_its_place(fresh: &Fre
     assert_eq!(left, 3);
 }
 
-async fn of_twenty_who_settle_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_settle_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.store.hold(&pending("one")).await.unwrap();
 
     let settled = at_once(20, |_| {
@@ -377,7 +381,7 @@ async fn of_twenty_who_settle_at_once_one_does(fresh: &Fresh) {
     assert_eq!(settled.iter().filter(|settled| **settled).count(), 1);
 }
 
-async fn settling_gives_back_what_the_attempt_took(fresh: &Fresh) {
+async fn settling_gives_back_what_the_attempt_took<S: Promised>(fresh: &Fresh<S>) {
     for round in 0..30 {
         let id = format!("round {round}");
         fresh.store.hold(&pending(&id)).await.unwrap();
@@ -388,7 +392,7 @@ async fn settling_gives_back_what_the_attempt_took(fresh: &Fresh) {
     }
 }
 
-async fn sweeping_deletes_half_finished_sign_ins_that_are_over(fresh: &Fresh) {
+async fn sweeping_deletes_half_finished_sign_ins_that_are_over<S: Promised>(fresh: &Fresh<S>) {
     fresh.store.hold(&pending("one")).await.unwrap();
     fresh.store.hold(&Pending { expires_at: at(NOW + LIFETIME + 1), ..pending("two") }).await.unwrap();
 

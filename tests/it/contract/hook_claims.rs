@@ -11,9 +11,14 @@ on_each_database!(
     answers_that_nobody_gave_again_are_forgotten,
 );
 
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: LastClaims + Clone + 'static {}
+
+impl<S: LastClaims + Clone + 'static> Promised for S {}
+
 const DAY: i64 = 24 * HOUR;
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn keep_answer(&self, account: &str, answer: &str, now: i64) {
         LastClaims::keep(&self.store, &AccountId::new(account), answer, at(now)).await.unwrap();
     }
@@ -23,7 +28,7 @@ impl Fresh {
     }
 }
 
-async fn the_last_answer_of_each_account_is_kept(fresh: &Fresh) {
+async fn the_last_answer_of_each_account_is_kept<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.last_answer("ada").await, None);
 
     fresh.keep_answer("ada", "{\"a\":\"ü\u{1f98a}'\\\\\"}", NOW).await;
@@ -36,7 +41,7 @@ async fn the_last_answer_of_each_account_is_kept(fresh: &Fresh) {
     assert_eq!(fresh.last_answer("Ada").await.as_deref(), Some("other"));
 }
 
-async fn of_twenty_at_once_one_answer_stays(fresh: &Fresh) {
+async fn of_twenty_at_once_one_answer_stays<S: Promised>(fresh: &Fresh<S>) {
     at_once(20, |number| {
         let store = fresh.store.clone();
         async move { LastClaims::keep(&store, &AccountId::new("ada"), &format!("answer {number}"), at(NOW)).await.unwrap() }
@@ -46,7 +51,7 @@ async fn of_twenty_at_once_one_answer_stays(fresh: &Fresh) {
     assert!(fresh.last_answer("ada").await.unwrap().starts_with("answer "));
 }
 
-async fn answers_that_nobody_gave_again_are_forgotten(fresh: &Fresh) {
+async fn answers_that_nobody_gave_again_are_forgotten<S: Promised>(fresh: &Fresh<S>) {
     fresh.keep_answer("ada", "same", NOW).await;
     fresh.keep_answer("grace", "same", NOW).await;
     fresh.keep_answer("grace", "same", NOW + 2 * DAY).await;

@@ -12,6 +12,11 @@ on_each_database!(
     sweeping_deletes_keys_that_verify_no_more,
 );
 
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Keys + Clone + 'static {}
+
+impl<S: Keys + Clone + 'static> Promised for S {}
+
 fn key(kid: &str, purpose: Purpose, generation: i64) -> StoredKey {
     StoredKey {
         kid: kid.to_owned(),
@@ -26,7 +31,7 @@ fn key(kid: &str, purpose: Purpose, generation: i64) -> StoredKey {
     }
 }
 
-impl Fresh {
+impl<S: Promised> Fresh<S> {
     async fn add_key(&self, key: &StoredKey, others_until: i64) -> bool {
         Keys::add(&self.store, key, at(others_until)).await.unwrap()
     }
@@ -36,7 +41,7 @@ impl Fresh {
     }
 }
 
-async fn keys_are_listed_whole_and_oldest_first(fresh: &Fresh) {
+async fn keys_are_listed_whole_and_oldest_first<S: Promised>(fresh: &Fresh<S>) {
     let hmac = StoredKey { algorithm: Algorithm::Hs256, public_jwk: None, ..key("a", Purpose::Access, 2) };
     let assertion = key("b", Purpose::Assertion, 1);
     assert_eq!(fresh.keys().await, Vec::new());
@@ -47,7 +52,7 @@ async fn keys_are_listed_whole_and_oldest_first(fresh: &Fresh) {
     assert_eq!(fresh.keys().await, vec![assertion, hmac]);
 }
 
-async fn the_next_key_gives_the_older_ones_of_its_purpose_an_end(fresh: &Fresh) {
+async fn the_next_key_gives_the_older_ones_of_its_purpose_an_end<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key(&key("a", Purpose::Access, 1), NOW).await;
     fresh.add_key(&key("other", Purpose::Assertion, 1), NOW).await;
     fresh.add_key(&key("b", Purpose::Access, 2), NOW + HOUR).await;
@@ -59,7 +64,7 @@ async fn the_next_key_gives_the_older_ones_of_its_purpose_an_end(fresh: &Fresh) 
     assert_eq!(ends, expected.map(|(kid, end)| (kid.to_owned(), end)));
 }
 
-async fn of_twenty_who_add_the_same_generation_at_once_one_does(fresh: &Fresh) {
+async fn of_twenty_who_add_the_same_generation_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key(&key("first", Purpose::Access, 1), NOW).await;
 
     let added = at_once(20, |number| {
@@ -77,7 +82,7 @@ async fn of_twenty_who_add_the_same_generation_at_once_one_does(fresh: &Fresh) {
     assert_eq!(keys[1].kid, format!("kid-{}", winners[0]));
 }
 
-async fn what_is_taken_changes_nothing(fresh: &Fresh) {
+async fn what_is_taken_changes_nothing<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key(&key("a", Purpose::Access, 1), NOW).await;
     fresh.add_key(&key("b", Purpose::Access, 2), NOW + HOUR).await;
     let before = fresh.keys().await;
@@ -89,7 +94,7 @@ async fn what_is_taken_changes_nothing(fresh: &Fresh) {
     assert!(fresh.add_key(&key("A", Purpose::Access, 3), NOW + 2 * HOUR).await, "in another case it is another name");
 }
 
-async fn sweeping_deletes_keys_that_verify_no_more(fresh: &Fresh) {
+async fn sweeping_deletes_keys_that_verify_no_more<S: Promised>(fresh: &Fresh<S>) {
     fresh.add_key(&key("a", Purpose::Access, 1), NOW).await;
     fresh.add_key(&key("b", Purpose::Access, 2), NOW + HOUR).await;
     let sweep = async |now: i64| Keys::sweep(&fresh.store, at(now)).await.unwrap();

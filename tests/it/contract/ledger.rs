@@ -7,6 +7,7 @@ use doorward::clock::Timestamp;
 use doorward::id::{AccountId, SessionId, TokenId};
 use doorward::revocation::{Act, Entry, Ids, Ledger, Standing, Subject};
 use doorward::signin::{Accounts, Sessions};
+use serde_json::json;
 
 use super::{Fresh, HOUR, NOW, account, at, at_once, on_each_database, session};
 
@@ -30,7 +31,12 @@ on_each_database!(
     an_act_may_end_a_thousand_sessions,
 );
 
-impl Fresh {
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Accounts + Sessions + Ledger + Clone + 'static {}
+
+impl<S: Accounts + Sessions + Ledger + Clone + 'static> Promised for S {}
+
+impl<S: Promised> Fresh<S> {
     /// Two people with sessions `ada-1`, `ada-2`, `ada-3` and `grace-1`.
     async fn with_sessions(&self) {
         for person in ["ada", "grace"] {
@@ -76,7 +82,7 @@ fn ada() -> AccountId {
     AccountId::new("ada")
 }
 
-async fn ending_a_session_writes_one_line_once(fresh: &Fresh) {
+async fn ending_a_session_writes_one_line_once<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     assert_eq!(fresh.head().await, 0);
     assert!(!fresh.session_revoked("ada-1").await);
@@ -92,7 +98,7 @@ async fn ending_a_session_writes_one_line_once(fresh: &Fresh) {
     assert_eq!(Sessions::find(&fresh.store, &SessionId::new("ada-1")).await.unwrap().unwrap().ended_at, Some(at(NOW)));
 }
 
-async fn a_stranger_ends_no_session(fresh: &Fresh) {
+async fn a_stranger_ends_no_session<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
 
     assert_eq!(fresh.commit(Act::SessionOf(AccountId::new("grace"), SessionId::new("ada-1"))).await, []);
@@ -102,7 +108,7 @@ async fn a_stranger_ends_no_session(fresh: &Fresh) {
     assert_eq!(fresh.commit(Act::SessionOf(ada(), SessionId::new("ada-1"))).await, [(1, ended("ada-1"))]);
 }
 
-async fn ending_the_others_keeps_one(fresh: &Fresh) {
+async fn ending_the_others_keeps_one<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
 
     let lines = fresh.commit(Act::Others(ada(), SessionId::new("ada-2"))).await;
@@ -115,7 +121,7 @@ async fn ending_the_others_keeps_one(fresh: &Fresh) {
     assert!(!fresh.session_revoked("grace-1").await);
 }
 
-async fn ending_an_account_ends_what_was_live(fresh: &Fresh) {
+async fn ending_an_account_ends_what_was_live<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     let mut expired = session("ada-0", "ada");
     expired.session.expires_at = at(NOW - 300_000);
@@ -136,7 +142,7 @@ async fn ending_an_account_ends_what_was_live(fresh: &Fresh) {
     assert!(!fresh.revoked(["new", "ada-4", "ada"], at(NOW)).await);
 }
 
-async fn disabling_writes_a_line_for_the_account_too(fresh: &Fresh) {
+async fn disabling_writes_a_line_for_the_account_too<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
 
     let lines = fresh.commit(Act::Disable(ada())).await;
@@ -151,7 +157,7 @@ async fn disabling_writes_a_line_for_the_account_too(fresh: &Fresh) {
     assert_eq!(fresh.head().await, 4);
 }
 
-async fn an_account_line_is_for_tokens_of_lower_revisions(fresh: &Fresh) {
+async fn an_account_line_is_for_tokens_of_lower_revisions<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     fresh.commit(Act::Disable(ada())).await;
     let standing = async |account: &str, revision| fresh.standing(["any", "any", account], revision, at(NOW)).await;
@@ -169,7 +175,7 @@ async fn an_account_line_is_for_tokens_of_lower_revisions(fresh: &Fresh) {
     assert_eq!(standing("ada", 3).await, Standing::Good);
 }
 
-async fn what_ends_a_session_counts_before_what_makes_a_token_outdated(fresh: &Fresh) {
+async fn what_ends_a_session_counts_before_what_makes_a_token_outdated<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     fresh.commit(Act::Token(TokenId::new("jti"))).await;
     fresh.commit(Act::Disable(ada())).await;
@@ -179,7 +185,7 @@ async fn what_ends_a_session_counts_before_what_makes_a_token_outdated(fresh: &F
     assert_eq!(fresh.standing(["any", "any", "ada"], 0, at(NOW)).await, Standing::Outdated);
 }
 
-async fn a_token_is_ended_once(fresh: &Fresh) {
+async fn a_token_is_ended_once<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     let token = || Act::Token(TokenId::new("jti"));
 
@@ -191,7 +197,7 @@ async fn a_token_is_ended_once(fresh: &Fresh) {
     assert_eq!(fresh.head().await, 1);
 }
 
-async fn of_twenty_who_end_one_session_at_once_one_writes_the_line(fresh: &Fresh) {
+async fn of_twenty_who_end_one_session_at_once_one_writes_the_line<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
 
     let acts = [Act::Session(SessionId::new("ada-1")), Act::SessionOf(ada(), SessionId::new("ada-1")), Act::Token(TokenId::new("jti"))];
@@ -205,7 +211,7 @@ async fn of_twenty_who_end_one_session_at_once_one_writes_the_line(fresh: &Fresh
     assert_eq!(fresh.head().await, 2);
 }
 
-async fn lines_are_numbered_without_gaps_by_fifty_at_once(fresh: &Fresh) {
+async fn lines_are_numbered_without_gaps_by_fifty_at_once<S: Promised>(fresh: &Fresh<S>) {
     const WRITERS: usize = 50;
     fresh.store.add(&account("ada")).await.unwrap();
     for number in 0..WRITERS {
@@ -241,7 +247,7 @@ async fn lines_are_numbered_without_gaps_by_fifty_at_once(fresh: &Fresh) {
 }
 
 /// Reads along: whenever the head says n, all lines up to n are there. Returns how often it looked.
-async fn follow(store: doorward::store::sql::Store, is_over: Arc<AtomicBool>) -> u32 {
+async fn follow(store: impl Ledger, is_over: Arc<AtomicBool>) -> u32 {
     let mut looks = 0;
     while !is_over.load(Ordering::SeqCst) {
         let head = store.head().await.unwrap().number;
@@ -255,7 +261,7 @@ async fn follow(store: doorward::store::sql::Store, is_over: Arc<AtomicBool>) ->
     looks
 }
 
-async fn acts_of_all_sorts_at_once_get_on_with_one_another(fresh: &Fresh) {
+async fn acts_of_all_sorts_at_once_get_on_with_one_another<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
 
     at_once(60, |number| {
@@ -284,7 +290,7 @@ async fn acts_of_all_sorts_at_once_get_on_with_one_another(fresh: &Fresh) {
     assert_eq!(numbers, (1..=fresh.head().await).collect::<Vec<_>>());
 }
 
-async fn lines_are_read_in_order_until_they_expire(fresh: &Fresh) {
+async fn lines_are_read_in_order_until_they_expire<S: Promised>(fresh: &Fresh<S>) {
     for (number, life) in [(1, 10), (2, 30), (3, 20)] {
         let act = Act::Token(TokenId::new(format!("jti-{number}")));
         fresh.store.commit(&act, "test", at(NOW), at(NOW + life)).await.unwrap();
@@ -304,7 +310,7 @@ async fn lines_are_read_in_order_until_they_expire(fresh: &Fresh) {
     assert_eq!(read(0, NOW + 20, 10).await, [2]);
 }
 
-async fn a_line_counts_until_it_expires(fresh: &Fresh) {
+async fn a_line_counts_until_it_expires<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     fresh.commit(Act::Disable(ada())).await;
     let end = NOW + HOUR;
@@ -320,7 +326,7 @@ async fn a_line_counts_until_it_expires(fresh: &Fresh) {
     assert_eq!(fresh.store.commit(&act, "test", at(end), at(end + HOUR)).await.unwrap().len(), 1);
 }
 
-async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
+async fn names_that_differ_in_case_are_two<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
     fresh.commit(Act::Disable(ada())).await;
     fresh.commit(Act::Token(TokenId::new("aBc"))).await;
@@ -329,7 +335,7 @@ async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
     assert!(fresh.revoked(["aBc", "ADA-1", "Ada"], at(NOW)).await);
 }
 
-async fn sweeping_forgets_lines_and_no_numbers(fresh: &Fresh) {
+async fn sweeping_forgets_lines_and_no_numbers<S: Promised>(fresh: &Fresh<S>) {
     fresh.commit(Act::Token(TokenId::new("jti"))).await;
     let sweep = async |now: i64| Ledger::sweep(&fresh.store, at(now)).await.unwrap();
 
@@ -340,17 +346,18 @@ async fn sweeping_forgets_lines_and_no_numbers(fresh: &Fresh) {
     assert_eq!(fresh.commit(Act::Token(TokenId::new("jti"))).await, [(2, Subject::Token(TokenId::new("jti")))]);
 }
 
-async fn the_reason_is_kept_with_the_session(fresh: &Fresh) {
+async fn the_reason_is_kept_with_the_session<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_sessions().await;
 
     let act = Act::Session(SessionId::new("ada-1"));
     fresh.store.commit(&act, "signed_out", at(NOW), at(NOW + HOUR)).await.unwrap();
 
-    let reason = fresh.sql("SELECT ended_reason FROM sessions WHERE ended_at IS NOT NULL").await;
+    let command = json!({ "find": "sessions", "filter": { "ended_at": { "$ne": null } }, "projection": { "_id": 0, "ended_reason": 1 } });
+    let reason = fresh.behind("SELECT ended_reason FROM sessions WHERE ended_at IS NOT NULL", command).await;
     assert_eq!(reason, "signed_out");
 }
 
-async fn an_act_may_end_a_thousand_sessions(fresh: &Fresh) {
+async fn an_act_may_end_a_thousand_sessions<S: Promised>(fresh: &Fresh<S>) {
     fresh.store.add(&account("ada")).await.unwrap();
     at_once(1000, |number| {
         let store = fresh.store.clone();

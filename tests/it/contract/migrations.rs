@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use doorward::revocation::Ledger;
+use doorward::store::Durable;
 
-use super::{Database, Fresh, PATIENT, at_once, on_each_database, open};
+use super::{Database, Fresh, at_once, on_each_database};
 
-on_each_database!(nothing_is_left_to_do_afterwards, a_ledger_keeps_its_name, a_database_that_is_ahead_is_left_as_it_is);
+on_each_database!(nothing_is_left_to_do_afterwards, a_ledger_keeps_its_name);
 
 const DATABASES: [Database; 3] = [Database::Sqlite, Database::Postgres, Database::MariaDb];
 
@@ -49,27 +50,38 @@ async fn every_file_is_in_the_program() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_nodes_may_start_on_an_empty_database_at_once() {
     for database in DATABASES {
-        let fresh = Fresh::empty(database);
-        let heads = at_once(8, |_| {
-            let node = open(&fresh.url, PATIENT);
-            async move {
-                node.migrate().await.unwrap();
-                node.head().await.unwrap()
-            }
-        })
-        .await;
-
-        assert!(heads.iter().all(|head| *head == heads[0]), "{database:?}: one ledger, named once");
+        eight_nodes_start_at_once(&Fresh::empty(database)).await;
     }
+    #[cfg(feature = "mongodb")]
+    eight_nodes_start_at_once(&Fresh::empty_in_mongodb()).await;
+}
+
+async fn eight_nodes_start_at_once<S: Durable + 'static>(fresh: &Fresh<S>) {
+    let heads = at_once(8, |_| {
+        let node = fresh.node();
+        async move {
+            node.migrate().await.unwrap();
+            node.head().await.unwrap()
+        }
+    })
+    .await;
+
+    assert!(heads.iter().all(|head| *head == heads[0]), "{:?}: one ledger, named once", fresh.database);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_was_never_brought_up_to_date_is_an_outage() {
     for database in DATABASES {
-        let fresh = Fresh::empty(database);
-        fresh.store.ping().await.unwrap();
-        fresh.store.head().await.unwrap_err();
+        has_no_ledger_yet(&Fresh::empty(database)).await;
     }
+    #[cfg(feature = "mongodb")]
+    has_no_ledger_yet(&Fresh::empty_in_mongodb()).await;
+}
+
+async fn has_no_ledger_yet<S: Durable>(fresh: &Fresh<S>) {
+    fresh.store.ping().await.unwrap();
+    fresh.store.head().await.unwrap_err();
+    assert!(!fresh.store.pending_migrations().await.unwrap().is_empty());
 }
 
 #[cfg(unix)]
@@ -86,30 +98,33 @@ async fn a_sqlite_file_is_for_its_owner_alone() {
     }
 }
 
-async fn nothing_is_left_to_do_afterwards(fresh: &Fresh) {
+async fn nothing_is_left_to_do_afterwards<S: Durable>(fresh: &Fresh<S>) {
     assert_eq!(fresh.store.pending_migrations().await.unwrap(), Vec::<String>::new());
     fresh.store.migrate().await.unwrap();
     fresh.store.ping().await.unwrap();
 }
 
-async fn a_ledger_keeps_its_name(fresh: &Fresh) {
+async fn a_ledger_keeps_its_name<S: Durable>(fresh: &Fresh<S>) {
     let head = fresh.store.head().await.unwrap();
     fresh.store.migrate().await.unwrap();
 
     assert_eq!(fresh.store.head().await.unwrap(), head);
-    let another = Fresh::new(fresh.database).await;
-    assert_ne!(another.store.head().await.unwrap().ledger, head.ledger);
+    assert_ne!(Fresh::new(Database::Sqlite).await.store.head().await.unwrap().ledger, head.ledger);
 }
 
-async fn a_database_that_is_ahead_is_left_as_it_is(fresh: &Fresh) {
-    fresh.sql("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 15").await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_ahead_is_left_as_it_is() {
+    for database in DATABASES {
+        let fresh = Fresh::new(database).await;
+        fresh.sql("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 15").await;
 
-    assert_eq!(fresh.store.pending_migrations().await.unwrap(), ["0015_pending_sign_ins"]);
-    fresh.sql("UPDATE _sqlx_migrations SET version = 15 WHERE version = 9999").await;
-    fresh
-        .sql("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, '', 0)")
-        .await;
+        assert_eq!(fresh.store.pending_migrations().await.unwrap(), ["0015_pending_sign_ins"]);
+        fresh.sql("UPDATE _sqlx_migrations SET version = 15 WHERE version = 9999").await;
+        fresh
+            .sql("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, 'later', TRUE, '', 0)")
+            .await;
 
-    fresh.store.migrate().await.unwrap();
-    assert_eq!(fresh.store.pending_migrations().await.unwrap(), Vec::<String>::new());
+        fresh.store.migrate().await.unwrap();
+        assert_eq!(fresh.store.pending_migrations().await.unwrap(), Vec::<String>::new());
+    }
 }

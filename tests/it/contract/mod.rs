@@ -1,5 +1,5 @@
-//! What the durable ports promise, and that every database keeps it: one suite per port, run on SQLite, PostgreSQL and
-//! MariaDB. A bug found in one of them becomes a line here. Time is moved by passing another moment.
+//! What the durable ports promise, and that every database keeps it: one suite per port, run on SQLite, PostgreSQL, MariaDB
+//! and MongoDB. A bug found in one of them becomes a line here. Time is moved by passing another moment.
 
 mod accounts;
 mod address_changes;
@@ -10,8 +10,12 @@ mod devices;
 mod factors;
 mod hook_claims;
 mod keys;
+#[cfg(feature = "mongodb")]
+mod killed;
 mod ledger;
 mod migrations;
+#[cfg(feature = "mongodb")]
+mod mongo;
 mod outage;
 mod roster;
 mod sessions;
@@ -22,14 +26,21 @@ use doorward::clock::Timestamp;
 use doorward::id::{AccountId, SessionId};
 use doorward::secret::Secret;
 use doorward::signin::{Account, NewSession, Session};
+#[cfg(feature = "mongodb")]
+use doorward::store::Durable;
 use doorward::store::StoreSettings;
+#[cfg(feature = "mongodb")]
+use doorward::store::mongo::Store as MongoStore;
 use doorward::store::sql::Store;
 use doorward::token::{Acr, Amr};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use crate::support::folder;
 use crate::support::mariadb::MariaDb;
+#[cfg(feature = "mongodb")]
+use crate::support::mongo::MongoDb;
 use crate::support::postgres::Postgres;
 
 /// The databases that we promise to run on.
@@ -38,13 +49,17 @@ enum Database {
     Sqlite,
     Postgres,
     MariaDb,
+    #[cfg(feature = "mongodb")]
+    MongoDb,
 }
 
 /// An empty database that was brought up to date, and a store in it.
-struct Fresh {
-    store: Store,
+struct Fresh<S = Store> {
+    store: S,
     database: Database,
     url: String,
+    /// Opens the store of another node.
+    open: fn(&str, Duration) -> S,
     /// Where SQLite's file is.
     _folder: TempDir,
 }
@@ -63,8 +78,43 @@ impl Fresh {
             Database::Sqlite => format!("sqlite:{}/doorward.db", folder.path().display()),
             Database::Postgres => Postgres::shared().database(),
             Database::MariaDb => MariaDb::shared().database(),
+            #[cfg(feature = "mongodb")]
+            Database::MongoDb => panic!("a store of its own"),
         };
-        Self { store: open(&url, PATIENT), database, url, _folder: folder }
+        Self { store: open(&url, PATIENT), database, url, open, _folder: folder }
+    }
+}
+
+#[cfg(feature = "mongodb")]
+impl Fresh<MongoStore> {
+    async fn in_mongodb() -> Self {
+        let fresh = Self::empty_in_mongodb();
+        Durable::migrate(&fresh.store).await.unwrap();
+        fresh
+    }
+
+    /// Not brought up to date.
+    fn empty_in_mongodb() -> Self {
+        let url = MongoDb::shared().database();
+        let store = open_mongodb(&url, PATIENT);
+        Self { store, database: Database::MongoDb, url, open: open_mongodb, _folder: folder::new("store") }
+    }
+}
+
+impl<S> Fresh<S> {
+    /// Another node in the same database.
+    fn node(&self) -> S {
+        (self.open)(&self.url, PATIENT)
+    }
+
+    /// Changes the database behind the store's back: in SQL, or with a command of MongoDB. Gives the first value found.
+    async fn behind(&self, sql: &'static str, command: Value) -> String {
+        #[cfg(feature = "mongodb")]
+        if self.database == Database::MongoDb {
+            return MongoDb::shared().first(&self.url, &command);
+        }
+        drop(command);
+        self.sql(sql).await
     }
 
     /// Runs SQL behind the store's back.
@@ -78,6 +128,8 @@ impl Fresh {
             }
             Database::Postgres => Postgres::shared().psql(&self.url, sql),
             Database::MariaDb => MariaDb::shared().sql(&self.url, sql),
+            #[cfg(feature = "mongodb")]
+            Database::MongoDb => panic!("MongoDB knows no SQL: {sql}"),
         }
     }
 }
@@ -86,8 +138,16 @@ impl Fresh {
 const PATIENT: Duration = Duration::from_secs(60);
 
 fn open(url: &str, timeout: Duration) -> Store {
-    let settings = StoreSettings { url: Secret::new(url.to_owned()), timeout, ..StoreSettings::default() };
-    Store::open(url, &settings).unwrap()
+    Store::open(url, &settings(url, timeout)).unwrap()
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongodb(url: &str, timeout: Duration) -> MongoStore {
+    MongoStore::open(url, &settings(url, timeout)).unwrap()
+}
+
+fn settings(url: &str, timeout: Duration) -> StoreSettings {
+    StoreSettings { url: Secret::new(url.to_owned()), timeout, ..StoreSettings::default() }
 }
 
 /// Makes a test of each promise on each database.
@@ -96,6 +156,21 @@ macro_rules! on_each_database {
         mod sqlite { $crate::contract::on_each_database!(@Sqlite $($promise)+); }
         mod postgres { $crate::contract::on_each_database!(@Postgres $($promise)+); }
         mod mariadb { $crate::contract::on_each_database!(@MariaDb $($promise)+); }
+        #[cfg(feature = "mongodb")]
+        mod mongodb {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let fresh = $crate::contract::Fresh::in_mongodb().await;
+                    super::$promise(&fresh).await;
+                }
+            )+
+        }
+    };
+    (in_sql: $($promise:ident),+ $(,)?) => {
+        mod sqlite_alone { $crate::contract::on_each_database!(@Sqlite $($promise)+); }
+        mod postgres_alone { $crate::contract::on_each_database!(@Postgres $($promise)+); }
+        mod mariadb_alone { $crate::contract::on_each_database!(@MariaDb $($promise)+); }
     };
     (@$database:ident $($promise:ident)+) => {
         $(
@@ -124,6 +199,11 @@ where
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
+}
+
+/// A command of MongoDB that changes all accounts.
+fn of_accounts(change: &Value) -> Value {
+    json!({ "update": "accounts", "updates": [{ "q": {}, "u": change, "multi": true }] })
 }
 
 /// Some moment, not at the beginning of a second.

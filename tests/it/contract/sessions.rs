@@ -25,7 +25,12 @@ on_each_database!(
     sweeping_deletes_sessions_that_are_over_with_their_tokens,
 );
 
-impl Fresh {
+/// What this suite is about, and what it needs beside it.
+pub(super) trait Promised: Accounts + Ledger + Sessions + Clone + 'static {}
+
+impl<S: Accounts + Ledger + Sessions + Clone + 'static> Promised for S {}
+
+impl<S: Promised> Fresh<S> {
     async fn with_account(&self, id: &str) {
         assert!(self.store.add(&account(id)).await.unwrap());
     }
@@ -52,7 +57,7 @@ impl Fresh {
     }
 }
 
-async fn a_session_is_found_whole_with_its_family(fresh: &Fresh) {
+async fn a_session_is_found_whole_with_its_family<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     let mut new = session("one", "ada");
     new.session.amr = vec![Amr::Email, Amr::Otp, Amr::Mfa];
@@ -68,7 +73,7 @@ async fn a_session_is_found_whole_with_its_family(fresh: &Fresh) {
     assert_eq!(fresh.store.family("one-2").await.unwrap(), None);
 }
 
-async fn no_session_begins_for_an_account_that_is_gone_or_disabled(fresh: &Fresh) {
+async fn no_session_begins_for_an_account_that_is_gone_or_disabled<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.end(Act::Disable(AccountId::new("ada")), NOW).await;
 
@@ -81,7 +86,7 @@ async fn no_session_begins_for_an_account_that_is_gone_or_disabled(fresh: &Fresh
     assert!(fresh.start(&session("one", "ada")).await);
 }
 
-async fn of_two_hundred_rotations_at_once_one_moves_on(fresh: &Fresh) {
+async fn of_two_hundred_rotations_at_once_one_moves_on<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.start(&session("one", "ada")).await;
 
@@ -101,7 +106,7 @@ async fn of_two_hundred_rotations_at_once_one_moves_on(fresh: &Fresh) {
     }
 }
 
-async fn a_spent_token_is_known_with_the_moment(fresh: &Fresh) {
+async fn a_spent_token_is_known_with_the_moment<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.start(&session("one", "ada")).await;
 
@@ -119,7 +124,7 @@ async fn a_spent_token_is_known_with_the_moment(fresh: &Fresh) {
     assert_eq!(spent("one-3").await, (3, 3, None, NOW + 7));
 }
 
-async fn a_session_is_renewed_until_it_expires(fresh: &Fresh) {
+async fn a_session_is_renewed_until_it_expires<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.start(&session("one", "ada")).await;
 
@@ -129,7 +134,7 @@ async fn a_session_is_renewed_until_it_expires(fresh: &Fresh) {
     assert!(!fresh.rotate("nobody", 1, "else", NOW).await);
 }
 
-async fn a_session_that_is_over_is_not_renewed(fresh: &Fresh) {
+async fn a_session_that_is_over_is_not_renewed<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.start(&session("one", "ada")).await;
     fresh.end(Act::Session(SessionId::new("one")), NOW + 1).await;
@@ -140,7 +145,7 @@ async fn a_session_that_is_over_is_not_renewed(fresh: &Fresh) {
     assert_eq!((family.session.ended_at, family.spent_at), (Some(at(NOW + 1)), None));
 }
 
-async fn the_last_address_is_kept(fresh: &Fresh) {
+async fn the_last_address_is_kept<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.start(&session("one", "ada")).await;
     let from: IpAddr = "203.0.113.9".parse().unwrap();
@@ -151,7 +156,7 @@ async fn the_last_address_is_kept(fresh: &Fresh) {
     assert_eq!(fresh.session("one").await.unwrap().address, Some(from));
 }
 
-async fn no_session_outlives_its_account_being_disabled(fresh: &Fresh) {
+async fn no_session_outlives_its_account_being_disabled<S: Promised>(fresh: &Fresh<S>) {
     for round in 0..5 {
         let person = format!("person-{round}");
         fresh.with_account(&person).await;
@@ -175,7 +180,7 @@ async fn no_session_outlives_its_account_being_disabled(fresh: &Fresh) {
     }
 }
 
-async fn live_sessions_are_listed_newest_first(fresh: &Fresh) {
+async fn live_sessions_are_listed_newest_first<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.with_account("grace").await;
     for (id, person, begins) in [("a", "ada", 3), ("b", "ada", 1), ("c", "ada", 2), ("d", "grace", 4)] {
@@ -194,7 +199,7 @@ async fn live_sessions_are_listed_newest_first(fresh: &Fresh) {
     assert_eq!(fresh.live("nobody", NOW, 10).await, Vec::<String>::new());
 }
 
-async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
+async fn names_that_differ_in_case_are_two<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     fresh.start(&session("aBc", "ada")).await;
 
@@ -205,7 +210,7 @@ async fn names_that_differ_in_case_are_two(fresh: &Fresh) {
     assert!(fresh.start(&session("ABC", "ada")).await);
 }
 
-async fn sweeping_deletes_sessions_that_are_over_with_their_tokens(fresh: &Fresh) {
+async fn sweeping_deletes_sessions_that_are_over_with_their_tokens<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_account("ada").await;
     for id in ["ended", "lasting"] {
         fresh.start(&session(id, "ada")).await;

@@ -120,6 +120,12 @@ async fn an_address_changes_on_mariadb() {
     an_address_changes_and_the_old_one_is_told(Database::MariaDb).await;
 }
 
+#[cfg(feature = "mongodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_changes_on_mongodb() {
+    an_address_changes_and_the_old_one_is_told(Database::MongoDb).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn registering_overrides_nothing_of_an_account_that_is_there() {
     let place = Place::on(Database::Sqlite).await;

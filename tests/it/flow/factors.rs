@@ -341,6 +341,12 @@ macro_rules! on_each_database {
             async fn on_mariadb() {
                 $body(Database::MariaDb).await;
             }
+
+            #[cfg(feature = "mongodb")]
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_mongodb() {
+                $body(Database::MongoDb).await;
+            }
         })*
     };
 }

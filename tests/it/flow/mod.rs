@@ -7,6 +7,8 @@ mod drill;
 mod factors;
 mod identity;
 mod metrics;
+#[cfg(feature = "mongodb")]
+mod mongo_killed;
 mod nonsense;
 mod notices;
 mod outages;

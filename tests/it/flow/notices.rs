@@ -78,3 +78,9 @@ async fn what_happens_is_told_on_postgres() {
 async fn what_happens_is_told_on_mariadb() {
     a_new_device_and_a_reused_token_are_told_once_each(Database::MariaDb).await;
 }
+
+#[cfg(feature = "mongodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_is_told_on_mongodb() {
+    a_new_device_and_a_reused_token_are_told_once_each(Database::MongoDb).await;
+}

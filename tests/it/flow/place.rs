@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::support::client::{Person, Reply};
 use crate::support::gateway::{self, Gateway};
 use crate::support::mariadb::MariaDb;
+#[cfg(feature = "mongodb")]
+use crate::support::mongo::MongoDb;
 use crate::support::postgres::Postgres;
 use crate::support::smtp::{Mail, Mailbox};
 use crate::support::upstream::Upstream;
@@ -26,6 +28,8 @@ pub enum Database {
     Sqlite,
     Postgres,
     MariaDb,
+    #[cfg(feature = "mongodb")]
+    MongoDb,
 }
 
 impl Database {
@@ -35,6 +39,8 @@ impl Database {
             Self::Sqlite => String::new(),
             Self::Postgres => Postgres::shared().database(),
             Self::MariaDb => MariaDb::shared().database(),
+            #[cfg(feature = "mongodb")]
+            Self::MongoDb => MongoDb::shared().database(),
         }
     }
 }

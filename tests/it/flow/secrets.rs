@@ -6,13 +6,28 @@ use serde_json::json;
 
 use super::place::{ACCESS, CHALLENGE, Database, ENCRYPTION_KEY, Place, REFRESH, Wants, verify, wrong};
 use crate::support::mariadb::MariaDb;
+#[cfg(feature = "mongodb")]
+use crate::support::mongo::MongoDb;
 use crate::support::postgres::Postgres;
 use crate::support::redis::Redis;
 
 async fn after_a_sign_in_nothing_is_in_the_clear(database: Database) {
     let redis = Redis::start();
+    let (place, secrets) = signed_in(database.url(), &redis).await;
+    let table = match database {
+        Database::Postgres => Postgres::shared().dump(&place.wants.store),
+        Database::MariaDb => MariaDb::shared().dump(&place.wants.store),
+        Database::Sqlite => sqlite_bytes(&place.wants.store),
+        #[cfg(feature = "mongodb")]
+        Database::MongoDb => panic!("in a server of its own"),
+    };
+    nothing_is_found(database, &place, &redis, &table, &secrets);
+}
+
+/// A place where somebody has done all that leaves something behind, and what must not be found there.
+async fn signed_in(store: String, redis: &Redis) -> (Place, Vec<String>) {
     let wants = Wants {
-        store: database.url(),
+        store,
         redis: Some(redis.url()),
         sections: vec![("telemetry", "log = \"debug\""), ("tokens", "secret = \"a secret of one's own, long enough to sign with\"")],
         ..Wants::default()
@@ -37,19 +52,17 @@ async fn after_a_sign_in_nothing_is_in_the_clear(database: Database) {
     person.visit("/auth/login").await;
     person.copy().post("/auth/logout", &json!({})).await;
     person.get("/page").await;
+    (place, secrets)
+}
 
-    let table = match database {
-        Database::Postgres => Postgres::shared().dump(&place.wants.store),
-        Database::MariaDb => MariaDb::shared().dump(&place.wants.store),
-        Database::Sqlite => sqlite_bytes(&place.wants.store),
-    };
-    // What was dumped is what we think it is.
+/// What was dumped is what we think it is, and none of the secrets is in it, nor in the log or in Redis.
+fn nothing_is_found(database: Database, place: &Place, redis: &Redis, table: &str, secrets: &[String]) {
     assert!(table.contains("ada@example.com"), "{database:?}");
     let (log, keys) = (place.gateway.log(), redis.dump());
     assert!(log.contains("signed in") && keys.contains("doorward"), "{log}\n{keys}");
-    for secret in &secrets {
+    for secret in secrets {
         let encoded = STANDARD.encode(secret);
-        for (place, dump) in [("the log", &log), ("Redis", &keys), ("a table", &table)] {
+        for (place, dump) in [("the log", log.as_str()), ("Redis", &keys), ("a table", table)] {
             let found = finds(dump, secret) || dump.contains(&encoded);
             assert!(!found, "{database:?}: a secret of {} characters is in {place}", secret.len());
         }
@@ -89,6 +102,18 @@ async fn on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgresql() {
     after_a_sign_in_nothing_is_in_the_clear(Database::Postgres).await;
+}
+
+/// In the documents, and in what the server has written: its data, its journal, its log of operations.
+#[cfg(feature = "mongodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn on_mongodb() {
+    let (server, redis) = (MongoDb::start(), Redis::start());
+    let (place, secrets) = signed_in(server.database(), &redis).await;
+
+    for dump in [server.dump(&place.wants.store), server.files()] {
+        nothing_is_found(Database::MongoDb, &place, &redis, &dump, &secrets);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

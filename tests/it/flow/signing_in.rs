@@ -86,6 +86,20 @@ async fn the_whole_way_on_mariadb_without_redis() {
     the_whole_way(&Place::on(Database::MariaDb).await).await;
 }
 
+#[cfg(feature = "mongodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_way_on_mongodb_without_redis() {
+    the_whole_way(&Place::on(Database::MongoDb).await).await;
+}
+
+#[cfg(feature = "mongodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_way_on_mongodb_with_redis() {
+    let redis = Redis::start();
+    let wants = Wants { store: Database::MongoDb.url(), redis: Some(redis.url()), ..Wants::default() };
+    the_whole_way(&Place::with(wants).await).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_way_on_postgresql_with_redis() {
     let redis = Redis::start();

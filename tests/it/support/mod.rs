@@ -16,6 +16,8 @@ pub mod gateway;
 pub mod http2;
 pub mod mailserver;
 pub mod mariadb;
+#[cfg(feature = "mongodb")]
+pub mod mongo;
 pub mod paths;
 pub mod picture;
 pub mod ports;
