@@ -8,6 +8,9 @@ export CARGO_TARGET_DIR := $(TARGET)
 TOOLS  := $(TARGET)/test-tools
 CARGO  ?= cargo
 
+# What is tested is what is released: MongoDB too. All that is built for tests is built with it, so that it is built once.
+FEATURES := --features mongodb
+
 # One place decides how loud a mistake is.
 WARNINGS := -D warnings
 
@@ -17,23 +20,23 @@ WARNINGS := -D warnings
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-# The development profile: half the time of a release build, and shared with `make test`. A demo answers one person.
+# The development profile: half the time of a release build. A demo answers one person, and keeps nothing: without MongoDB.
 demo: setup-build ## build, and run everything on this machine: http://127.0.0.1:8080
 	$(CARGO) run --locked -- demo
 
 test: setup lint ## everything: lints, then every test against real servers
-	$(CARGO) test --locked
+	$(CARGO) test --locked $(FEATURES)
 	scripts/fuzz short
 
 test-quick: setup-build ## the tests that need no server
-	$(CARGO) test --locked --lib --bins
-	$(CARGO) test --locked --test it -- architecture
+	$(CARGO) test --locked $(FEATURES) --lib --bins
+	$(CARGO) test --locked $(FEATURES) --test it -- architecture
 
 lint: setup-lint ## format, clippy, documentation, licences, bans and sources of dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
-	$(CARGO) clippy --locked --all-targets --features fuzzing -- $(WARNINGS)
-	RUSTDOCFLAGS="$(WARNINGS)" $(CARGO) doc --locked --no-deps
+	$(CARGO) clippy --locked --all-targets $(FEATURES),fuzzing -- $(WARNINGS)
+	RUSTDOCFLAGS="$(WARNINGS)" $(CARGO) doc --locked $(FEATURES) --no-deps
 	"$(TOOLS)/bin/cargo-deny" --locked check bans licenses sources
 
 # Not part of `lint`: it asks the RustSec database over the network, and a new advisory must not turn an old commit red.
@@ -71,13 +74,13 @@ doc: setup-build ## the documentation of the modules, in the browser's form
 	$(CARGO) doc --locked --no-deps
 
 soak: setup ## ten minutes of chaos: what the process holds must not grow
-	$(CARGO) test --locked --test it -- --ignored --exact --nocapture flow::soak::ten_minutes_of_chaos_leave_nothing_behind
+	$(CARGO) test --locked $(FEATURES) --test it -- --ignored --exact --nocapture flow::soak::ten_minutes_of_chaos_leave_nothing_behind
 
 # Look at them before you commit them.
 screenshots: setup ## take the pictures of every page in docs/screenshots
 	rm -f docs/screenshots/*.png
 	mkdir -p docs/screenshots
-	$(CARGO) test --locked --test it -- --ignored --exact person::camera::every_page_is_shown_as_it_is
+	$(CARGO) test --locked $(FEATURES) --test it -- --ignored --exact person::camera::every_page_is_shown_as_it_is
 
 setup: ## install what the tests need: servers, browser, tools
 	@scripts/setup tests "$(TOOLS)"
