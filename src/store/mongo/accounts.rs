@@ -1,7 +1,7 @@
 //! Accounts.
 
 use async_trait::async_trait;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -37,13 +37,18 @@ impl Accounts for Store {
         };
         let mut its = owns(handle);
         its.insert("_id", id.as_str());
-        self.update(ACCOUNTS, its, doc! { "$set": { verified: true } }).await?;
+        its.insert(verified, false);
+        self.update(ACCOUNTS, its, doc! { "$set": { verified: true }, "$inc": { "revision": 1_i64 } }).await?;
         Ok(())
     }
 
     async fn enable(&self, id: &AccountId) -> Result<bool, Outage> {
-        let found = self.update(ACCOUNTS, doc! { "_id": id.as_str() }, doc! { "$unset": { "disabled_at": "" } }).await?;
-        Ok(found == 1)
+        let disabled = doc! { "_id": id.as_str(), "disabled_at": { "$ne": Bson::Null } };
+        let enabled = doc! { "$unset": { "disabled_at": "" }, "$inc": { "revision": 1_i64 } };
+        if self.update(ACCOUNTS, disabled, enabled).await? == 1 {
+            return Ok(true);
+        }
+        Ok(Accounts::find(self, id).await?.is_some())
     }
 
     async fn list(&self, after: Option<&AccountId>, limit: u32) -> Result<Vec<Account>, Outage> {
@@ -54,7 +59,7 @@ impl Accounts for Store {
 }
 
 impl Store {
-    async fn account(&self, query: Query) -> Result<Option<Account>, Outage> {
+    pub(super) async fn account(&self, query: Query) -> Result<Option<Account>, Outage> {
         let found: Option<Record> = self.ask_one(query).await?;
         Ok(found.map(Record::read).transpose()?)
     }
@@ -91,10 +96,11 @@ pub(super) struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     disabled_at: Option<i64>,
     created_at: i64,
+    revision: i64,
 }
 
 impl Record {
-    fn of(account: &Account) -> Result<Self, Fault> {
+    pub(super) fn of(account: &Account) -> Result<Self, Fault> {
         Ok(Self {
             id: account.id.as_str().to_owned(),
             username: account.username.clone(),
@@ -108,7 +114,30 @@ impl Record {
             claims: serde_json::to_string(&account.claims).map_err(|_| Fault::Corrupt("claims"))?,
             disabled_at: millis(account.disabled_at),
             created_at: account.created_at.as_millis(),
+            revision: account.revision,
         })
+    }
+
+    /// What makes an account that is kept already into this one, and moves its revision on.
+    pub(super) fn changes(self) -> Document {
+        let mut set = doc! {
+            "email_verified": self.email_verified,
+            "phone_verified": self.phone_verified,
+            "groups": self.groups,
+            "claims": self.claims,
+        };
+        let mut unset = Document::new();
+        for (field, value) in [("name", self.name), ("email", self.email), ("phone", self.phone)] {
+            match value {
+                Some(value) => drop(set.insert(field, value)),
+                None => drop(unset.insert(field, "")),
+            }
+        }
+        let mut change = doc! { "$set": set, "$inc": { "revision": 1_i64 } };
+        if !unset.is_empty() {
+            change.insert("$unset", unset);
+        }
+        change
     }
 
     /// The account in it.
@@ -125,6 +154,7 @@ impl Record {
             claims: serde_json::from_str(&self.claims).map_err(|_| Fault::Corrupt("claims"))?,
             disabled_at: moment(self.disabled_at),
             created_at: Timestamp::from_millis(self.created_at),
+            revision: self.revision,
         })
     }
 }

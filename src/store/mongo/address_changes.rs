@@ -169,8 +169,9 @@ impl Act for Settle<'_> {
             Handle::Email(email) => doc! { "email": email, "email_verified": true },
             Handle::Phone(phone) => doc! { "phone": phone, "phone_verified": true },
         };
+        let set = doc! { "$set": set, "$inc": { "revision": 1_i64 } };
         let enabled = doc! { "_id": self.account.as_str(), "disabled_at": Bson::Null };
-        if link.update(ACCOUNTS, enabled, doc! { "$set": set }).await? == 0 {
+        if link.update(ACCOUNTS, enabled, set).await? == 0 {
             return Ok(End::RollBack(Settled::Nothing));
         }
         give_back(link, self.account.as_str(), KIND, self.now).await?;
@@ -206,7 +207,7 @@ impl Act for Remove<'_> {
         if !is_other_left {
             return Ok(End::RollBack(Removed::Last));
         }
-        let change = doc! { "$unset": { address: "" }, "$set": { verified: false } };
+        let change = doc! { "$unset": { address: "" }, "$set": { verified: false }, "$inc": { "revision": 1_i64 } };
         link.update(ACCOUNTS, doc! { "_id": self.account.as_str() }, change).await?;
         Ok(End::Commit(Removed::Gone(Box::new(before))))
     }

@@ -21,7 +21,7 @@ use crate::clock::Timestamp;
 use crate::id::{AccountId, KeyId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random::{self, SystemEntropy};
-use crate::revocation::{self, Entry, Head, Ids, Ledger, Subject};
+use crate::revocation::{self, Entry, Head, Ids, Ledger, Standing, Subject};
 
 /// As much as `tokens.leeway` may be.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
@@ -29,7 +29,7 @@ const MOST_LEEWAY: Duration = Duration::from_mins(5);
 #[async_trait]
 impl Ledger for Store {
     async fn commit(&self, act: &revocation::Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage> {
-        self.carry_out(&Stroke { act, reason, now, expires_at }).await
+        self.carry_out(&Deed { act, stroke: Stroke { reason, now, expires_at } }).await
     }
 
     async fn head(&self) -> Result<Head, Outage> {
@@ -43,15 +43,19 @@ impl Ledger for Store {
         Ok(lines.into_iter().map(Line::read).collect::<Result<_, _>>()?)
     }
 
-    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<bool, Outage> {
-        // Issued in an earlier second than that of the moment: the moment is not before the next second begins.
-        let next_second = ids.issued_at.saturating_add(1).saturating_mul(1000);
+    async fn revoked(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
         let token = doc! { "kind": "token", "name": ids.token.as_str(), "expires_at": after(now) };
         let session = doc! { "kind": "session", "name": ids.session.as_str(), "expires_at": after(now) };
-        let moment = doc! { "$gte": next_second };
-        let account = doc! { "kind": "account", "name": ids.account.as_str(), "expires_at": after(now), "issued_before": moment };
-        let any = Query::of(REVOCATIONS, doc! { "$or": [token, session, account] });
-        Ok(self.ask_one::<Document>(any.proven()).await?.is_some())
+        let later = doc! { "$gt": ids.revision };
+        let account = doc! { "kind": "account", "name": ids.account.as_str(), "expires_at": after(now), "below": later };
+        // Of the three words `account` is the first: what ends the token counts before what makes it outdated.
+        let worst = Query::of(REVOCATIONS, doc! { "$or": [token, session, account] }).sorted(doc! { "kind": -1 });
+        let worst: Option<Line> = self.ask_one(worst.proven()).await?;
+        Ok(match worst.as_ref().map(|line| line.kind.as_str()) {
+            None => Standing::Good,
+            Some("account") => Standing::Outdated,
+            Some(_) => Standing::Revoked,
+        })
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage> {
@@ -79,16 +83,14 @@ fn the_one() -> Document {
     doc! { "_id": "ledger" }
 }
 
-/// One act of the ledger, and what its lines have in common.
-struct Stroke<'a> {
+/// One act of the ledger.
+struct Deed<'a> {
     act: &'a revocation::Act,
-    reason: &'a str,
-    now: Timestamp,
-    expires_at: Timestamp,
+    stroke: Stroke<'a>,
 }
 
 #[async_trait]
-impl Act for Stroke<'_> {
+impl Act for Deed<'_> {
     type Answer = Vec<Entry>;
 
     /// All acts move the head.
@@ -97,16 +99,24 @@ impl Act for Stroke<'_> {
     }
 
     async fn run(&self, link: &mut Link) -> Result<End<Vec<Entry>>, Fault> {
+        let stroke = &self.stroke;
         match self.act {
-            revocation::Act::Token(id) => self.end_token(link, id).await,
-            revocation::Act::Session(id) => self.end_session(link, id, None).await,
-            revocation::Act::SessionOf(account, id) => self.end_session(link, id, Some(account)).await,
-            revocation::Act::Others(account, kept) => self.end_sessions(link, account, Some(kept)).await,
-            revocation::Act::Account(account) => self.end_sessions(link, account, None).await,
-            revocation::Act::Disable(account) => self.disable(link, account).await,
-            revocation::Act::ApiKey(id) => self.end_key(link, id).await,
+            revocation::Act::Token(id) => stroke.end_token(link, id).await,
+            revocation::Act::Session(id) => stroke.end_session(link, id, None).await,
+            revocation::Act::SessionOf(account, id) => stroke.end_session(link, id, Some(account)).await,
+            revocation::Act::Others(account, kept) => stroke.end_sessions(link, account, Some(kept)).await,
+            revocation::Act::Account(account) => stroke.end_sessions(link, account, None).await,
+            revocation::Act::Disable(account) => stroke.disable(link, account).await,
+            revocation::Act::ApiKey(id) => stroke.end_key(link, id).await,
         }
     }
+}
+
+/// What the lines of one act have in common.
+pub(super) struct Stroke<'a> {
+    pub(super) reason: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) expires_at: Timestamp,
 }
 
 impl Stroke<'_> {
@@ -142,13 +152,19 @@ impl Stroke<'_> {
 
     async fn disable(&self, link: &mut Link, account: &AccountId) -> Result<End<Vec<Entry>>, Fault> {
         let enabled = doc! { "_id": account.as_str(), "disabled_at": Bson::Null };
-        let disabled = link.update(ACCOUNTS, enabled, doc! { "$set": { "disabled_at": self.now.as_millis() } }).await? > 0;
-        let live = self.live(link, doc! { "account_id": account.as_str() }).await?;
-        let mut subjects: Vec<_> = live.into_iter().map(Owned::subject).collect();
-        if disabled {
-            subjects.push(Subject::Account(account.clone(), self.now));
+        let disable = doc! { "$set": { "disabled_at": self.now.as_millis() }, "$inc": { "revision": 1_i64 } };
+        let disabled: Option<Revised> = link.change(ACCOUNTS, enabled, disable).await?;
+        let mut subjects = self.live_of(link, account).await?;
+        if let Some(Revised { revision }) = disabled {
+            subjects.push(Subject::Account(account.clone(), revision));
         }
         self.write(link, subjects).await
+    }
+
+    /// The sessions of an account that are to be ended with it.
+    pub(super) async fn live_of(&self, link: &mut Link, account: &AccountId) -> Result<Vec<Subject>, Fault> {
+        let live = self.live(link, doc! { "account_id": account.as_str() }).await?;
+        Ok(live.into_iter().map(Owned::subject).collect())
     }
 
     /// The live sessions among `whose`. Those that ended by themselves a moment ago are ended here all the same: clocks may
@@ -161,7 +177,7 @@ impl Stroke<'_> {
 
     /// End the sessions among `subjects`, and write a line for each. Where there is nothing to write, what was seen is
     /// committed all the same: that somebody else has written it must be durable before it is said.
-    async fn write(&self, link: &mut Link, subjects: Vec<Subject>) -> Result<End<Vec<Entry>>, Fault> {
+    pub(super) async fn write(&self, link: &mut Link, subjects: Vec<Subject>) -> Result<End<Vec<Entry>>, Fault> {
         if subjects.is_empty() {
             return Ok(End::Commit(Vec::new()));
         }
@@ -185,6 +201,12 @@ impl Stroke<'_> {
         let numbered = (first..).zip(subjects);
         Ok(numbered.map(|(number, subject)| Entry { number, subject, expires_at: self.expires_at }).collect())
     }
+}
+
+/// An account, as far as a line about it is concerned.
+#[derive(Deserialize)]
+struct Revised {
+    revision: i64,
 }
 
 /// How far the ledger has come.
@@ -221,32 +243,31 @@ struct Line {
     number: i64,
     kind: String,
     name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    issued_before: Option<i64>,
+    /// Of an account: the revision below which tokens are outdated.
+    below: i64,
     expires_at: i64,
 }
 
 impl Line {
     fn of(entry: &Entry) -> Self {
-        let issued_before = match &entry.subject {
-            Subject::Token(_) | Subject::Session(_) => None,
-            Subject::Account(_, before) => Some(before.as_millis()),
+        let below = match &entry.subject {
+            Subject::Token(_) | Subject::Session(_) => 0,
+            Subject::Account(_, revision) => *revision,
         };
         Self {
             number: entry.number,
             kind: entry.subject.kind().to_owned(),
             name: entry.subject.name().to_owned(),
-            issued_before,
+            below,
             expires_at: entry.expires_at.as_millis(),
         }
     }
 
     fn read(self) -> Result<Entry, Fault> {
-        let subject = match (self.kind.as_str(), self.issued_before) {
-            ("token", _) => Subject::Token(TokenId::new(self.name)),
-            ("session", _) => Subject::Session(SessionId::new(self.name)),
-            ("account", Some(before)) => Subject::Account(AccountId::new(self.name), Timestamp::from_millis(before)),
-            ("account", None) => return Err(Fault::Corrupt("issued_before")),
+        let subject = match self.kind.as_str() {
+            "token" => Subject::Token(TokenId::new(self.name)),
+            "session" => Subject::Session(SessionId::new(self.name)),
+            "account" => Subject::Account(AccountId::new(self.name), self.below),
             _ => return Err(Fault::Corrupt("kind")),
         };
         Ok(Entry { number: self.number, subject, expires_at: Timestamp::from_millis(self.expires_at) })

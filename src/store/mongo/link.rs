@@ -112,6 +112,12 @@ impl Link {
         Ok(self.documents(from).delete_one(filter).session(&mut self.session).await?.deleted_count)
     }
 
+    /// Delete all documents that fit. Returns how many there were.
+    pub(super) async fn delete_all(&mut self, from: &'static str, filter: Document) -> Result<u64, Fault> {
+        self.arrive(from).await?;
+        Ok(self.documents(from).delete_many(filter).session(&mut self.session).await?.deleted_count)
+    }
+
     /// Hold a document, changing nothing that is read: who else holds it has to begin again, and then sees what was done here.
     pub(super) async fn hold(&mut self, of: &'static str, id: &str) -> Result<u64, Fault> {
         self.update(of, doc! { "_id": id }, doc! { "$inc": { "held": 1_i64 } }).await

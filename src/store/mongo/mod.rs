@@ -35,6 +35,7 @@ mod open;
 mod pendings;
 mod query;
 mod queue;
+mod roster;
 mod sessions;
 mod transact;
 

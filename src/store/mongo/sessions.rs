@@ -45,6 +45,21 @@ impl Sessions for Store {
         Ok(live.into_iter().map(Record::read).collect::<Result<_, _>>()?)
     }
 
+    async fn page(
+        &self,
+        account: Option<&AccountId>,
+        after_id: Option<&SessionId>,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Session>, Outage> {
+        let mut live = doc! { "_id": { "$gt": after_id.map_or("", SessionId::as_str) }, "ended_at": Bson::Null, "expires_at": after(now) };
+        if let Some(account) = account {
+            live.insert("account_id", account.as_str());
+        }
+        let live: Vec<Record> = self.ask(Query::of(SESSIONS, live).sorted(doc! { "_id": 1 }).at_most(limit)).await?;
+        Ok(live.into_iter().map(Record::read).collect::<Result<_, _>>()?)
+    }
+
     async fn sweep(&self, before_moment: Timestamp) -> Result<u64, Outage> {
         let expired = self.sweep_with_tokens(&doc! { "expires_at": before(before_moment) }).await?;
         let ended = self.sweep_with_tokens(&doc! { "ended_at": before(before_moment) }).await?;

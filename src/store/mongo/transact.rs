@@ -42,6 +42,16 @@ pub(super) enum End<T> {
     RollBack(T),
 }
 
+impl<T> End<T> {
+    /// The same end, with another answer.
+    pub(super) fn map<U>(self, answer: impl FnOnce(T) -> U) -> End<U> {
+        match self {
+            Self::Commit(it) => End::Commit(answer(it)),
+            Self::RollBack(it) => End::RollBack(answer(it)),
+        }
+    }
+}
+
 impl Store {
     /// Ask something, in one round trip.
     pub(super) async fn ask<T: Read>(&self, query: Query) -> Result<Vec<T>, Outage> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use doorward::id::{AccountId, SessionId, TokenId};
-use doorward::revocation::{Act, Entry, Ids, Ledger, Subject};
+use doorward::revocation::{Act, Entry, Ids, Ledger, Standing, Subject};
 use doorward::signin::{Accounts, Sessions};
 use doorward::store::Durable;
 use doorward::store::mongo::Store;
@@ -41,8 +41,7 @@ async fn what_was_acknowledged_before_a_kill_is_there_after_it() {
     assert!(interrupted > 0, "the kills were noticed");
 }
 
-/// Its next primary is found within a second: a kill may be noticed by nobody.
-
+/// The next primary is found within a second: a kill may be noticed by nobody.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_killed_primary_of_three_acknowledged_the_next_one_has() {
     let mut set = ReplicaSet::start();
@@ -131,8 +130,8 @@ async fn is_still_there(store: &Store, kept: &Kept) {
     }
     if kept.line.is_some() {
         assert_eq!(Sessions::find(store, &id).await.unwrap().unwrap().ended_at, Some(at(NOW + 2)), "{kept:?}");
-        let ids = Ids { token: &token, session: &id, account: &account, issued_at: NOW / 1000 };
-        assert!(store.revoked(ids, at(NOW + 2)).await.unwrap(), "{kept:?}");
+        let ids = Ids { token: &token, session: &id, account: &account, revision: 0 };
+        assert_eq!(store.revoked(ids, at(NOW + 2)).await.unwrap(), Standing::Revoked, "{kept:?}");
     }
 }
 
