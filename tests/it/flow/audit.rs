@@ -10,6 +10,8 @@ use super::factors::{enrol, half_way};
 use super::place::{ACCESS, CHALLENGE, Database, Place, REFRESH, Wants, verify, wrong};
 use super::secrets::finds;
 use crate::support::mariadb::MariaDb;
+#[cfg(feature = "mongodb")]
+use crate::support::mongo::MongoDb;
 use crate::support::postgres::Postgres;
 use crate::support::wait;
 
@@ -190,6 +192,11 @@ async fn whole_and_then_not(place: &Place, database: Database) {
             Postgres::shared().psql(url, "UPDATE audit_log SET outcome = 'done' WHERE outcome = 'wrong'");
         }
         Database::MariaDb => drop(MariaDb::shared().sql(url, "UPDATE audit_log SET outcome = 'done' WHERE outcome = 'wrong'")),
+        #[cfg(feature = "mongodb")]
+        Database::MongoDb => {
+            let done = json!({ "q": { "outcome": "wrong" }, "u": { "$set": { "outcome": "done" } }, "multi": true });
+            MongoDb::shared().first(url, &json!({ "update": "audit_log", "updates": [done] }));
+        }
     }
 
     let altered = verify(&[]);
@@ -216,4 +223,10 @@ on_each! {
     Sqlite, ends_on_sqlite => ends_of_sessions_are_written_down;
     Postgres, ends_on_postgresql => ends_of_sessions_are_written_down;
     MariaDb, ends_on_mariadb => ends_of_sessions_are_written_down;
+}
+
+#[cfg(feature = "mongodb")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_on_mongodb() {
+    a_whole_life_is_written_down(Database::MongoDb).await;
 }
