@@ -31,7 +31,6 @@ pub mod session;
 mod settings;
 mod step_up;
 mod told;
-mod totp;
 pub mod totp;
 mod verify;
 
