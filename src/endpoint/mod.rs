@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
+//! app/     codes as a service, for registered apps
 //! check/   answers to a proxy that stays in front and asks (forward-auth)
 //! refusals what came to nothing, to be looked up by its id; operator: who may
 //! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
@@ -12,6 +13,7 @@
 
 mod admin;
 mod api;
+mod app;
 mod asker;
 mod body;
 mod call;
@@ -42,6 +44,7 @@ use crate::signin::{Means, SignIn};
 
 pub use admin::{Admin, Desk, Readiness, State, Status, Vitals};
 pub use api::{Api, ApiSetup, Current, Effective};
+pub use app::ForApps;
 pub use call::Call;
 pub use check::{Decided, Dialect, ForwardAuth, ForwardAuthSettings};
 pub use operator::Operator;
@@ -80,6 +83,8 @@ pub struct Setup {
     pub forward_auth: Option<ForwardAuth>,
     /// Remembers what came to nothing.
     pub refusals: Arc<Refusals>,
+    /// What registered apps may have done; without it there is no such endpoint.
+    pub apps: Option<ForApps>,
 }
 
 /// The prefix cannot be the path of anything.
@@ -98,6 +103,7 @@ pub struct Endpoints {
     inbox: Option<Arc<dyn Inbox>>,
     forward_auth: Option<ForwardAuth>,
     refusals: Arc<Refusals>,
+    apps: Option<ForApps>,
 }
 
 impl Endpoints {
@@ -117,6 +123,7 @@ impl Endpoints {
             inbox: setup.inbox,
             forward_auth: setup.forward_auth,
             refusals: setup.refusals,
+            apps: setup.apps,
         })
     }
 
@@ -211,6 +218,17 @@ impl Endpoints {
             Endpoint::Account(desk) => self.account(received, desk).await,
             Endpoint::LogoutPage => self.logout_page(received).await,
             Endpoint::Inbox => self.inbox_page(received),
+            Endpoint::AppCode => self.apps()?.send(received).await,
+            Endpoint::AppVerify => self.apps()?.verify(received).await,
+            Endpoint::AppRegister => self.apps()?.register(received).await,
+            Endpoint::AppStatus => self.apps()?.status(received, found.id).await,
+            Endpoint::AppEnable => self.apps()?.enable(received, found.id).await,
+            Endpoint::AppDisable => self.apps()?.disable(received, found.id).await,
+            Endpoint::AppRecover => self.apps()?.recover(received, found.id).await,
         }
+    }
+
+    fn apps(&self) -> Result<&ForApps, No> {
+        self.apps.as_ref().ok_or_else(|| Problem::NotFound.into())
     }
 }

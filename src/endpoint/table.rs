@@ -42,6 +42,13 @@ pub(super) enum Endpoint {
     StepUpPage,
     StepUpForm,
     Account(Desk),
+    AppCode,
+    AppVerify,
+    AppRegister,
+    AppStatus,
+    AppEnable,
+    AppDisable,
+    AppRecover,
     Inbox,
 }
 
@@ -117,6 +124,14 @@ impl Endpoint {
             | Self::SecondForm(_)
             | Self::StepUpPage
             | Self::StepUpForm
+            // An app knows its subjects.
+            | Self::AppCode
+            | Self::AppVerify
+            | Self::AppRegister
+            | Self::AppStatus
+            | Self::AppEnable
+            | Self::AppDisable
+            | Self::AppRecover
             | Self::Inbox => false,
         }
     }
@@ -140,6 +155,12 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/sessions/{id}", &[(Method::DELETE, Endpoint::EndSession)]),
     ("/addresses", &[(Method::POST, Endpoint::ChangeAddress), (Method::DELETE, Endpoint::RemoveAddress)]),
     ("/addresses/confirm", &[(Method::POST, Endpoint::ConfirmAddress)]),
+    ("/api/code", &[(Method::POST, Endpoint::AppCode)]),
+    ("/api/code/verify", &[(Method::POST, Endpoint::AppVerify)]),
+    ("/api/otp", &[(Method::POST, Endpoint::AppRegister)]),
+    ("/api/otp/{id}", &[(Method::GET, Endpoint::AppStatus), (Method::DELETE, Endpoint::AppDisable)]),
+    ("/api/otp/{id}/enable", &[(Method::PUT, Endpoint::AppEnable)]),
+    ("/api/otp/{id}/recover", &[(Method::POST, Endpoint::AppRecover)]),
     ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
     ("/openapi.json", &[(Method::GET, Endpoint::Document)]),
     ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
@@ -194,7 +215,7 @@ pub(super) fn programs() -> impl Iterator<Item = (&'static str, &'static Method)
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found<'a> {
     pub(super) endpoint: Endpoint,
-    /// The last segment, where the path has a place for one.
+    /// The segment, as it stands, where the path has a place for one.
     pub(super) id: Option<&'a str>,
 }
 
