@@ -10,6 +10,7 @@ mod c_paths;
 mod d_keys;
 mod d_sessions;
 mod d_tokens;
+mod d_apps;
 mod e_addresses;
 mod e_answers;
 mod e_codes;
