@@ -31,6 +31,7 @@ mod settings;
 mod signin;
 mod table;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -130,6 +131,11 @@ impl Endpoints {
     /// Is this path (without query) under our prefix, by whole segments? Such a request is ours on every host.
     pub fn owns(&self, path: &str) -> bool {
         self.table.under(path).is_some()
+    }
+
+    /// A path as it may stand in a log.
+    pub fn shown<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        self.table.shown(path)
     }
 
     /// The reply to a request for one of our endpoints.

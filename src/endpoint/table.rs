@@ -1,5 +1,7 @@
 //! The table of our endpoints: what stands where, and which methods it takes.
 
+use std::borrow::Cow;
+
 use http::Method;
 use http::header::ALLOW;
 use matchit::Router;
@@ -201,6 +203,9 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/account/sessions", &[(Method::POST, Endpoint::Account(Desk::EndSessions))]),
 ];
 
+/// What stands before a subject of an app, in paths.
+const SUBJECTS: &str = "/api/otp/";
+
 /// The inbox of the demo.
 const INBOX: (&str, &[(Method, Endpoint)]) = ("/dev/inbox", &[(Method::GET, Endpoint::Inbox)]);
 
@@ -246,6 +251,13 @@ impl Table {
         path.strip_prefix(self.prefix.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    /// A path as it may stand in a log: what an app calls somebody may be an address.
+    pub(super) fn shown<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let Some(subject) = self.under(path).and_then(|rest| rest.strip_prefix(SUBJECTS)) else { return Cow::Borrowed(path) };
+        let what = ["/enable", "/recover"].into_iter().find(|what| subject.ends_with(what)).unwrap_or_default();
+        Cow::Owned(format!("{}{SUBJECTS}{{subject}}{what}", self.prefix))
+    }
+
     /// What stands there. HEAD is GET, without its body.
     ///
     /// # Errors
@@ -275,6 +287,21 @@ fn not_allowed(methods: &[(Method, Endpoint)]) -> No {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_is_in_no_log() {
+        let table = Table::new("/auth", false).unwrap();
+        for (path, shown) in [
+            ("/auth/api/otp/ada@example.com", "/auth/api/otp/{subject}"),
+            ("/auth/api/otp/ada%40example.com/enable", "/auth/api/otp/{subject}/enable"),
+            ("/auth/api/otp/ada/recover", "/auth/api/otp/{subject}/recover"),
+            ("/auth/api/otp/a/b/ada@example.com", "/auth/api/otp/{subject}"),
+            ("/auth/api/otp", "/auth/api/otp"),
+            ("/other/api/otp/ada", "/other/api/otp/ada"),
+        ] {
+            assert_eq!(table.shown(path), shown);
+        }
+    }
 
     #[test]
     fn paths_lead_to_endpoints() {

@@ -167,6 +167,8 @@ async fn subjects_are_what_the_app_calls_them(database: Database) {
         assert_refused(&shop.send(none, "ada@example.com").await, 422, "invalid_subject");
         assert_refused(&shop.verify(&json!({ "subject": none, "code": "1" })).await, 422, "invalid_subject");
     }
+    let log = place.gateway.log();
+    assert!(log.contains("/auth/api/otp/{subject}") && !log.contains("@example.com") && !log.contains("%F0"), "a subject is in no log");
     for label in ["", "a\nb", &"a".repeat(65)] {
         let told = shop.post("/auth/api/otp", &json!({ "subject": "x", "label": label })).await;
         assert_refused(&told, 422, "invalid_body");
