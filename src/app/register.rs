@@ -165,7 +165,7 @@ impl AppDesk {
     /// # Errors
     /// `Unknown`; `Changed`, where it was changed since `revision`; an [`Outage`], after which it is there still, and can be removed
     /// again.
-    pub async fn remove(&self, name: &str, revision: Option<i64>, now: Timestamp) -> Result<(), AppRefusal> {
+    pub async fn remove(&self, name: &str, revision: Option<i64>, now: Timestamp) -> Result<App, AppRefusal> {
         let app = self.find(name).await?;
         if revision.is_some_and(|revision| revision != app.revision) {
             return Err(AppRefusal::Changed);
@@ -177,14 +177,14 @@ impl AppDesk {
             return Err(AppRefusal::Unknown);
         }
         tracing::info!(audit = "app_removed", app.name = %app.name, app.id = %app.id, "app {} was removed", app.name);
-        Ok(())
+        Ok(app)
     }
 
     /// Another key for an app. The one that it has goes on for `grace`; where it has none that is good any more, it is given one.
     ///
     /// # Errors
     /// `Unknown`; `Taken` when another key is called as this one would be; an [`Outage`].
-    pub async fn rotate_key(&self, name: &str, grace: Duration, now: Timestamp) -> Result<Made, AppRefusal> {
+    pub async fn rotate_key(&self, name: &str, grace: Duration, now: Timestamp) -> Result<(App, Made), AppRefusal> {
         let app = self.find(name).await?;
         let own = key_name(&app.name);
         let newest = self.keys_of(&app, now).await?.into_iter().filter(|key| key.name == own).max_by_key(|key| key.created_at);
@@ -197,7 +197,7 @@ impl AppDesk {
         };
         tracing::info!(audit = "app_key_rotated", app.name = %app.name, app.id = %app.id, key.id = %made.key.id,
             "app {} has another key", app.name);
-        Ok(made)
+        Ok((app, made))
     }
 
     /// The keys that speak for an app and are good.

@@ -56,7 +56,7 @@ pub fn for_apps(core: &Core, keys: &Arc<KeyCheck>, sign_in: &Arc<SignIn>) -> For
         keyed: AppKeyed::new(&core.root),
         sign_in: Arc::clone(sign_in),
     };
-    ForApps { keys: Arc::clone(keys), codes: Arc::new(codes) }
+    ForApps { keys: Arc::clone(keys), codes: Arc::new(codes), audit: Arc::clone(&core.audit) }
 }
 
 /// The steps of signing in.

@@ -3,8 +3,9 @@
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::ForApps;
+use super::{Asked, ForApps};
 use crate::app::{Errand, Of, Order, SubjectName};
+use crate::audit::What;
 use crate::clock::ceil_secs;
 use crate::endpoint::body;
 use crate::endpoint::call::Received;
@@ -52,7 +53,9 @@ impl ForApps {
         let channel = Channel::parse(&body.channel).ok_or(Problem::InvalidBody)?;
         let to = body.to.as_deref().map(|to| address(to, channel)).transpose()?;
         let order = Order { errand: Errand { app, subject }, channel, to, language: received.seen().language };
-        let sent = self.codes.send(order, received.call.now).await?;
+        let asked = self.asked(What::AppCodeRequested, &order.errand);
+        let done = self.codes.send(order, received.call.now).await;
+        let sent = self.remember(asked, received, done).await?;
         let body = SentBody {
             challenge_id: sent.challenge_id.expose(),
             expires_in: ceil_secs(sent.expires_in),
@@ -72,7 +75,14 @@ impl ForApps {
             (None, Some(subject)) => Of::Subject(subject),
             (None, None) => return Err(Problem::InvalidBody.into()),
         };
-        self.codes.verify(&app, of, &body.code, received.call.now).await?;
+        let subject = match &of {
+            Of::Challenge(_, subject) => subject.as_ref(),
+            Of::Subject(subject) => Some(subject),
+        };
+        let subject = subject.map(|subject| self.codes.keyed.subject(&app.id, subject));
+        let asked = Asked { what: What::AppCodeEntered, app: app.id.clone(), subject };
+        let done = self.codes.verify(&app, of, &body.code, received.call.now).await;
+        self.remember(asked, received, done).await?;
         Ok(reply::json(StatusCode::OK, &VerifiedBody { verified: true }))
     }
 }

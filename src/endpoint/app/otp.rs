@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ForApps;
 use crate::app::{AuthenticatorStatus, Errand, LONGEST_LABEL, SubjectName};
+use crate::audit::What;
 use crate::clock::Timestamp;
 use crate::endpoint::body;
 use crate::endpoint::call::Received;
@@ -59,7 +60,9 @@ impl ForApps {
         if !body.label.iter().all(|label| is_label(label)) {
             return Err(Problem::InvalidBody.into());
         }
-        let told = self.codes.register(&Errand { app, subject }, body.label.as_deref(), received.call.now).await?;
+        let errand = Errand { app, subject };
+        let done = self.codes.register(&errand, body.label.as_deref(), received.call.now).await;
+        let told = self.remember(self.asked(What::AppFactorEnrolled, &errand), received, done).await?;
         enrolment(StatusCode::CREATED, &told)
     }
 
@@ -67,21 +70,24 @@ impl ForApps {
     pub(in crate::endpoint) async fn enable(&self, received: &Received<'_>, subject: Option<&str>) -> Result<Reply, No> {
         let errand = self.errand(received, subject).await?;
         let CodeBody { code } = body::json(received)?;
-        Ok(status(self.codes.enable(&errand, &code, received.call.now).await?))
+        let done = self.codes.enable(&errand, &code, received.call.now).await;
+        Ok(status(self.remember(self.asked(What::AppFactorEnabled, &errand), received, done).await?))
     }
 
     /// Take it away; the proof is a code of it.
     pub(in crate::endpoint) async fn disable(&self, received: &Received<'_>, subject: Option<&str>) -> Result<Reply, No> {
         let errand = self.errand(received, subject).await?;
         let CodeBody { code } = body::json(received)?;
-        Ok(status(self.codes.disable(&errand, &code, received.call.now).await?))
+        let done = self.codes.disable(&errand, &code, received.call.now).await;
+        Ok(status(self.remember(self.asked(What::AppFactorDisabled, &errand), received, done).await?))
     }
 
     /// A new one in its place; the proof is a code that was sent to the subject.
     pub(in crate::endpoint) async fn recover(&self, received: &Received<'_>, subject: Option<&str>) -> Result<Reply, No> {
         let errand = self.errand(received, subject).await?;
         let body: RecoverBody = body::json(received)?;
-        let told = self.codes.recover(&errand, body.challenge_id.as_ref(), &body.code, received.call.now).await?;
+        let done = self.codes.recover(&errand, body.challenge_id.as_ref(), &body.code, received.call.now).await;
+        let told = self.remember(self.asked(What::AppFactorRecovered, &errand), received, done).await?;
         enrolment(StatusCode::OK, &told)
     }
 
