@@ -1,9 +1,12 @@
 //! Who may call the endpoints of apps, and with what.
 
+use doorward::app::{ApiKey, ApiKeys, PlainKey};
+use doorward::clock::{Clock, SystemClock};
+use doorward::random::SystemEntropy;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{Backend, assert_refused, done, strict_on};
+use super::{Backend, assert_refused, done, store, strict_on};
 use crate::flow::place::{Database, Place};
 use crate::support::client::Reply;
 
@@ -28,12 +31,23 @@ async fn all(backend: &Backend) -> Vec<Reply> {
     replies
 }
 
-fn key_with(place: &Place, name: &str, scopes: &[&str]) -> Backend {
-    let mut arguments = vec!["apikey", "create", name, "--json"];
-    for scope in scopes {
-        arguments.extend(["--scope", scope]);
-    }
-    Backend::with(place, done(&place.gateway, &arguments)["key"].as_str().unwrap())
+/// Who holds a key that is for these things.
+async fn key_with(place: &Place, name: &str, scopes: &[&str]) -> Backend {
+    let plain = PlainKey::draw(&SystemEntropy::default()).unwrap();
+    let key = ApiKey {
+        id: plain.id().clone(),
+        hash: plain.hashed(),
+        name: name.to_owned(),
+        owner: None,
+        scopes: scopes.iter().map(|scope| scope.parse().unwrap()).collect(),
+        groups: Vec::new(),
+        created_at: SystemClock.now(),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    assert!(ApiKeys::add(&store(place), &key, SystemClock.now()).await.unwrap());
+    Backend::with(place, plain.expose())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,11 +72,11 @@ async fn only_an_apps_own_key_speaks_for_it() {
         ("of-no-app", vec!["app:unknown"]),
         ("of-two", vec!["app:shop", "app:unknown"]),
     ] {
-        for reply in all(&key_with(&place, name, &scopes)).await {
+        for reply in all(&key_with(&place, name, &scopes).await).await {
             assert_refused(&reply, 403, "forbidden");
         }
     }
-    let another = key_with(&place, "another-of-shop", &["app:shop", "read"]);
+    let another = key_with(&place, "another-of-shop", &["app:shop", "read"]).await;
     assert_eq!(another.register("ada").await.status, 201, "a key that an operator makes for the app");
 
     let person = place.sign_in("ada@example.com").await;
@@ -76,7 +90,7 @@ async fn only_an_apps_own_key_speaks_for_it() {
 async fn an_app_that_is_removed_is_gone_at_once_and_a_new_one_of_its_name_is_another() {
     let place = strict_on(Database::Sqlite).await;
     let shop = Backend::registered(&place, "shop");
-    let second = key_with(&place, "second", &["app:shop"]);
+    let second = key_with(&place, "second", &["app:shop"]).await;
     shop.enrolled("ada").await;
     let (id, code) = shop.sent(&place, "ada", "ada@example.com").await;
 

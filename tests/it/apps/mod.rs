@@ -14,6 +14,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use doorward::clock::{Clock, SystemClock};
+use doorward::secret::Secret;
+use doorward::store::StoreSettings;
+use doorward::store::sql::Store;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -65,6 +68,12 @@ fn done(gateway: &Gateway, arguments: &[&str]) -> Value {
     let (code, printed, complaint) = gateway.command(arguments);
     assert_eq!(code, 0, "{arguments:?}: {complaint}");
     serde_json::from_str(&printed).unwrap()
+}
+
+/// The store of a place, beside its gateway.
+fn store(place: &Place) -> Store {
+    let url = Secret::new(place.wants.store.clone());
+    Store::open(url.expose(), &StoreSettings { url: url.clone(), ..StoreSettings::default() }).unwrap()
 }
 
 /// An app's backend: it holds the app's key.
