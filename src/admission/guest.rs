@@ -179,10 +179,10 @@ mod tests {
         for path in ["/auth", "/auth/api", "/AUTH/login"] {
             assert_eq!(keys(table.take_in(&settings("guest", None, path), None)), ["route.path"]);
         }
-        assert_eq!(keys(table.take_in(&settings("There", Some("b.example.com"), "/"))), ["route.name"]);
-        assert_eq!(keys(table.take_in(&settings("there", Some("a.example.com"), "/"))), ["route.name", "route.path"]);
-        assert_eq!(keys(table.take_in(&settings("a b", Some("b.example.com"), "/x//y"))), ["route.name", "route.path"]);
-        table.take_in(&settings("guest", Some("b.example.com"), "/")).unwrap();
+        assert_eq!(keys(table.take_in(&settings("There", Some("b.example.com"), "/"), None)), ["route.name"]);
+        assert_eq!(keys(table.take_in(&settings("there", Some("a.example.com"), "/"), None)), ["route.name", "route.path"]);
+        assert_eq!(keys(table.take_in(&settings("a b", Some("b.example.com"), "/x//y"), None)), ["route.name", "route.path"]);
+        table.take_in(&settings("guest", Some("b.example.com"), "/"), None).unwrap();
         assert_eq!(table.find("b.example.com", "/x").unwrap().name, "guest");
     }
 }

@@ -80,7 +80,7 @@ pub(super) struct Set {
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
-    what: What,
+    changes: Changes,
     #[command(flatten)]
     file: ConfigFile,
     /// Print JSON
@@ -90,7 +90,7 @@ pub(super) struct Set {
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-struct What {
+struct Changes {
     /// Who answers for it
     #[arg(long, value_name = "WHO")]
     owner: Option<String>,
@@ -181,9 +181,9 @@ async fn list(apps: &AppDesk, as_json: bool) -> Result<(), Failed> {
 }
 
 async fn change(core: &Core, apps: &AppDesk, set: &Set) -> Result<(), Failed> {
-    let route = set.what.route.as_deref().map(route).transpose()?;
-    let route = if set.what.no_route { Some(None) } else { route.map(Some) };
-    let change = AppChange { owner: set.what.owner.clone(), route, revision: None };
+    let route = set.changes.route.as_deref().map(route).transpose()?;
+    let route = if set.changes.no_route { Some(None) } else { route.map(Some) };
+    let change = AppChange { owner: set.changes.owner.clone(), route, revision: None };
     let app = apps.change(&set.name, change, core.clock.now()).await.map_err(refused)?;
     record(core, What::AppChanged, &app).await?;
     show(core, apps, &set.name, set.json).await
