@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
 use crate::app::{ApiKey, App, AppChange, AppDesk, AppRefusal, Apps, Made, NewApp};
-use crate::audit::{Event, Thing, What, Who};
+use crate::audit::{Thing, What};
 use crate::boot::Core;
 use crate::config::{duration, guest};
 
@@ -144,7 +144,7 @@ async fn make(core: &Core, apps: &AppDesk, add: &Add) -> Result<(), Failed> {
     let route = add.route.as_deref().map(route).transpose()?;
     let new = NewApp { name: add.name.clone(), owner: add.owner.clone(), route };
     let (app, made) = apps.create(new, core.clock.now()).await.map_err(refused)?;
-    record(core, What::AppAdded, &app).await?;
+    desk::record(core, What::AppAdded, Thing::App(app.id.to_string())).await?;
     print::complain(&format!("the app {} was registered; its key is shown this once", app.name));
     key(&made, as_value(&app), add.json)
 }
@@ -185,13 +185,13 @@ async fn change(core: &Core, apps: &AppDesk, set: &Set) -> Result<(), Failed> {
     let route = if set.changes.no_route { Some(None) } else { route.map(Some) };
     let change = AppChange { owner: set.changes.owner.clone(), route, revision: None };
     let app = apps.change(&set.name, change, core.clock.now()).await.map_err(refused)?;
-    record(core, What::AppChanged, &app).await?;
+    desk::record(core, What::AppChanged, Thing::App(app.id.to_string())).await?;
     show(core, apps, &set.name, set.json).await
 }
 
 async fn remove(core: &Core, apps: &AppDesk, one: &One) -> Result<(), Failed> {
     let app = apps.remove(&one.name, None, core.clock.now()).await.map_err(refused)?;
-    record(core, What::AppRemoved, &app).await?;
+    desk::record(core, What::AppRemoved, Thing::App(app.id.to_string())).await?;
     desk::settle(core).await;
     print::complain(&format!("the app {} was removed, and its keys are revoked", one.name));
     if one.json { print::json(&json!({ "removed": one.name })) } else { Ok(()) }
@@ -199,18 +199,12 @@ async fn remove(core: &Core, apps: &AppDesk, one: &One) -> Result<(), Failed> {
 
 async fn rotate_key(core: &Core, apps: &AppDesk, rotate: &RotateKey) -> Result<(), Failed> {
     let (app, made) = apps.rotate_key(&rotate.name, rotate.grace, core.clock.now()).await.map_err(refused)?;
-    record(core, What::AppKeyRotated, &app).await?;
+    desk::record(core, What::AppKeyRotated, Thing::App(app.id.to_string())).await?;
     if rotate.grace.is_zero() {
         desk::settle(core).await;
     }
     print::complain(&format!("the app {} has another key, which is shown this once", rotate.name));
     key(&made, json!({ "name": rotate.name }), rotate.json)
-}
-
-/// Who did it is whoever sits at this machine.
-async fn record(core: &Core, what: What, app: &App) -> Result<(), Failed> {
-    let event = Event::new(what, Who::Operator, core.clock.now()).on(Thing::App(app.id.to_string()));
-    Ok(core.audit.record(event).await?)
 }
 
 /// What is shown once.

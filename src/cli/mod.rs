@@ -6,6 +6,7 @@ mod apikey;
 mod audit;
 mod change;
 mod app;
+mod audit;
 mod check;
 mod completions;
 mod demo;
