@@ -104,8 +104,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 49] = [
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 53] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -133,8 +132,8 @@ impl Problem {
         Self::LastAddress,
         Self::AlreadyEnrolled,
         Self::Taken,
-        Self::PreconditionFailed,
         Self::AlreadyEnabled,
+        Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::Misdirected,
@@ -219,22 +218,15 @@ impl Problem {
             | Self::InvalidQuery
             | Self::InvalidAccount
             | Self::ReservedClaim
-            | Self::InvalidKey => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::InvalidJson => StatusCode::BAD_REQUEST,
-            Self::InvalidBody
-            | Self::InvalidAddress
-            | Self::InvalidScope
             | Self::InvalidSubject
             | Self::AddressNeeded
-            | Self::ChannelUnavailable
-            | Self::CountryNotAllowed => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::InvalidKey => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound | Self::UnknownSubject => StatusCode::NOT_FOUND,
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::LastAddress | Self::AlreadyEnrolled | Self::Taken => StatusCode::CONFLICT,
-            Self::LastAddress | Self::AlreadyEnrolled | Self::AlreadyEnabled => StatusCode::CONFLICT,
+            Self::LastAddress | Self::AlreadyEnrolled | Self::AlreadyEnabled | Self::Taken => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::TooManyStreams | Self::UpstreamBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,

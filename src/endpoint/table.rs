@@ -88,6 +88,13 @@ impl Endpoint {
             | Self::ConfirmAddress
             | Self::RemoveAddress
             | Self::Jwks
+            | Self::AppCode
+            | Self::AppVerify
+            | Self::AppRegister
+            | Self::AppStatus
+            | Self::AppEnable
+            | Self::AppDisable
+            | Self::AppRecover
             | Self::Document => false,
         }
     }
