@@ -203,20 +203,6 @@ pub(super) const MYSQL: Statements = Statements {
     oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
         outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND what = ? AND \
         happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) ORDER BY account_id, happened_at, number LIMIT ?",
-    oldest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
-        outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = ? AND happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR \
-        number > ?) \
-        ORDER BY happened_at, number LIMIT ?",
-    oldest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
-        address, agent, request_id, \
-        times, mac FROM audit_log WHERE what = ? AND happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) \
-        ORDER BY happened_at, number LIMIT ?",
-    oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
-        detail, outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = ? AND what = ? AND happened_at <= ? AND happened_at >= ? AND \
-        (happened_at > ? OR number > ?) \
-        ORDER BY happened_at, number LIMIT ?",
     apps: &UNNUMBERED,
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",

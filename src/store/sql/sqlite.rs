@@ -196,21 +196,6 @@ pub(super) const SQLITE: Statements = Statements {
     oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
         outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id = $1 AND account_id = $2 AND what = $3 AND \
         happened_at <= $4 AND happened_at >= $5 AND (happened_at > $6 OR number > $7) ORDER BY happened_at, number LIMIT $8",
-    oldest_audit_rows_of_account: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
-        outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = $1 AND happened_at <= $2 AND happened_at >= $3 AND (happened_at > $4 OR \
-        number > $5) \
-        ORDER BY happened_at, number LIMIT $6",
-    oldest_audit_rows_of_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, outcome, \
-        address, agent, request_id, \
-        times, mac FROM audit_log WHERE what = $1 AND happened_at <= $2 AND happened_at >= $3 AND (happened_at > $4 OR number \
-        > $5) \
-        ORDER BY happened_at, number LIMIT $6",
-    oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, \
-        detail, outcome, address, agent, request_id, \
-        times, mac FROM audit_log WHERE account_id = $1 AND what = $2 AND happened_at <= $3 AND happened_at >= $4 AND \
-        (happened_at > $5 OR number > $6) \
-        ORDER BY happened_at, number LIMIT $7",
     apps: &NUMBERED,
     sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
     sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
