@@ -3,10 +3,9 @@
 
 mod account;
 mod apikey;
-mod audit;
-mod change;
 mod app;
 mod audit;
+mod change;
 mod check;
 mod completions;
 mod demo;
