@@ -49,3 +49,11 @@ name! {
     /// One API key: `sub` of what is told of the machine that holds it. No secret; a part of the key's text.
     KeyId
 }
+name! {
+    /// A registered app.
+    AppId
+}
+name! {
+    /// Whom an app means: a MAC of the app and of its name for them.
+    SubjectId
+}

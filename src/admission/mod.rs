@@ -11,6 +11,7 @@ mod claim;
 mod credentials;
 mod cross_site;
 pub mod explain;
+mod guest;
 mod host;
 mod identity;
 mod machine;

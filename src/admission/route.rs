@@ -44,7 +44,7 @@ pub struct Route {
     pub(super) cross_site: CrossSite,
     pub(super) preflight: Preflight,
     pub(super) rules: Vec<Rule>,
-    host: Pattern,
+    pub(super) host: Pattern,
     /// Without a slash at its end; empty for the root.
     path: String,
 }
@@ -56,7 +56,7 @@ impl Route {
     }
 
     /// From the settings that stand at `key`; `None` when something is wrong, which goes to `mistakes`.
-    fn new(settings: &RouteSettings, key: &str, prefix: &str, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+    pub(super) fn new(settings: &RouteSettings, key: &str, prefix: &str, mistakes: &mut Vec<Mistake>) -> Option<Self> {
         let before = mistakes.len();
         let mut note = |field: &str, problem: &str| mistakes.push(Mistake::new(format!("{key}.{field}"), problem));
         if !is_label(&settings.name) {
@@ -176,7 +176,7 @@ impl Table {
         ])
     }
 
-    fn add(&mut self, route: Arc<Route>) {
+    pub(super) fn add(&mut self, route: Arc<Route>) {
         self.all.push(Arc::clone(&route));
         let routes = match &route.host {
             Pattern::Exact(host) => self.exact.entry(host.clone()).or_default(),

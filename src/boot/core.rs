@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use crate::app::KeyDesk;
+use crate::app::{AppDesk, AppKeyed, Judge, KeyDesk};
 use crate::audit::{Chain, Recorder};
-use crate::boot::{NotServing, heard::Heard};
+use crate::boot::NotServing;
+use crate::boot::guests::Judged;
+use crate::boot::heard::Heard;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::limits::{Fallback, Limits, Spending, SpendingFallback};
@@ -107,6 +109,16 @@ impl Core {
     /// What makes and revokes API keys.
     pub fn key_desk(&self) -> KeyDesk {
         KeyDesk { keys: self.store.clone(), revocations: Arc::clone(&self.revocations), entropy: Arc::clone(&self.entropy) }
+    }
+
+    /// What registers apps, beside the routes of `config`.
+    pub fn app_desk(&self, config: &Config) -> AppDesk {
+        self.app_desk_beside(Arc::new(Judged { config: config.clone(), now: self.clock.now() }))
+    }
+
+    /// What registers apps, beside the routes that `judge` knows.
+    pub fn app_desk_beside(&self, judge: Arc<dyn Judge>) -> AppDesk {
+        AppDesk { apps: self.store.clone(), subjects: self.store.clone(), keys: self.key_desk(), keyed: AppKeyed::new(&self.root), judge }
     }
 
     /// What makes signing keys and opens them.

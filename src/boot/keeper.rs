@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::app::SentCodes;
 use crate::boot::core::Core;
 use crate::outage::Outage;
 use crate::signin::{AddressChanges, Challenges, Devices, LastClaims, Pendings, Sessions};
@@ -94,11 +95,13 @@ async fn sweep_once(core: &Core) -> Result<(), Outage> {
     let sessions = Sessions::sweep(core.store.as_ref(), now.minus(SESSIONS_KEPT)).await?;
     let pendings = Pendings::sweep(core.store.as_ref(), now).await?;
     let claims = LastClaims::sweep(core.store.as_ref(), now.minus(CLAIMS_KEPT)).await?;
+    let codes = SentCodes::sweep(core.store.as_ref(), now).await?;
     let keys = Keys::sweep(core.store.as_ref(), now).await?;
     tracing::debug!(
         challenges,
         changes,
         claims,
+        codes,
         devices,
         pendings,
         sessions,

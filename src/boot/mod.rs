@@ -1,6 +1,7 @@
 //! The composition root: a configuration becomes stores, services and a gateway. The only module that knows them all.
 
 pub mod core;
+mod guests;
 mod handover;
 mod heard;
 mod inbox;
@@ -9,6 +10,7 @@ mod library;
 mod notify;
 pub mod operator;
 mod reload;
+mod ruler;
 mod rules;
 mod serve;
 mod services;

@@ -13,10 +13,10 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
-use crate::boot::rules::Rulemaker;
+use crate::boot::ruler::Ruler;
 use crate::boot::{NotServing, notify};
 use crate::config::{Config, Mistake};
-use crate::gateway::{ListenSettings, Swap};
+use crate::gateway::ListenSettings;
 use crate::secret::{self, Secret};
 use crate::telemetry::Metrics;
 
@@ -38,10 +38,8 @@ pub(super) struct Watched {
     pub file: PathBuf,
     /// The configuration that the server was started with.
     pub started: Config,
-    /// Makes the rules.
-    pub rulemaker: Arc<Rulemaker>,
-    /// Where they go.
-    pub swap: Swap,
+    /// Puts it into force.
+    pub ruler: Arc<Ruler>,
     /// Tells whether the last reading was good.
     pub metrics: Arc<Metrics>,
 }
@@ -122,12 +120,12 @@ impl Watched {
         if !mistakes.is_empty() {
             return Err(NotServing::Configuration(mistakes));
         }
-        let rules = self.rulemaker.rules(&config)?;
+        let files = self.files(&config);
+        self.ruler.configure(config)?;
         for section in waiting(&self.started, read) {
             tracing::warn!(section, "a change in {section} waits for the next start");
         }
-        self.swap.replace(rules);
-        Ok(self.files(&config))
+        Ok(files)
     }
 }
 

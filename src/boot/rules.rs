@@ -94,6 +94,7 @@ impl Rulemaker {
     }
 
     fn endpoints(&self, config: &Config, cookies: &Cookies, signin: Arc<SignIn>, gate: &Arc<Gate>) -> Result<Endpoints, NotServing> {
+        let apps = services::for_apps(&self.core, &self.keys, &signin);
         let setup = crate::endpoint::Setup {
             sign_in: signin,
             cookies: cookies.clone(),
@@ -105,6 +106,7 @@ impl Rulemaker {
             inbox: self.inbox.clone().map(Shown::shared),
             forward_auth: Some(ForwardAuth::new(Arc::clone(gate), &config.forward_auth)),
             refusals: Arc::clone(&self.refusals),
+            apps: Some(apps),
         };
         Ok(Endpoints::new(setup)?)
     }

@@ -11,17 +11,19 @@ use async_trait::async_trait;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::app::KeyCheck;
 use crate::boot::core::Core;
 use crate::boot::handover::{self, Offer, Predecessor, Successor};
 use crate::boot::keeper::{Keeper, Pulse};
 use crate::boot::notify::{self, Alive};
 use crate::boot::reload::{Reload, Watched};
+use crate::boot::ruler::{Guests, Ruler};
 use crate::boot::rules::{Rulemaker, Told};
 use crate::boot::{Extras, NotServing, services};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Api, ApiSetup, Desk, Operator, Readiness, Refusals, State, Status, Vitals};
-use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop, Swap};
+use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop};
 use crate::random::Drawn;
 use crate::signin::Deliver;
 use crate::token::Ring;
@@ -48,7 +50,9 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
     let offer = offer(config, &extras, &listeners, &runtime);
     let hooks = hooks(&parts.vitals, offer, predecessor);
     let mut gateway = Gateway::new(parts.setup(config, listeners, hooks, &runtime)?);
-    let reload = extras.file.as_deref().map(|file| parts.reload(config, file, gateway.swap(), &runtime));
+    parts.ruler.take(gateway.swap());
+    let watch = parts.ruler.watch(runtime.handle());
+    let reload = extras.file.as_deref().map(|file| parts.reload(config, file, &runtime));
     if let Some(app) = extras.app {
         gateway = gateway.with_demo_app(app);
     }
@@ -60,7 +64,7 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
     let alive = Alive::keep_saying(runtime.handle());
     (extras.on_ready)();
     gateway.run(extras.stop);
-    drop((reload, alive));
+    drop((reload, watch, alive));
     runtime.block_on(parts.queue.drain(LAST_MAIL));
     runtime.block_on(parts.end_audit());
     drop(parts);
@@ -152,7 +156,10 @@ fn hooks(vitals: &Arc<Signs>, offer: Option<Offer>, predecessor: Option<Predeces
 struct Parts {
     core: Arc<Core>,
     queue: Arc<Queue>,
-    rulemaker: Arc<Rulemaker>,
+    ruler: Arc<Ruler>,
+    keys: Arc<KeyCheck>,
+    refusals: Arc<Refusals>,
+    told: Arc<Told>,
     vitals: Arc<Signs>,
     _keeper: Keeper,
 }
@@ -172,26 +179,29 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let keeper = Keeper::start(&core, &ring, &pulse);
     let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());
     let keys = services::key_check(config, &core, &slow);
-    let rulemaker = Arc::new(Rulemaker {
+    let guests = Guests::now(core.store.as_ref()).await?;
+    let (refusals, told) = (Arc::new(Refusals::default()), Arc::<Told>::default());
+    let rulemaker = Rulemaker {
         core: Arc::clone(&core),
-        keys,
+        keys: Arc::clone(&keys),
         ring,
         deliver,
         channels,
         inbox,
         own: extras.own.clone(),
-        refusals: Arc::new(Refusals::default()),
+        refusals: Arc::clone(&refusals),
         slow,
-        told: Arc::default(),
-    });
+        told: Arc::clone(&told),
+    };
+    let ruler = Arc::new(Ruler::new(rulemaker, config.clone(), guests));
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
-    Ok(Parts { core, queue, rulemaker, vitals, _keeper: keeper })
+    Ok(Parts { core, queue, ruler, keys, refusals, told, vitals, _keeper: keeper })
 }
 
 impl Parts {
     fn setup(&self, config: &Config, listeners: Listeners, hooks: Hooks, runtime: &Runtime) -> Result<crate::gateway::Setup, NotServing> {
         let host = config.listen.admin.ip().map(|ip| ip.to_string()).unwrap_or_default();
-        let refusals = Arc::clone(&self.rulemaker.refusals);
+        let refusals = Arc::clone(&self.refusals);
         let desk = Desk { refusals, operator: Operator::new(&self.core.root), clock: Arc::clone(&self.core.clock) };
         let admin = Admin::new(Arc::<Signs>::clone(&self.vitals), host).with(desk).with_api(self.api(config)?);
         Ok(crate::gateway::Setup {
@@ -201,10 +211,10 @@ impl Parts {
             bounds: Bounds { total: config.listen.connections, per_network: config.listen.connections_per_address },
             proxy_protocol: config.listen.proxy_protocol,
             public_url: config.public_url.clone(),
-            rules: self.rulemaker.rules(config)?,
+            rules: self.ruler.rules()?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),
-            refusals: Arc::clone(&self.rulemaker.refusals),
+            refusals: Arc::clone(&self.refusals),
             revocations: Arc::clone(&self.core.revocations),
             slow: runtime.handle().clone(),
             clock: Arc::clone(&self.core.clock),
@@ -229,11 +239,11 @@ impl Parts {
             sessions: core.store.clone(),
             factors: core.store.clone(),
             keys: core.key_desk(),
-            check: Arc::clone(&self.rulemaker.keys),
+            check: Arc::clone(&self.keys),
             spending: Arc::clone(&core.spending),
             audit: core.store.clone(),
             recorder: Arc::clone(&core.audit),
-            current: Arc::<Told>::clone(&self.rulemaker.told),
+            current: Arc::<Told>::clone(&self.told),
             cursors: core.root.mac_key("admin-cursor"),
             entropy: Arc::clone(&core.entropy),
             name: config.pages.name.clone(),
@@ -241,9 +251,9 @@ impl Parts {
     }
 
     /// Watch the configuration's file, where it came from one.
-    fn reload(&self, config: &Config, file: &Path, swap: Swap, runtime: &Runtime) -> Reload {
-        let (rulemaker, metrics) = (Arc::clone(&self.rulemaker), Arc::clone(&self.core.metrics));
-        Reload::watch(Watched { file: file.to_owned(), started: config.clone(), rulemaker, swap, metrics }, runtime.handle())
+    fn reload(&self, config: &Config, file: &Path, runtime: &Runtime) -> Reload {
+        let (ruler, metrics) = (Arc::clone(&self.ruler), Arc::clone(&self.core.metrics));
+        Reload::watch(Watched { file: file.to_owned(), started: config.clone(), ruler, metrics }, runtime.handle())
     }
 }
 

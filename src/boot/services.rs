@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use crate::admission::{NotRenewed, Renew};
-use crate::app::{self, KeyCheck};
+use crate::app::{self, AppKeyed, CodeService, KeyCheck};
 use crate::boot::core::Core;
 use crate::boot::heard::Heard;
 use crate::boot::library::Shadowed;
@@ -16,6 +16,7 @@ use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::deliver::HookedClaims;
+use crate::endpoint::ForApps;
 use crate::gateway::{Lasting, Opened};
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
@@ -43,6 +44,19 @@ pub fn key_check(config: &Config, core: &Core, slow: &Handle) -> Arc<KeyCheck> {
         issuer: issuer(config),
         lasts: config.tokens.access_lifetime,
     }))
+}
+
+/// What registered apps may have done.
+pub fn for_apps(core: &Core, keys: &Arc<KeyCheck>, sign_in: &Arc<SignIn>) -> ForApps {
+    let codes = CodeService {
+        apps: core.store.clone(),
+        subjects: core.store.clone(),
+        codes: core.store.clone(),
+        authenticators: core.store.clone(),
+        keyed: AppKeyed::new(&core.root),
+        sign_in: Arc::clone(sign_in),
+    };
+    ForApps { keys: Arc::clone(keys), codes: Arc::new(codes), audit: Arc::clone(&core.audit) }
 }
 
 /// The steps of signing in.

@@ -167,7 +167,7 @@ async fn disable(core: &Core, one: &One) -> Result<(), Failed> {
 
 async fn enable(core: &Core, one: &One) -> Result<(), Failed> {
     let account = desk::account(core, &one.account).await?;
-    if core.store.enable(&account.id).await? {
+    if Accounts::enable(core.store.as_ref(), &account.id).await? {
         desk::record(core, What::AccountEnabled, Thing::Account(account.id.clone())).await?;
         return show(&desk::account(core, account.id.as_str()).await?, one.json);
     }

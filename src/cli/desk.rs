@@ -68,8 +68,8 @@ pub(super) async fn revoke(core: &Core, act: Act, reason: &'static str) -> Resul
         subject => told(subject, account.as_ref(), reason, now),
     });
     core.audit.record_all(ended.collect()).await?;
-    if core.redis.is_none() && !entries.is_empty() {
-        tokio::time::sleep(Pace::default().bound).await;
+    if !entries.is_empty() {
+        settle(core).await;
     }
     Ok(entries)
 }
@@ -100,6 +100,13 @@ fn told(subject: &Subject, account: Option<&AccountId>, reason: &'static str, no
 /// The audit log is told that the operator did `what` to `thing`. To be called after the act.
 pub(super) async fn record(core: &Core, what: What, thing: Thing) -> Result<(), Failed> {
     Ok(core.audit.record(Event::new(what, Who::Operator, core.clock.now()).on(thing)).await?)
+}
+
+/// What was revoked is refused on every node when this returns: without Redis they have looked into the database by then.
+pub(super) async fn settle(core: &Core) {
+    if core.redis.is_none() {
+        tokio::time::sleep(Pace::default().bound).await;
+    }
 }
 
 /// The account that `name` names: an address of it, or its id.

@@ -3,6 +3,7 @@
 
 mod account;
 mod apikey;
+mod app;
 mod audit;
 mod change;
 mod check;
@@ -64,6 +65,9 @@ enum Command {
     /// Signed-in devices
     #[command(subcommand)]
     Session(session::Session),
+    /// Registered apps: backends that have codes sent and checked, and may bring a route of their own
+    #[command(subcommand)]
+    App(app::AppCommand),
     /// The configuration of a proxy that stays in front and asks (forward-auth)
     Snippet(snippet::Snippet),
     /// What a shell needs to finish these commands
@@ -167,6 +171,7 @@ impl Command {
             Self::Session(command) => session::run(command),
             Self::Completions(completions) => completions::run(&completions),
             Self::Man(man) => completions::manual(&man),
+            Self::App(command) => app::run(command),
             Self::Snippet(snippet) => snippet::run(&snippet),
             Self::Apikey(command) => apikey::run(command),
             Self::Key(command) => key::run(command),

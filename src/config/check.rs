@@ -279,9 +279,14 @@ fn limits(config: &Config, notes: &mut Notes) {
         ("limits.codes_per_network", limits.codes_per_network),
         ("limits.attempts_per_network", limits.attempts_per_network),
         ("limits.failures_per_account", limits.failures_per_account),
+        ("limits.app_codes", limits.app_codes),
+        ("limits.app_email", limits.app_email),
+        ("limits.app_sms", limits.app_sms),
+        ("limits.app_whatsapp", limits.app_whatsapp),
+        ("limits.app_verifications", limits.app_verifications),
     ];
     for (key, count) in counts {
-        notes.must(count > 0, key, "should be at least 1, or nobody can sign in");
+        notes.must(count > 0, key, "should be at least 1, or nobody gets in");
     }
     let costs = !(config.delivery.sms.is_empty() && config.delivery.whatsapp.is_empty());
     let served = !costs || !limits.sms_countries.is_empty();

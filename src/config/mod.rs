@@ -9,6 +9,7 @@ mod check;
 pub mod duration;
 mod environment;
 mod files;
+pub mod guest;
 mod load;
 mod mistake;
 mod place;

@@ -181,7 +181,7 @@ mod tests {
                 Notice::AddressChanged(Changed::Phone),
                 Notice::RefreshTokenReused,
             ];
-            notices.map(Content::Notice).into_iter().chain([code(10), code_for(Purpose::NewAddress, 10)])
+            notices.map(Content::Notice).into_iter().chain([code(10), code_for(Purpose::NewAddress, 10), code_for(Purpose::App, 10)])
         };
         let mut said = std::collections::HashSet::new();
         for language in Language::ALL {
@@ -197,7 +197,7 @@ mod tests {
                 assert!(message.code().is_none() || letter.subject.starts_with("123456"), "{}", letter.subject);
             }
         }
-        assert_eq!(said.len(), 55);
+        assert_eq!(said.len(), 60);
     }
 
     #[test]

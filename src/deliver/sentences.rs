@@ -10,6 +10,7 @@ use crate::signin::{Changed, Notice, Purpose};
 pub(super) struct Sentences {
     sign_in: CodeWords,
     new_address: CodeWords,
+    app: CodeWords,
     /// What to do with a code.
     pub(super) hint: &'static str,
     /// What to do about a notice that tells of somebody else.
@@ -52,6 +53,7 @@ impl Sentences {
         match purpose {
             Purpose::SignIn => &self.sign_in,
             Purpose::NewAddress => &self.new_address,
+            Purpose::App => &self.app,
         }
     }
 
@@ -101,6 +103,11 @@ const ENGLISH: Sentences = Sentences {
         lead: "The code to add this address to an account at {name}:",
         warning: "If you did not ask for it, ignore this message: without the code nobody can add your address to their account. Never pass it on.",
     },
+    app: CodeWords {
+        subject: "{code} is your confirmation code from {name}",
+        lead: "Your confirmation code from {name}:",
+        warning: "If you did not ask for it, ignore this message: nothing is confirmed without the code. Never pass it on.",
+    },
     hint: "Type it where you asked for it. It works once, for {minutes}.",
     advice: "If this was not you, sign in to {name} and end all other sessions.",
     new_device: "Somebody signed in on a new device: {device}.",
@@ -126,6 +133,11 @@ const GERMAN: Sentences = Sentences {
         lead: "Der Code, um diese Adresse einem Konto bei {name} hinzuzufügen:",
         warning: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code kann niemand Ihre Adresse seinem Konto hinzufügen. Geben Sie ihn nie weiter.",
     },
+    app: CodeWords {
+        subject: "{code} ist Ihr Bestätigungscode von {name}",
+        lead: "Ihr Bestätigungscode von {name}:",
+        warning: "Wenn Sie ihn nicht angefordert haben, ignorieren Sie diese Nachricht: Ohne den Code wird nichts bestätigt. Geben Sie ihn nie weiter.",
+    },
     hint: "Geben Sie ihn dort ein, wo Sie ihn angefordert haben. Er gilt einmal und {minutes} lang.",
     advice: "Wenn Sie das nicht waren, melden Sie sich bei {name} an und beenden Sie alle anderen Sitzungen.",
     new_device: "Anmeldung auf einem neuen Gerät: {device}.",
@@ -149,6 +161,11 @@ const FRENCH: Sentences = Sentences {
         subject: "{code} est le code pour ajouter cette adresse à un compte {name}",
         lead: "Le code pour ajouter cette adresse à un compte {name} :",
         warning: "Si vous ne l’avez pas demandé, ignorez ce message : sans le code, personne ne peut ajouter votre adresse à son compte. Ne le communiquez jamais.",
+    },
+    app: CodeWords {
+        subject: "{code} est votre code de confirmation de {name}",
+        lead: "Votre code de confirmation de {name} :",
+        warning: "Si vous ne l’avez pas demandé, ignorez ce message : rien n’est confirmé sans le code. Ne le communiquez jamais.",
     },
     hint: "Saisissez-le là où vous l’avez demandé. Il est utilisable une seule fois, pendant {minutes}.",
     advice: "Si ce n’était pas vous, connectez-vous à {name} et mettez fin à toutes les autres sessions.",
@@ -175,6 +192,11 @@ const SPANISH: Sentences = Sentences {
         lead: "La clave para añadir esta dirección a una cuenta de {name}:",
         warning: "Si no la pediste, ignora este mensaje: sin la clave nadie puede añadir tu dirección a su cuenta. No la compartas nunca.",
     },
+    app: CodeWords {
+        subject: "{code} es tu clave para confirmar en {name}",
+        lead: "Tu clave para confirmar en {name}:",
+        warning: "Si no la pediste, ignora este mensaje: nada se confirma sin la clave. No la compartas nunca.",
+    },
     hint: "Escríbela donde la pediste. Sirve una sola vez, durante {minutes}.",
     advice: "Si no fuiste tú, entra en {name} y cierra todas las demás sesiones.",
     new_device: "Inicio de sesión en un dispositivo nuevo: {device}.",
@@ -198,6 +220,11 @@ const ARABIC: Sentences = Sentences {
         subject: "{code} هو رمز إضافة هذا العنوان إلى حساب في {name}",
         lead: "رمز إضافة هذا العنوان إلى حساب في {name}:",
         warning: "إذا لم تطلبه فتجاهل هذه الرسالة: لا يمكن لأحد إضافة عنوانك إلى حسابه دون الرمز. لا تعطه لأحد أبدا.",
+    },
+    app: CodeWords {
+        subject: "{code} هو رمز التأكيد من {name}",
+        lead: "رمز التأكيد من {name}:",
+        warning: "إذا لم تطلبه فتجاهل هذه الرسالة: لا يتم تأكيد أي شيء دون الرمز. لا تعطه لأحد أبدا.",
     },
     hint: "اكتبه حيث طلبته. يصلح لمرة واحدة ولمدة {minutes}.",
     advice: "إذا لم تكن أنت من فعل ذلك، فسجّل الدخول إلى {name} وأنهِ كل الجلسات الأخرى.",
@@ -229,7 +256,9 @@ mod tests {
     fn the_line_of_an_sms_costs_one_message_where_the_language_allows() {
         let gsm = "@£$¥èéùìòÇØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà\n{}";
         let languages = [Language::English, Language::German, Language::French, Language::Spanish];
-        for (language, purpose) in languages.into_iter().flat_map(|it| [(it, Purpose::SignIn), (it, Purpose::NewAddress)]) {
+        for (language, purpose) in
+            languages.into_iter().flat_map(|it| [(it, Purpose::SignIn), (it, Purpose::NewAddress), (it, Purpose::App)])
+        {
             let odd: String =
                 of(language).words(purpose).subject.chars().filter(|c| !c.is_ascii_alphanumeric() && !gsm.contains(*c)).collect();
             assert_eq!(odd, "", "{}", language.tag());

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table ─▶ body ─▶ signin/ (JSON) or page/ (forms) ─▶ reply
+//! app/     codes as a service, for registered apps
 //! check/   answers to a proxy that stays in front and asks (forward-auth)
 //! refusals what came to nothing, to be looked up by its id; operator: who may
 //! refuse   the reply to a request that is not let in, cannot be decided or finds no app; it fits the asker
@@ -12,6 +13,7 @@
 
 mod admin;
 mod api;
+mod app;
 mod asker;
 mod body;
 mod call;
@@ -29,6 +31,7 @@ mod settings;
 mod signin;
 mod table;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -42,6 +45,7 @@ use crate::signin::{Means, SignIn};
 
 pub use admin::{Admin, Desk, Readiness, State, Status, Vitals};
 pub use api::{Api, ApiSetup, Current, Effective};
+pub use app::ForApps;
 pub use call::Call;
 pub use check::{Decided, Dialect, ForwardAuth, ForwardAuthSettings};
 pub use operator::Operator;
@@ -80,6 +84,8 @@ pub struct Setup {
     pub forward_auth: Option<ForwardAuth>,
     /// Remembers what came to nothing.
     pub refusals: Arc<Refusals>,
+    /// What registered apps may have done; without it there is no such endpoint.
+    pub apps: Option<ForApps>,
 }
 
 /// The prefix cannot be the path of anything.
@@ -98,6 +104,7 @@ pub struct Endpoints {
     inbox: Option<Arc<dyn Inbox>>,
     forward_auth: Option<ForwardAuth>,
     refusals: Arc<Refusals>,
+    apps: Option<ForApps>,
 }
 
 impl Endpoints {
@@ -117,12 +124,18 @@ impl Endpoints {
             inbox: setup.inbox,
             forward_auth: setup.forward_auth,
             refusals: setup.refusals,
+            apps: setup.apps,
         })
     }
 
     /// Is this path (without query) under our prefix, by whole segments? Such a request is ours on every host.
     pub fn owns(&self, path: &str) -> bool {
         self.table.under(path).is_some()
+    }
+
+    /// A path as it may stand in a log.
+    pub fn shown<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        self.table.shown(path)
     }
 
     /// The reply to a request for one of our endpoints.
@@ -211,6 +224,17 @@ impl Endpoints {
             Endpoint::Account(desk) => self.account(received, desk).await,
             Endpoint::LogoutPage => self.logout_page(received).await,
             Endpoint::Inbox => self.inbox_page(received),
+            Endpoint::AppCode => self.apps()?.send(received).await,
+            Endpoint::AppVerify => self.apps()?.verify(received).await,
+            Endpoint::AppRegister => self.apps()?.register(received).await,
+            Endpoint::AppStatus => self.apps()?.status(received, found.id).await,
+            Endpoint::AppEnable => self.apps()?.enable(received, found.id).await,
+            Endpoint::AppDisable => self.apps()?.disable(received, found.id).await,
+            Endpoint::AppRecover => self.apps()?.recover(received, found.id).await,
         }
+    }
+
+    fn apps(&self) -> Result<&ForApps, No> {
+        self.apps.as_ref().ok_or_else(|| Problem::NotFound.into())
     }
 }

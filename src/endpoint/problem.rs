@@ -50,6 +50,14 @@ pub enum Problem {
     ReservedClaim,
     /// An API key that cannot be made like this.
     InvalidKey,
+    /// The authenticator of an app's subject counts already.
+    AlreadyEnabled,
+    /// An app has no such subject, or the subject no authenticator.
+    UnknownSubject,
+    /// Not what an app may call somebody.
+    InvalidSubject,
+    /// No address is known of an app's subject.
+    AddressNeeded,
     /// No attempt is left.
     TooManyAttempts,
     /// The address was asked for a moment ago.
@@ -96,7 +104,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 49] = [
+    pub const ALL: [Self; 53] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -118,11 +126,13 @@ impl Problem {
         Self::InsufficientScope,
         Self::Refused(Refusal::NoRoute),
         Self::NotFound,
+        Self::UnknownSubject,
         Self::Refused(Refusal::MethodNotAllowed),
         Self::RequestTimeout,
         Self::LastAddress,
         Self::AlreadyEnrolled,
         Self::Taken,
+        Self::AlreadyEnabled,
         Self::PreconditionFailed,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
@@ -130,6 +140,8 @@ impl Problem {
         Self::InvalidBody,
         Self::InvalidAddress,
         Self::InvalidScope,
+        Self::InvalidSubject,
+        Self::AddressNeeded,
         Self::ChannelUnavailable,
         Self::CountryNotAllowed,
         Self::InvalidQuery,
@@ -172,6 +184,10 @@ impl Problem {
             Self::InvalidAccount => "invalid_account",
             Self::ReservedClaim => "reserved_claim",
             Self::InvalidKey => "invalid_api_key",
+            Self::AlreadyEnabled => "already_enabled",
+            Self::UnknownSubject => "unknown_subject",
+            Self::InvalidSubject => "invalid_subject",
+            Self::AddressNeeded => "address_needed",
             Self::TooManyAttempts => "too_many_attempts",
             Self::ResendTooSoon => "resend_too_soon",
             Self::LimitReached => "limit_reached",
@@ -202,13 +218,15 @@ impl Problem {
             | Self::InvalidQuery
             | Self::InvalidAccount
             | Self::ReservedClaim
+            | Self::InvalidSubject
+            | Self::AddressNeeded
             | Self::InvalidKey => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::UnknownSubject => StatusCode::NOT_FOUND,
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
-            Self::LastAddress | Self::AlreadyEnrolled | Self::Taken => StatusCode::CONFLICT,
+            Self::LastAddress | Self::AlreadyEnrolled | Self::AlreadyEnabled | Self::Taken => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable | Self::TooManyStreams | Self::UpstreamBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
@@ -245,6 +263,10 @@ impl Problem {
             Self::InvalidAccount => "Invalid account",
             Self::ReservedClaim => "Reserved claim",
             Self::InvalidKey => "Invalid API key",
+            Self::AlreadyEnabled => "Already enabled",
+            Self::UnknownSubject => "Unknown subject",
+            Self::InvalidSubject => "Invalid subject",
+            Self::AddressNeeded => "Address needed",
             Self::TooManyAttempts => "Too many attempts",
             Self::ResendTooSoon => "Asked too soon",
             Self::LimitReached => "Limit reached",
@@ -296,6 +318,10 @@ impl Problem {
                 "A key has a name and groups of 1 to 64 letters, digits, '.', '-' and '_', 1 to 32 scopes (read, admin, app:NAME, \
                  route:NAME, route:NAME:GET,HEAD), and a life of at least a second."
             }
+            Self::AlreadyEnabled => "The authenticator of this subject is enabled already. Disable or recover it first.",
+            Self::UnknownSubject => "This app has no such subject, or the subject has no authenticator.",
+            Self::InvalidSubject => "A subject is 1 to 256 characters, none of them a control character.",
+            Self::AddressNeeded => "No address of this subject is known here for this channel. Say in \"to\" where the code is to go.",
             Self::TooManyAttempts => "Too many codes were tried. Wait as long as Retry-After says.",
             Self::ResendTooSoon => "A code was asked for a moment ago. Wait as long as Retry-After says.",
             Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",

@@ -1,5 +1,7 @@
 //! The table of our endpoints: what stands where, and which methods it takes.
 
+use std::borrow::Cow;
+
 use http::Method;
 use http::header::ALLOW;
 use matchit::Router;
@@ -42,6 +44,13 @@ pub(super) enum Endpoint {
     StepUpPage,
     StepUpForm,
     Account(Desk),
+    AppCode,
+    AppVerify,
+    AppRegister,
+    AppStatus,
+    AppEnable,
+    AppDisable,
+    AppRecover,
     Inbox,
 }
 
@@ -79,6 +88,13 @@ impl Endpoint {
             | Self::ConfirmAddress
             | Self::RemoveAddress
             | Self::Jwks
+            | Self::AppCode
+            | Self::AppVerify
+            | Self::AppRegister
+            | Self::AppStatus
+            | Self::AppEnable
+            | Self::AppDisable
+            | Self::AppRecover
             | Self::Document => false,
         }
     }
@@ -117,6 +133,14 @@ impl Endpoint {
             | Self::SecondForm(_)
             | Self::StepUpPage
             | Self::StepUpForm
+            // An app knows its subjects.
+            | Self::AppCode
+            | Self::AppVerify
+            | Self::AppRegister
+            | Self::AppStatus
+            | Self::AppEnable
+            | Self::AppDisable
+            | Self::AppRecover
             | Self::Inbox => false,
         }
     }
@@ -140,6 +164,12 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/sessions/{id}", &[(Method::DELETE, Endpoint::EndSession)]),
     ("/addresses", &[(Method::POST, Endpoint::ChangeAddress), (Method::DELETE, Endpoint::RemoveAddress)]),
     ("/addresses/confirm", &[(Method::POST, Endpoint::ConfirmAddress)]),
+    ("/api/code", &[(Method::POST, Endpoint::AppCode)]),
+    ("/api/code/verify", &[(Method::POST, Endpoint::AppVerify)]),
+    ("/api/otp", &[(Method::POST, Endpoint::AppRegister)]),
+    ("/api/otp/{id}", &[(Method::GET, Endpoint::AppStatus), (Method::DELETE, Endpoint::AppDisable)]),
+    ("/api/otp/{id}/enable", &[(Method::PUT, Endpoint::AppEnable)]),
+    ("/api/otp/{id}/recover", &[(Method::POST, Endpoint::AppRecover)]),
     ("/.well-known/jwks.json", &[(Method::GET, Endpoint::Jwks)]),
     ("/openapi.json", &[(Method::GET, Endpoint::Document)]),
     ("/login", &[(Method::GET, Endpoint::LoginPage), (Method::POST, Endpoint::LoginForm)]),
@@ -180,6 +210,9 @@ const PATHS: &[(&str, &[(Method, Endpoint)])] = &[
     ("/account/sessions", &[(Method::POST, Endpoint::Account(Desk::EndSessions))]),
 ];
 
+/// What stands before a subject of an app, in paths.
+const SUBJECTS: &str = "/api/otp/";
+
 /// The inbox of the demo.
 const INBOX: (&str, &[(Method, Endpoint)]) = ("/dev/inbox", &[(Method::GET, Endpoint::Inbox)]);
 
@@ -194,7 +227,7 @@ pub(super) fn programs() -> impl Iterator<Item = (&'static str, &'static Method)
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Found<'a> {
     pub(super) endpoint: Endpoint,
-    /// The last segment, where the path has a place for one.
+    /// The segment, as it stands, where the path has a place for one.
     pub(super) id: Option<&'a str>,
 }
 
@@ -223,6 +256,13 @@ impl Table {
     /// The rest of a path under the prefix; none for a path elsewhere. By whole segments.
     pub(super) fn under<'a>(&self, path: &'a str) -> Option<&'a str> {
         path.strip_prefix(self.prefix.as_str()).filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// A path as it may stand in a log: what an app calls somebody may be an address.
+    pub(super) fn shown<'a>(&self, path: &'a str) -> Cow<'a, str> {
+        let Some(subject) = self.under(path).and_then(|rest| rest.strip_prefix(SUBJECTS)) else { return Cow::Borrowed(path) };
+        let what = ["/enable", "/recover"].into_iter().find(|what| subject.ends_with(what)).unwrap_or_default();
+        Cow::Owned(format!("{}{SUBJECTS}{{subject}}{what}", self.prefix))
     }
 
     /// What stands there. HEAD is GET, without its body.
@@ -254,6 +294,21 @@ fn not_allowed(methods: &[(Method, Endpoint)]) -> No {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_subject_is_in_no_log() {
+        let table = Table::new("/auth", false).unwrap();
+        for (path, shown) in [
+            ("/auth/api/otp/ada@example.com", "/auth/api/otp/{subject}"),
+            ("/auth/api/otp/ada%40example.com/enable", "/auth/api/otp/{subject}/enable"),
+            ("/auth/api/otp/ada/recover", "/auth/api/otp/{subject}/recover"),
+            ("/auth/api/otp/a/b/ada@example.com", "/auth/api/otp/{subject}"),
+            ("/auth/api/otp", "/auth/api/otp"),
+            ("/other/api/otp/ada", "/other/api/otp/ada"),
+        ] {
+            assert_eq!(table.shown(path), shown);
+        }
+    }
 
     #[test]
     fn paths_lead_to_endpoints() {

@@ -22,7 +22,7 @@ pub(super) fn log(head: &Parts, bytes: usize, ctx: &RequestContext, spent: Durat
         }
         line.text("method", method);
         line.text("host", ctx.caller.as_ref().map(|caller| caller.client.host.as_str()).unwrap_or_default());
-        line.text("path", head.uri.path());
+        line.text("path", &ctx.live.endpoints.shown(head.uri.path()));
         line.text("route.name", ctx.route_name());
         line.number("status", u64::from(status));
         line.text("decision", outcome.decision.as_str());

@@ -86,6 +86,8 @@ pub enum Purpose {
     SignIn,
     /// To become an address of somebody's account.
     NewAddress,
+    /// What an app has it sent for.
+    App,
 }
 
 impl Purpose {
@@ -94,6 +96,7 @@ impl Purpose {
         match self {
             Self::SignIn => "sign_in",
             Self::NewAddress => "new_address",
+            Self::App => "app",
         }
     }
 }

@@ -21,6 +21,7 @@ mod keyed;
 mod last;
 mod notice;
 pub mod pending;
+pub mod picture;
 mod recovery;
 mod refresh;
 mod request;
@@ -30,7 +31,7 @@ pub mod session;
 mod settings;
 mod step_up;
 mod told;
-mod totp;
+pub mod totp;
 mod verify;
 
 use std::collections::HashSet;
@@ -43,6 +44,7 @@ pub use address_change::{AddressChange, AddressChanges, ChangeAttempt, ChangeCan
 pub use addresses::{AddressGuess, AddressRefusal};
 pub use challenge::{Attempt, Candidate, Challenge, Challenges, Opened, Pointer, Taken};
 pub use claims_hook::{ClaimsHook, ClaimsSource, Extra, LastClaims, OnOutage};
+pub use cost::{CostRefusal, Paid, Priced};
 pub use country::Country;
 pub use deliver::{Changed, Channel, Content, Deliver, Errand, Message, Notice, Purpose};
 pub use device::{Device, Devices, Met};
@@ -143,7 +145,7 @@ pub struct Settings {
 }
 
 /// How long a sign-in may stay half done, and the window of attempts in a session.
-const PENDING: Duration = Duration::from_secs(600);
+pub const PENDING: Duration = Duration::from_secs(600);
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -245,7 +245,11 @@ impl SignIn {
         Ok(Drawn { id: Secret::new(id), code, challenge })
     }
 
-    pub(super) fn draw_code(&self) -> Result<Secret<String>, random::NoEntropy> {
+    /// A new code: zeros in development.
+    ///
+    /// # Errors
+    /// When the system has no random bytes to give.
+    pub fn draw_code(&self) -> Result<Secret<String>, random::NoEntropy> {
         let length = self.settings.otp.length;
         let code = if self.settings.development { "0".repeat(length) } else { random::digits(self.entropy.as_ref(), length)? };
         Ok(Secret::new(code))
@@ -262,7 +266,7 @@ impl SignIn {
     }
 
     /// How long a code is good, as a message says it: whole minutes, rounded up.
-    pub(super) fn minutes(&self) -> u64 {
+    pub fn minutes(&self) -> u64 {
         self.settings.otp.lifetime.as_secs().div_ceil(60)
     }
 

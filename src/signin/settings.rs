@@ -77,6 +77,16 @@ pub struct LimitSettings {
     pub attempts_per_network: u32,
     /// Wrong codes per account and hour, which asking again does not reset.
     pub failures_per_account: u32,
+    /// Codes that an app may have sent to one of its subjects in a minute.
+    pub app_codes: u32,
+    /// Of these by e-mail.
+    pub app_email: u32,
+    /// Of these by SMS.
+    pub app_sms: u32,
+    /// Of these by WhatsApp.
+    pub app_whatsapp: u32,
+    /// Codes that an app may try for one of its subjects in a minute, right or wrong.
+    pub app_verifications: u32,
     /// Countries (ISO 3166-1 alpha-2) that SMS and WhatsApp may go to; none by default.
     pub sms_countries: Vec<Country>,
     /// SMS and WhatsApp messages a day (UTC), over all.
@@ -99,6 +109,11 @@ impl Default for LimitSettings {
             codes_per_network: 1000,
             attempts_per_network: 3000,
             failures_per_account: 10,
+            app_codes: 5,
+            app_email: 5,
+            app_sms: 3,
+            app_whatsapp: 3,
+            app_verifications: 10,
             sms_countries: Vec::new(),
             sms_per_day: 1000,
             sms_breaker_digits: 3,

@@ -12,7 +12,7 @@ use crate::secret::{self, Secret};
 pub(super) const SEALED_FOR: &str = "totp";
 
 /// Bytes of a secret: 160 bits, as RFC 4226 §4 recommends.
-pub(super) const SECRET: usize = 20;
+pub const SECRET: usize = 20;
 
 /// Seconds of a step.
 const STEP: i64 = 30;
@@ -35,7 +35,10 @@ pub struct Enrolment {
 }
 
 /// What to tell an app: `name` is over the door, `label` is who signs in.
-pub(super) fn enrolment(bytes: &[u8], name: &str, label: &str) -> Result<Enrolment, Outage> {
+///
+/// # Errors
+/// When the two names are too long for a QR code, or the secret is none.
+pub fn enrolment(bytes: &[u8], name: &str, label: &str) -> Result<Enrolment, Outage> {
     let authenticator = Builder::new().with_secret(bytes).with_issuer(Some(plain(name))).with_account_name(plain(label));
     let authenticator = authenticator.build().map_err(unusable)?;
     let url = authenticator.to_url().map_err(unusable)?;
@@ -51,7 +54,10 @@ pub(super) fn enrolment(bytes: &[u8], name: &str, label: &str) -> Result<Enrolme
 
 /// The step whose code this is, at most one from that of `now`; the later one, should two have the same code. All are
 /// compared, in constant time, whichever fits.
-pub(super) fn step_of(bytes: &[u8], code: &str, now: Timestamp) -> Result<Option<i64>, Outage> {
+///
+/// # Errors
+/// When the secret is none.
+pub fn step_of(bytes: &[u8], code: &str, now: Timestamp) -> Result<Option<i64>, Outage> {
     let authenticator = Builder::new().with_secret(bytes).build().map_err(unusable)?;
     let typed: String = code.chars().filter(|c| !c.is_whitespace()).collect();
     let current = now.as_secs().div_euclid(STEP);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::StoreSettings;
 use super::sql;
-use crate::app::ApiKeys;
+use crate::app::{ApiKeys, Apps, Authenticators, SentCodes, Subjects};
 use crate::audit::Audit;
 use crate::outage::Outage;
 use crate::revocation::Ledger;
@@ -30,6 +30,10 @@ pub trait Durable:
     + Keys
     + ApiKeys
     + Audit
+    + Apps
+    + Subjects
+    + SentCodes
+    + Authenticators
     + std::fmt::Debug
 {
     /// Does the database answer?

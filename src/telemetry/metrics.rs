@@ -79,6 +79,7 @@ pub struct Metrics {
     streams_open: IntGauge,
     streams_cut: IntCounter,
     config_reloaded: IntGauge,
+    app_routes: IntGaugeVec,
     certificate_expiry: IntGaugeVec,
     connections_open: IntGauge,
     connections_refused: IntCounterVec,
@@ -122,6 +123,13 @@ impl Metrics {
             redis_up: gauge(r, "redis_up", "1 while Redis answers and is whole.")?,
             streams_open: gauge(r, "streams_open", "WebSockets and other tunnels that are open.")?,
             streams_cut: counter(r, "streams_cut_total", "Open streams that were cut because their session was revoked.")?,
+            app_routes: keep(
+                r,
+                IntGaugeVec::new(
+                    named("app_routes", "Routes that registered apps bring: those that count, and those that are left out."),
+                    &["state"],
+                )?,
+            )?,
             config_reloaded: good_at_start(gauge(
                 r,
                 "config_last_reload_success",
@@ -249,6 +257,15 @@ impl Metrics {
     pub fn upstream_gone(&self, route: &str, address: &str) {
         // Nothing was ever said of one that no request has reached.
         drop(self.upstream_up.remove_label_values(&[route, address]));
+    }
+
+    /// So many routes of apps count, and so many are left out.
+    pub fn app_routes(&self, live: usize, left_out: usize) {
+        for (state, count) in [("live", live), ("left_out", left_out)] {
+            if let Ok(gauge) = self.app_routes.get_metric_with_label_values(&[state]) {
+                gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+        }
     }
 
     /// The configuration was read again, and was good, or not.

@@ -59,6 +59,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "clock",
             "config",
             "id",
+            "language",
             "limits",
             "outage",
             "random",

@@ -12,6 +12,7 @@
 )]
 
 mod admin;
+mod apps;
 mod architecture;
 mod cli;
 mod config;

@@ -34,6 +34,9 @@ pub(super) struct Operation {
     if_match: bool,
 }
 
+/// The tag of what registered apps call: with a key, and not in a session.
+const APPS: &str = "apps";
+
 /// Nothing in particular.
 const PLAIN: Operation = Operation {
     method: "GET",
@@ -153,6 +156,7 @@ pub(super) fn public(prefix: &str) -> Value {
         schemes: json!({
             "accessToken": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },
             "session": { "type": "apiKey", "in": "cookie", "name": "__Host-doorward_access" },
+            "appKey": { "type": "http", "scheme": "bearer", "description": "An API key of scope `app:NAME`." },
         }),
     };
     frame.document(public::OPERATIONS, public_shapes::shapes())
@@ -183,7 +187,7 @@ impl Frame<'_> {
             "summary": operation.summary,
             "parameters": parameters(operation),
             "responses": self.responses(operation),
-            "security": if operation.is_open { json!([]) } else { self.security.clone() },
+            "security": self.security(operation),
         });
         if let (Some(body), Some(members)) = (&operation.body, value.as_object_mut()) {
             let content: Map<String, Value> =
@@ -191,6 +195,14 @@ impl Frame<'_> {
             members.insert("requestBody".to_owned(), json!({ "required": body.required, "content": content }));
         }
         value
+    }
+
+    fn security(&self, operation: &Operation) -> Value {
+        match operation.tag {
+            _ if operation.is_open => json!([]),
+            APPS => json!([{ "appKey": [] }]),
+            _ => self.security.clone(),
+        }
     }
 
     fn responses(&self, operation: &Operation) -> Value {

@@ -1,6 +1,6 @@
 //! The operations of the public API: signing in by JSON. Pages for people are not among them.
 
-use super::{Body, Field, Operation, PLAIN, Success, json_body, no_content, ok};
+use super::{APPS, Body, Field, Operation, PLAIN, Success, json_body, no_content, ok};
 use crate::admission::Refusal;
 use crate::endpoint::problem::Problem;
 
@@ -48,6 +48,21 @@ const MOVED: &[Problem] = &[
     Problem::TooManyAttempts,
     Problem::LastAddress,
     Problem::NotFound,
+];
+
+/// What an app may be answered, whatever it asks for.
+const BY_KEY: [Problem; 3] = [Problem::Refused(Refusal::InvalidToken), Problem::Refused(Refusal::Forbidden), Problem::InvalidSubject];
+/// What an app may be answered that has a code tried.
+const TRIED_FOR_APP: &[Problem] = &[BY_KEY[0], BY_KEY[1], BY_KEY[2], Problem::InvalidCode, Problem::TooManyAttempts, Problem::LimitReached];
+const AUTHENTICATOR: &[Problem] = &[
+    BY_KEY[0],
+    BY_KEY[1],
+    BY_KEY[2],
+    Problem::InvalidCode,
+    Problem::TooManyAttempts,
+    Problem::LimitReached,
+    Problem::UnknownSubject,
+    Problem::AlreadyEnabled,
 ];
 
 /// All of them.
@@ -237,6 +252,90 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: json_body("WhichAddress"),
         success: &[ok("It is taken away.", "Said")],
         problems: MOVED,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/code",
+        id: "sendCode",
+        tag: APPS,
+        summary: "Send a code for the app's own purpose.",
+        body: json_body("AppCode"),
+        success: &[Success { status: 201, ..ok("The code is on its way; it is in no reply.", "AppSent") }],
+        problems: &[
+            BY_KEY[0],
+            BY_KEY[1],
+            BY_KEY[2],
+            Problem::InvalidAddress,
+            Problem::AddressNeeded,
+            Problem::ChannelUnavailable,
+            Problem::CountryNotAllowed,
+            Problem::LimitReached,
+        ],
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/code/verify",
+        id: "verifyCode",
+        tag: APPS,
+        summary: "Try a code: that of a challenge, or any of a subject.",
+        body: json_body("AppGuess"),
+        success: &[ok("It is right, this once.", "AppVerified")],
+        problems: TRIED_FOR_APP,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/otp",
+        id: "registerAuthenticator",
+        tag: APPS,
+        summary: "Register an authenticator for a subject; shown once.",
+        body: json_body("AppAuthenticator"),
+        success: &[Success { status: 201, ..ok("What the authenticator app is told.", "AppEnrolment") }],
+        problems: AUTHENTICATOR,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/otp/{id}",
+        id: "authenticatorStatus",
+        tag: APPS,
+        summary: "Show how it stands with the authenticator of a subject.",
+        success: &[ok("How it stands.", "AppAuthenticatorStatus")],
+        problems: AUTHENTICATOR,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/otp/{id}",
+        id: "disableAuthenticator",
+        tag: APPS,
+        summary: "Take the authenticator of a subject away; a code of it is the proof.",
+        body: json_body("Code"),
+        success: &[ok("How it stands.", "AppAuthenticatorStatus")],
+        problems: AUTHENTICATOR,
+        ..PLAIN
+    },
+    Operation {
+        method: "PUT",
+        path: "/api/otp/{id}/enable",
+        id: "enableAuthenticator",
+        tag: APPS,
+        summary: "Let the authenticator of a subject count; a code of it is the proof.",
+        body: json_body("Code"),
+        success: &[ok("How it stands.", "AppAuthenticatorStatus")],
+        problems: AUTHENTICATOR,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/otp/{id}/recover",
+        id: "recoverAuthenticator",
+        tag: APPS,
+        summary: "Put a new authenticator in the place of a lost one; a code that was sent to the subject is the proof.",
+        body: json_body("AppRecovery"),
+        success: &[ok("What the authenticator app is told.", "AppEnrolment")],
+        problems: AUTHENTICATOR,
         ..PLAIN
     },
     Operation {

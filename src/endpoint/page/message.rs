@@ -40,7 +40,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
     match problem {
         Problem::Refused(refusal) => refused(words, refusal),
         Problem::InvalidRefresh | Problem::InvalidCode => (&words.not_signed_in, Way::SignIn),
-        Problem::NotFound | Problem::Misdirected => (&words.not_found, Way::None),
+        Problem::NotFound | Problem::UnknownSubject | Problem::Misdirected => (&words.not_found, Way::None),
         Problem::Unavailable => (&words.unavailable, Way::TryAgain),
         Problem::UpstreamFailed | Problem::TooManyStreams => (&words.upstream_failed, Way::TryAgain),
         Problem::UpstreamTimeout | Problem::UpstreamBusy => (&words.upstream_timeout, Way::TryAgain),
@@ -55,6 +55,9 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::UnsupportedMediaType
         | Problem::BodyTooLarge
         | Problem::AlreadyEnrolled
+        | Problem::AlreadyEnabled
+        | Problem::InvalidSubject
+        | Problem::AddressNeeded
         | Problem::TooManyAttempts
         | Problem::ResendTooSoon
         | Problem::LimitReached

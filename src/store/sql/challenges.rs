@@ -166,7 +166,7 @@ async fn is_own(link: &mut Link, at: &Pointed, handle: Option<&str>, now: Timest
 async fn count(link: &mut Link, at: &Pointed, kind: Kind, most: u32, now: Timestamp) -> Result<bool, Fault> {
     let sql = match kind {
         Kind::Bound => link.sql.count_bound_attempt,
-        Kind::Unbound => link.sql.count_unbound_attempt,
+        Kind::Unbound | Kind::AppBound | Kind::AppWindow | Kind::AppUnbound => link.sql.count_unbound_attempt,
     };
     if link.execute(sql, &[(&at.id).into(), most.into(), now.into()]).await? > 0 {
         return Ok(true);
@@ -231,6 +231,10 @@ impl Act for Spend<'_> {
 pub(super) enum Kind {
     Bound,
     Unbound,
+    /// Those of an app's subject: by challenge; by name, in a while; by name.
+    AppBound,
+    AppWindow,
+    AppUnbound,
 }
 
 impl Kind {
@@ -245,6 +249,9 @@ impl Kind {
         match self {
             Self::Bound => "bound",
             Self::Unbound => "unbound",
+            Self::AppBound => "app_bound",
+            Self::AppWindow => "app_window",
+            Self::AppUnbound => "app_unbound",
         }
     }
 }

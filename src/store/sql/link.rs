@@ -17,7 +17,7 @@ use super::fault::Fault;
 use super::pool::{Connection, Each, each};
 use super::statements::Statements;
 use crate::clock::Timestamp;
-use crate::id::{AccountId, KeyId, SessionId, TokenId};
+use crate::id::{AccountId, AppId, KeyId, SessionId, SubjectId, TokenId};
 
 /// How long a connection that comes back may stay silent until it is given up.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -184,6 +184,18 @@ impl From<Option<&str>> for Value {
 
 impl From<&AccountId> for Value {
     fn from(value: &AccountId) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
+impl From<&AppId> for Value {
+    fn from(value: &AppId) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
+impl From<&SubjectId> for Value {
+    fn from(value: &SubjectId) -> Self {
         Self::from(value.as_str())
     }
 }

@@ -10,12 +10,17 @@
 //!        statements: sqlite  postgres  mysql       SQL as data
 //! ```
 //!
-//! Locks are taken in one order everywhere: account, sessions, ledger; an API key before the ledger; a challenge (or a change of address, after its account;
-//! or a half-finished sign-in) before its subject's budget. The head of the audit log is locked in acts of its own.
+//! Locks are taken in one order everywhere: account, sessions, ledger; an API key before the ledger; a challenge (or a change of
+//! address, after its account; or a half-finished sign-in) before its subject's budget; an app, its subject, the subject's
+//! budgets, its codes. The head of the audit log is locked in acts of its own.
 
 mod accounts;
 mod address_changes;
 mod api_keys;
+mod app_codes;
+mod app_statements;
+mod app_subjects;
+mod apps;
 mod audit;
 mod challenges;
 mod devices;
@@ -48,7 +53,8 @@ use pool::Pool;
 /// The durable store. Clones share their connections. It implements the durable ports: [`crate::signin::Accounts`], [`crate::signin::Roster`],
 /// [`crate::signin::Challenges`], [`crate::signin::Pendings`], [`crate::signin::Factors`], [`crate::signin::RecoveryCodes`],
 /// [`crate::signin::Sessions`], [`crate::signin::AddressChanges`], [`crate::signin::Devices`], [`crate::revocation::Ledger`],
-/// [`crate::token::Keys`], [`crate::app::ApiKeys`], [`crate::audit::Audit`], [`crate::signin::LastClaims`].
+/// [`crate::token::Keys`], [`crate::app::ApiKeys`], [`crate::audit::Audit`], [`crate::signin::LastClaims`], and for apps [`crate::app::Apps`],
+/// [`crate::app::Subjects`], [`crate::app::SentCodes`], [`crate::app::Authenticators`].
 #[derive(Clone)]
 pub struct Store {
     /// Where acts that change nothing find a connection.

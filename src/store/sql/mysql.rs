@@ -1,5 +1,6 @@
 //! What is said to MySQL and MariaDB, whole: their parameters have no numbers.
 
+use super::app_statements::UNNUMBERED;
 use super::statements::{Script, Statements};
 
 /// MySQL and MariaDB. READ COMMITTED, as PostgreSQL: their default locks gaps between rows, and two that add to one table
@@ -202,6 +203,7 @@ pub(super) const MYSQL: Statements = Statements {
     oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
         outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND what = ? AND \
         happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) ORDER BY account_id, happened_at, number LIMIT ?",
+    apps: &UNNUMBERED,
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
@@ -235,6 +237,11 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/mysql/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/mysql/0015_pending_sign_ins.sql") },
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/mysql/0016_api_keys.sql") },
+    Script { number: 20, noun: "apps", sql: include_str!("../../../migrations/mysql/0020_apps.sql") },
+    Script { number: 21, noun: "app_routes", sql: include_str!("../../../migrations/mysql/0021_app_routes.sql") },
+    Script { number: 22, noun: "app_subjects", sql: include_str!("../../../migrations/mysql/0022_app_subjects.sql") },
+    Script { number: 23, noun: "app_authenticators", sql: include_str!("../../../migrations/mysql/0023_app_authenticators.sql") },
+    Script { number: 24, noun: "app_codes", sql: include_str!("../../../migrations/mysql/0024_app_codes.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/mysql/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/mysql/0026_audit_head.sql") },
     Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/mysql/0032_hook_claims.sql") },

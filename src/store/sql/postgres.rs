@@ -1,5 +1,6 @@
 //! What is said to PostgreSQL, where it differs from SQLite: rows are locked, and JSON is read with other words.
 
+use super::app_statements::LOCKING;
 use super::sqlite::SQLITE;
 use super::statements::{Script, Statements};
 
@@ -28,6 +29,7 @@ pub(super) const POSTGRES: Statements = Statements {
         times, mac) \
         SELECT (cells->>0)::bigint, (cells->>1)::bigint, cells->>2, cells->>3, cells->>4, cells->>5, cells->>6, cells->>7, \
         cells->>8, cells->>9, cells->>10, cells->>11, cells->>12, (cells->>13)::bigint, cells->>14 FROM jsonb_array_elements($1::jsonb) AS line (cells)",
+    apps: &LOCKING,
     ..SQLITE
 };
 
@@ -48,6 +50,11 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/postgres/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/postgres/0015_pending_sign_ins.sql") },
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/postgres/0016_api_keys.sql") },
+    Script { number: 20, noun: "apps", sql: include_str!("../../../migrations/postgres/0020_apps.sql") },
+    Script { number: 21, noun: "app_routes", sql: include_str!("../../../migrations/postgres/0021_app_routes.sql") },
+    Script { number: 22, noun: "app_subjects", sql: include_str!("../../../migrations/postgres/0022_app_subjects.sql") },
+    Script { number: 23, noun: "app_authenticators", sql: include_str!("../../../migrations/postgres/0023_app_authenticators.sql") },
+    Script { number: 24, noun: "app_codes", sql: include_str!("../../../migrations/postgres/0024_app_codes.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/postgres/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/postgres/0026_audit_head.sql") },
     Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/postgres/0032_hook_claims.sql") },

@@ -1,5 +1,6 @@
 //! What is said to SQLite; PostgreSQL understands most of it.
 
+use super::app_statements::NUMBERED;
 use super::statements::{Script, Statements};
 
 /// SQLite has one writer at a time, and a transaction that is going to write says so at its beginning: rows need no locks.
@@ -195,6 +196,7 @@ pub(super) const SQLITE: Statements = Statements {
     oldest_audit_rows_of_account_and_what: "SELECT number, happened_at, who, who_id, account_id, what, thing, thing_id, detail, \
         outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id = $1 AND account_id = $2 AND what = $3 AND \
         happened_at <= $4 AND happened_at >= $5 AND (happened_at > $6 OR number > $7) ORDER BY happened_at, number LIMIT $8",
+    apps: &NUMBERED,
     sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
     sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
     sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
@@ -230,6 +232,11 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 14, noun: "recovery_codes", sql: include_str!("../../../migrations/sqlite/0014_recovery_codes.sql") },
     Script { number: 15, noun: "pending_sign_ins", sql: include_str!("../../../migrations/sqlite/0015_pending_sign_ins.sql") },
     Script { number: 16, noun: "api_keys", sql: include_str!("../../../migrations/sqlite/0016_api_keys.sql") },
+    Script { number: 20, noun: "apps", sql: include_str!("../../../migrations/sqlite/0020_apps.sql") },
+    Script { number: 21, noun: "app_routes", sql: include_str!("../../../migrations/sqlite/0021_app_routes.sql") },
+    Script { number: 22, noun: "app_subjects", sql: include_str!("../../../migrations/sqlite/0022_app_subjects.sql") },
+    Script { number: 23, noun: "app_authenticators", sql: include_str!("../../../migrations/sqlite/0023_app_authenticators.sql") },
+    Script { number: 24, noun: "app_codes", sql: include_str!("../../../migrations/sqlite/0024_app_codes.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/sqlite/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/sqlite/0026_audit_head.sql") },
     Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/sqlite/0032_hook_claims.sql") },

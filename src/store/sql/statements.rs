@@ -3,6 +3,8 @@
 //! Parameters are numbered in the order in which they stand in MySQL's text, which has no numbers; so every database is
 //! given the same values in the same order.
 
+use super::app_statements::AppStatements;
+
 /// A migration: its number, its noun, its text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Script {
@@ -262,6 +264,8 @@ pub(super) struct Statements {
     pub(super) oldest_audit_rows_of_what: &'static str,
     /// account, account, what, far, near, near, its number, limit
     pub(super) oldest_audit_rows_of_account_and_what: &'static str,
+    /// What is said of apps.
+    pub(super) apps: &'static AppStatements,
 
     /// account
     pub(super) last_claims: &'static str,

@@ -4,6 +4,7 @@
 mod accounts;
 mod address_changes;
 mod api_keys;
+mod apps;
 mod audit;
 mod challenges;
 mod devices;

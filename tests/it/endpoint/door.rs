@@ -267,6 +267,7 @@ fn endpoints(config: &Config, sign_in: Arc<SignIn>, inbox: Option<Arc<dyn Inbox>
         inbox,
         forward_auth: None,
         refusals: Arc::default(),
+        apps: None,
     };
     Endpoints::new(setup).expect("a prefix")
 }

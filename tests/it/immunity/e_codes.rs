@@ -5,6 +5,7 @@ use tokio::task::JoinSet;
 
 use super::endpoints;
 use super::factors::{self, Enrolled};
+use crate::apps::{Backend, Phone};
 use crate::flow::place::{ACCESS, Database, Place, REFRESH, Wants, ask, code_of, verify, wrong};
 use crate::support::authenticator::Authenticator;
 use crate::support::client::{Person, Reply};
@@ -30,8 +31,14 @@ const COMPARE_INSIDE: [&str; 12] = [
     "POST /account/recovery-codes",
 ];
 
-/// Those that compare none. A new endpoint has to be put into one of the three; what is only looked at compares nothing.
-const COMPARE_NOTHING: [&str; 15] = [
+/// Those that compare a code which an app passes on.
+const COMPARE_FOR_APPS: [&str; 4] =
+    ["POST /api/code/verify", "PUT /api/otp/{id}/enable", "DELETE /api/otp/{id}", "POST /api/otp/{id}/recover"];
+
+/// Those that compare none. A new endpoint has to be put into one of the four; what is only looked at compares nothing.
+const COMPARE_NOTHING: [&str; 17] = [
+    "POST /api/code",
+    "POST /api/otp",
     "POST /register",
     "POST /request-otp",
     "POST /login",
@@ -74,6 +81,7 @@ fn every_endpoint_is_known_to_compare_codes_or_not() {
             listed.method == "GET",
             COMPARE.contains(&key.as_str()),
             COMPARE_INSIDE.contains(&key.as_str()),
+            COMPARE_FOR_APPS.contains(&key.as_str()),
             COMPARE_NOTHING.contains(&key.as_str()),
         ];
         assert_eq!(sorts.iter().filter(|is_one| **is_one).count(), 1, "{listed:?}: does it compare a code?");
@@ -191,6 +199,34 @@ async fn cve_2025_64102_wrong_codes_lock_on_every_endpoint_inside_too() {
         assert_eq!((person.cookie(ACCESS), person.cookie(REFRESH)), tokens, "{endpoint}");
         let account = place.gateway.command(&["account", "show", &email, "--json"]);
         assert!(account.0 == 0 && !account.1.contains("new."), "{endpoint}: {account:?}");
+    }
+}
+
+/// And where an app passes on what its own users say.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2025_64102_wrong_codes_lock_on_every_endpoint_of_apps_too() {
+    let sections = vec![("limits", "app_verifications = 1000")];
+    let place = Place::with(Wants { sections, ..Wants::default() }).await;
+    let shop = Backend::registered(&place, "shop");
+    for (number, endpoint) in endpoints::there(&COMPARE_FOR_APPS).into_iter().enumerate() {
+        let subject = format!("ada{number}");
+        let phone = Phone::scanned(&shop.register(&subject).await.json());
+        let to = format!("{subject}@example.com");
+        let (_, code) = shop.sent(&place, &subject, &to).await;
+        let say = async |code: &str| {
+            let (method, path) = endpoint.split_once(' ').unwrap();
+            let with_subject = endpoint == "POST /api/code/verify";
+            let body = if with_subject { json!({ "subject": subject, "code": code }) } else { json!({ "code": code }) };
+            shop.call(method.parse().unwrap(), &format!("/auth{}", path.replace("{id}", &subject)), Some(&body)).await
+        };
+        for guess in 1..=5 {
+            let reply = say(&wrong(&code)).await;
+            assert_eq!(reply.status, 401, "{endpoint}, guess {guess}: {}", reply.text());
+        }
+        for right in [&code, &phone.code().await] {
+            let reply = say(right).await;
+            assert_eq!(status_and_code(&reply), (429, true), "{endpoint}: {}", reply.text());
+        }
     }
 }
 

@@ -25,7 +25,9 @@ impl Listed {
 
     /// Is it there to be looked at by people?
     pub fn is_page(&self) -> bool {
-        self.method == "GET" && !["/session", "/sessions", "/.well-known/jwks.json"].contains(&self.path.as_str())
+        self.method == "GET"
+            && !self.path.starts_with("/api/")
+            && !["/session", "/sessions", "/.well-known/jwks.json"].contains(&self.path.as_str())
     }
 
     /// Where it is, with something in the place for an id.

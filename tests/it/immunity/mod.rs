@@ -7,6 +7,7 @@ mod a_headers;
 mod b_forward_auth;
 mod b_forwarded;
 mod c_paths;
+mod d_apps;
 mod d_keys;
 mod d_sessions;
 mod d_tokens;

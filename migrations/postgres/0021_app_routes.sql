@@ -1,0 +1,7 @@
+-- One row: counts the changes by which a route of an app comes, changes or goes. Nodes look at it again and again.
+CREATE TABLE app_routes (
+    id         BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    generation BIGINT NOT NULL
+);
+
+INSERT INTO app_routes (id, generation) VALUES (1, 0);
