@@ -239,6 +239,7 @@ impl Parts {
             sessions: core.store.clone(),
             factors: core.store.clone(),
             keys: core.key_desk(),
+            apps: core.app_desk(config),
             check: Arc::clone(&self.keys),
             spending: Arc::clone(&core.spending),
             audit: core.store.clone(),

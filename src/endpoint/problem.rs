@@ -50,6 +50,8 @@ pub enum Problem {
     ReservedClaim,
     /// An API key that cannot be made like this.
     InvalidKey,
+    /// An app that cannot be registered like this.
+    InvalidApp,
     /// The authenticator of an app's subject counts already.
     AlreadyEnabled,
     /// An app has no such subject, or the subject no authenticator.
@@ -104,7 +106,7 @@ pub struct Body<'a> {
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 54] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -148,6 +150,7 @@ impl Problem {
         Self::InvalidAccount,
         Self::ReservedClaim,
         Self::InvalidKey,
+        Self::InvalidApp,
         Self::TooManyAttempts,
         Self::ResendTooSoon,
         Self::LimitReached,
@@ -184,6 +187,7 @@ impl Problem {
             Self::InvalidAccount => "invalid_account",
             Self::ReservedClaim => "reserved_claim",
             Self::InvalidKey => "invalid_api_key",
+            Self::InvalidApp => "invalid_app",
             Self::AlreadyEnabled => "already_enabled",
             Self::UnknownSubject => "unknown_subject",
             Self::InvalidSubject => "invalid_subject",
@@ -220,7 +224,8 @@ impl Problem {
             | Self::ReservedClaim
             | Self::InvalidSubject
             | Self::AddressNeeded
-            | Self::InvalidKey => StatusCode::UNPROCESSABLE_ENTITY,
+            | Self::InvalidKey
+            | Self::InvalidApp => StatusCode::UNPROCESSABLE_ENTITY,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -263,6 +268,7 @@ impl Problem {
             Self::InvalidAccount => "Invalid account",
             Self::ReservedClaim => "Reserved claim",
             Self::InvalidKey => "Invalid API key",
+            Self::InvalidApp => "Invalid app",
             Self::AlreadyEnabled => "Already enabled",
             Self::UnknownSubject => "Unknown subject",
             Self::InvalidSubject => "Invalid subject",
@@ -322,6 +328,10 @@ impl Problem {
             Self::UnknownSubject => "This app has no such subject, or the subject has no authenticator.",
             Self::InvalidSubject => "A subject is 1 to 256 characters, none of them a control character.",
             Self::AddressNeeded => "No address of this subject is known here for this channel. Say in \"to\" where the code is to go.",
+            Self::InvalidApp => {
+                "An app has a name of 1 to 60 lower-case letters, digits, '.', '_' and '-', an owner of one line, and a route that could stand \
+                 in the configuration beside the others."
+            }
             Self::TooManyAttempts => "Too many codes were tried. Wait as long as Retry-After says.",
             Self::ResendTooSoon => "A code was asked for a moment ago. Wait as long as Retry-After says.",
             Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",

@@ -72,10 +72,11 @@ impl Api {
     }
 }
 
-/// What an action is in the log. Apps are told of by their own service.
+/// What an action is in the log.
 fn told(action: Action, id: &str) -> Option<(What, Thing)> {
     let account = || Thing::Account(AccountId::new(id));
     let key = || Thing::ApiKey(id.to_owned());
+    let app = || Thing::App(id.to_owned());
     Some(match action {
         Action::AddAccount => (What::AccountAdded, account()),
         Action::ChangeAccount => (What::AccountChanged, account()),
@@ -87,6 +88,10 @@ fn told(action: Action, id: &str) -> Option<(What, Thing)> {
         Action::EndSession => (What::SessionEnded, Thing::Session(SessionId::new(id))),
         Action::CreateKey | Action::RotateKey => (What::ApiKeyCreated, key()),
         Action::RevokeKey => (What::ApiKeyRevoked, key()),
+        Action::AddApp => (What::AppAdded, app()),
+        Action::ChangeApp => (What::AppChanged, app()),
+        Action::RemoveApp => (What::AppRemoved, app()),
+        Action::RotateAppKey => (What::AppKeyRotated, app()),
         Action::ListAccounts
         | Action::ShowAccount
         | Action::ShowFactor
@@ -94,6 +99,9 @@ fn told(action: Action, id: &str) -> Option<(What, Thing)> {
         | Action::ShowSession
         | Action::ListKeys
         | Action::ShowKey
+        | Action::ListApps
+        | Action::ShowApp
+        | Action::ListSubjects
         | Action::ListRoutes
         | Action::ShowRoute
         | Action::ShowLimits

@@ -9,6 +9,7 @@
 
 mod accounts;
 mod apikeys;
+mod apps;
 mod audit;
 mod cursor;
 mod listing;
@@ -24,7 +25,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 
 use crate::admission::{Refusal, Why};
-use crate::app::{ApiKey, KeyCheck, KeyDesk};
+use crate::app::{ApiKey, AppDesk, KeyCheck, KeyDesk};
 use crate::audit::{Audit, Recorder};
 use crate::endpoint::call::Received;
 use crate::endpoint::page::Reference;
@@ -53,6 +54,8 @@ pub struct ApiSetup {
     pub keys: KeyDesk,
     /// Believes them.
     pub check: Arc<KeyCheck>,
+    /// Registers apps.
+    pub apps: AppDesk,
     /// What messages have cost today.
     pub spending: Arc<dyn Spending>,
     /// The audit log, to read.
@@ -163,6 +166,13 @@ impl Api {
             Action::ShowKey => self.show_key(&key()?).await,
             Action::RevokeKey => self.revoke_key(received, &key()?).await,
             Action::RotateKey => self.rotate_key(received, &key()?).await,
+            Action::ListApps => self.list_apps(received).await,
+            Action::AddApp => self.add_app(received).await,
+            Action::ShowApp => self.show_app(&name()?).await,
+            Action::ChangeApp => self.change_app(received, &name()?).await,
+            Action::RemoveApp => self.remove_app(received, &name()?).await,
+            Action::RotateAppKey => self.rotate_app_key(received, &name()?).await,
+            Action::ListSubjects => self.list_subjects(received, &name()?).await,
             Action::ListRoutes => self.list_routes(received),
             Action::ShowRoute => self.show_route(&name()?),
             Action::ShowLimits => self.show_limits(received).await,

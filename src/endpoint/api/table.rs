@@ -29,6 +29,13 @@ pub(in crate::endpoint) enum Action {
     ShowKey,
     RevokeKey,
     RotateKey,
+    ListApps,
+    AddApp,
+    ShowApp,
+    ChangeApp,
+    RemoveApp,
+    RotateAppKey,
+    ListSubjects,
     ListRoutes,
     ShowRoute,
     ShowLimits,
@@ -41,7 +48,17 @@ pub(in crate::endpoint) enum Action {
 impl Action {
     /// Is it a listing, which a query narrows?
     pub(super) const fn takes_query(self) -> bool {
-        matches!(self, Self::ListAccounts | Self::ListSessions | Self::ListKeys | Self::ListRoutes | Self::ListAudit | Self::ExportAudit)
+        matches!(
+            self,
+            Self::ListAccounts
+                | Self::ListSessions
+                | Self::ListKeys
+                | Self::ListApps
+                | Self::ListSubjects
+                | Self::ListRoutes
+                | Self::ListAudit
+                | Self::ExportAudit
+        )
     }
 
     /// Is it for everybody who reaches this listener? They say what there is, and nothing of anybody.
@@ -66,6 +83,10 @@ pub(in crate::endpoint) const PATHS: &[(&str, &[(Method, Action)])] = &[
     ("/api/apikeys", &[(Method::GET, Action::ListKeys), (Method::POST, Action::CreateKey)]),
     ("/api/apikeys/{id}", &[(Method::GET, Action::ShowKey), (Method::DELETE, Action::RevokeKey)]),
     ("/api/apikeys/{id}/rotate", &[(Method::POST, Action::RotateKey)]),
+    ("/api/apps", &[(Method::GET, Action::ListApps), (Method::POST, Action::AddApp)]),
+    ("/api/apps/{id}", &[(Method::GET, Action::ShowApp), (Method::PATCH, Action::ChangeApp), (Method::DELETE, Action::RemoveApp)]),
+    ("/api/apps/{id}/rotate-key", &[(Method::POST, Action::RotateAppKey)]),
+    ("/api/apps/{id}/subjects", &[(Method::GET, Action::ListSubjects)]),
     ("/api/routes", &[(Method::GET, Action::ListRoutes)]),
     ("/api/routes/{id}", &[(Method::GET, Action::ShowRoute)]),
     ("/api/limits", &[(Method::GET, Action::ShowLimits)]),

@@ -13,6 +13,7 @@ const ETAG: (&str, &str) = ("ETag", "For `If-Match`.");
 const LOCATION: (&str, &str) = ("Location", "Where it is.");
 
 const ACCOUNT: Success = Success { headers: &[ETAG], ..ok("The account as it is now.", "Account") };
+const APP: Success = Success { headers: &[ETAG], ..ok("The app as it is now.", "App") };
 const UNKNOWN: &[Problem] = &[Problem::NotFound];
 
 /// All of them, in the order of the page that shows them.
@@ -215,6 +216,80 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: Some(Body { kinds: &["application/json"], shape: "Rotation", required: false }),
         success: &[Success { status: 201, headers: &[LOCATION], ..ok("The new key.", "MadeApiKey") }],
         problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/apps",
+        id: "listApps",
+        tag: "apps",
+        summary: "List apps, in the order of their names.",
+        query: &[LIMIT, CURSOR],
+        success: &[ok("A page.", "Apps")],
+        problems: &[Problem::InvalidCursor],
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/apps",
+        id: "addApp",
+        tag: "apps",
+        summary: "Register an app. Its key is in this reply, and nowhere afterwards. A route of its own counts at once, on every node.",
+        body: json_body("NewApp"),
+        success: &[Success { status: 201, headers: &[ETAG, LOCATION], ..ok("It was registered.", "MadeApp") }],
+        problems: &[Problem::Taken, Problem::InvalidApp],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/apps/{id}",
+        id: "showApp",
+        tag: "apps",
+        summary: "Show the app of this name.",
+        success: &[APP],
+        problems: UNKNOWN,
+        ..PLAIN
+    },
+    Operation {
+        method: "PATCH",
+        path: "/api/apps/{id}",
+        id: "changeApp",
+        tag: "apps",
+        summary: "Change an app's owner or route; a route that is `null` goes. The name is fixed.",
+        body: Some(Body { kinds: &["application/json", "application/merge-patch+json"], shape: "AppChange", required: true }),
+        success: &[APP],
+        problems: &[Problem::NotFound, Problem::PreconditionFailed, Problem::InvalidApp],
+        if_match: true,
+        ..PLAIN
+    },
+    Operation {
+        method: "DELETE",
+        path: "/api/apps/{id}",
+        id: "removeApp",
+        tag: "apps",
+        summary: "Remove an app: its keys are revoked, and its subjects, codes and authenticators forgotten.",
+        success: &[no_content("It is gone.")],
+        problems: &[Problem::NotFound, Problem::PreconditionFailed],
+        if_match: true,
+        ..PLAIN
+    },
+    Operation {
+        method: "POST",
+        path: "/api/apps/{id}/rotate-key",
+        id: "rotateAppKey",
+        tag: "apps",
+        summary: "Make another key for an app; the old one goes on for `grace` seconds.",
+        body: Some(Body { kinds: &["application/json"], shape: "Rotation", required: false }),
+        success: &[Success { status: 201, ..ok("The new key.", "MadeKey") }],
+        problems: &[Problem::NotFound, Problem::Taken],
+        ..PLAIN
+    },
+    Operation {
+        path: "/api/apps/{id}/subjects",
+        id: "listSubjects",
+        tag: "apps",
+        summary: "List whom an app has had something done for. Addresses are not read back.",
+        query: &[LIMIT, CURSOR],
+        success: &[ok("A page.", "Subjects")],
+        problems: &[Problem::NotFound, Problem::InvalidCursor],
         ..PLAIN
     },
     Operation {

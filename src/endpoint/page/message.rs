@@ -72,6 +72,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::InvalidAccount
         | Problem::ReservedClaim
         | Problem::InvalidKey
+        | Problem::InvalidApp
         | Problem::HeadTooLarge => (&words.bad_request, Way::None),
     }
 }

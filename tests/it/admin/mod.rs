@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod apps;
 mod audit;
 mod changes;
 pub mod desk;
