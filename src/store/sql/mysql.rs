@@ -207,8 +207,8 @@ pub(super) const MYSQL: Statements = Statements {
     sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
     sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
     sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
-    sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 500",
-    sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 500",
+    sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 100",
+    sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 100",
     sweep_changes: "DELETE FROM address_changes WHERE expires_at < ? LIMIT 500",
     last_claims: "SELECT answer FROM hook_claims WHERE account_id = ?",
     keep_claims: "INSERT INTO hook_claims (account_id, answer, kept_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE \

@@ -200,8 +200,8 @@ pub(super) const SQLITE: Statements = Statements {
     sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
     sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
     sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
-    sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 500)",
-    sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 500)",
+    sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 100)",
+    sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 100)",
     sweep_changes: "DELETE FROM address_changes WHERE id IN (SELECT id FROM address_changes WHERE expires_at < $1 LIMIT 500)",
     last_claims: "SELECT answer FROM hook_claims WHERE account_id = $1",
     keep_claims: "INSERT INTO hook_claims (account_id, answer, kept_at) VALUES ($1, $2, $3) ON CONFLICT (account_id) DO UPDATE SET \

@@ -286,5 +286,6 @@ pub(super) struct Statements {
     pub(super) sweep_pendings: &'static str,
 }
 
-/// How many rows a sweep deletes at once, so that it locks little and ends in time; the same in every text.
-pub(super) const SWEPT: u64 = 500;
+/// How few rows say that a sweep has come to its end: no text deletes fewer at once while there are more. Sessions are deleted so
+/// few at a time, since each takes its tokens along, and SQLite lets nobody else write meanwhile.
+pub(super) const SWEPT: u64 = 100;
