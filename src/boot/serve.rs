@@ -168,13 +168,8 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     let core = Arc::new(Core::open(config, runtime.handle()).await?);
     let ring = Arc::new(Ring::new(core.keymaker().ready(core.clock.now()).await.map_err(NotServing::Keys)?));
     let (queue, channels) = queue(config, extras, &core, runtime)?;
-    let (deliver, channels) = match &extras.own.deliver {
-        Some((own, channels)) => (Arc::clone(own), channels.clone()),
-        None => {
-            let ours: Arc<dyn Deliver> = Arc::<Queue>::clone(&queue);
-            (ours, channels)
-        }
-    };
+    let ours: Arc<dyn Deliver> = Arc::<Queue>::clone(&queue);
+    let (deliver, channels) = extras.own.deliver.clone().unwrap_or((ours, channels));
     let pulse = Arc::new(Pulse::beating());
     let keeper = Keeper::start(&core, &ring, &pulse);
     let (inbox, slow) = (extras.inbox.clone(), runtime.handle().clone());

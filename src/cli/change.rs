@@ -117,18 +117,13 @@ fn edit(set: &Set, account: &Account) -> Result<Edit, Failed> {
     let claims: Map<String, Value> =
         set.no_claims.iter().map(|name| (name.clone(), Value::Null)).chain(set.claims.iter().cloned()).collect();
     Ok(Edit {
-        name: either(set.name.clone(), set.no_name),
-        email: either(email, set.no_email),
-        phone: either(phone, set.no_phone),
+        name: set.name.clone().map(Some).or(set.no_name.then_some(None)),
+        email: email.map(Some).or(set.no_email.then_some(None)),
+        phone: phone.map(Some).or(set.no_phone.then_some(None)),
         groups: groups(set, account),
         claims: (!claims.is_empty()).then_some(claims),
         ..Edit::default()
     })
-}
-
-/// Another value, none, or as it is.
-fn either<T>(value: Option<T>, none: bool) -> Option<Option<T>> {
-    value.map(Some).or(none.then_some(None))
 }
 
 fn groups(set: &Set, account: &Account) -> Option<Vec<String>> {

@@ -471,7 +471,7 @@ impl Phases {
             decision: ctx.outcome.decision.as_str(),
             code,
             status: ctx.outcome.code_of_status(),
-            route: ctx.backend.as_ref().map(|backend| backend.name.to_string()),
+            route: ctx.backend.as_ref().map(|backend| backend.name.clone()),
             rules: ctx.asked,
             method: head.method.to_string(),
             host: ctx.caller.as_ref().map(|caller| caller.client.host.clone()).unwrap_or_default(),

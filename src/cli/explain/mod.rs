@@ -58,7 +58,7 @@ pub(super) struct Explain {
     /// The method, as GET
     #[arg(value_name = "METHOD", value_parser = method, required_unless_present = "request")]
     method: Option<Method>,
-    /// The whole URL, or a path at the host of public_url
+    /// The whole URL, or a path at the host of `public_url`
     #[arg(value_name = "URL", value_parser = Target::parse, required_unless_present = "request")]
     url: Option<Target>,
     /// Print JSON
@@ -129,9 +129,9 @@ pub(super) fn run(explain: &Explain) -> Result<(), Failed> {
     }
     let answer = answer.ok_or_else(|| Failed::refused("there is no answer"))?;
     if explain.json {
-        print::json(&as_value(&answer))?
+        print::json(&as_value(&answer))?;
     } else {
-        show(&answer)?
+        show(&answer)?;
     }
     if answer.decision == "refused" { Err(Failed::Shown) } else { Ok(()) }
 }
@@ -152,7 +152,7 @@ async fn answered(asked: &Asked<'_>, config: &Config, core: Option<&Core>, perso
     let client = Client { address: asked.explain.from, secure, host: host.clone() };
     let authorities: Vec<&Path> = config.routes.iter().filter_map(|route| route.client_ca.as_deref()).collect();
     let authorities = if asked.explain.client_certificate { authorities } else { Vec::new() };
-    let incoming = Incoming { head: &head, target: &asked.url.target, client: &client, authorities: &authorities };
+    let incoming = Incoming { head: &head, target: &asked.url.asked, client: &client, authorities: &authorities };
     let gate = gate(config, cookies, core, supposed)?;
     let question = Question {
         config,
@@ -240,7 +240,7 @@ fn tell(explained: &Explained, falls: &[Fall], question: &Question<'_>) -> Resul
 }
 
 fn facts(explained: &Explained, route: Option<&Written<'_>>, question: &Question<'_>) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("request", format!("{} {}{} from {}", question.method, question.host, question.target.target, question.from))];
+    let mut facts = vec![("request", format!("{} {}{} from {}", question.method, question.host, question.target.asked, question.from))];
     if let Some(person) = question.person {
         let acr = if person.claims.acr == crate::token::Acr::TwoFactor { "two factors" } else { "one factor" };
         let groups = if person.claims.groups.is_empty() { "none".to_owned() } else { person.claims.groups.join(", ") };

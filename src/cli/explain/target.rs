@@ -10,14 +10,14 @@ pub(super) struct Target {
     /// With its port, if there is one.
     pub(super) host: Option<String>,
     /// Path and query, or `*`.
-    pub(super) target: String,
+    pub(super) asked: String,
 }
 
 impl Target {
     /// From `https://host/path?query`, or `/path?query` for the host of `public_url`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         if text == "*" || text.starts_with('/') {
-            return Ok(Self { secure: None, host: None, target: without_fragment(text).to_owned() });
+            return Ok(Self { secure: None, host: None, asked: without_fragment(text).to_owned() });
         }
         let (scheme, rest) = text.split_once("://").ok_or_else(|| "write https://host/path, or /path".to_owned())?;
         let secure = match scheme.to_ascii_lowercase().as_str() {
@@ -31,7 +31,7 @@ impl Target {
             return Err("should name a host, without a user".to_owned());
         }
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
-        Ok(Self { secure: Some(secure), host: Some(host.to_owned()), target })
+        Ok(Self { secure: Some(secure), host: Some(host.to_owned()), asked: target })
     }
 
     /// By TLS, at which host, and what of it.
@@ -44,7 +44,7 @@ impl Target {
 
     /// Without the query.
     pub(super) fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        self.asked.split('?').next().unwrap_or_default()
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_url_is_taken_apart_as_it_is_typed() {
-        let parsed = |text: &str| Target::parse(text).map(|target| (target.secure, target.host.unwrap_or_default(), target.target));
+        let parsed = |text: &str| Target::parse(text).map(|target| (target.secure, target.host.unwrap_or_default(), target.asked));
         let whole = |secure, host: &str, target: &str| Ok((Some(secure), host.to_owned(), target.to_owned()));
         assert_eq!(parsed("https://Wiki.example.com/a/../%2e?b=c#d"), whole(true, "Wiki.example.com", "/a/../%2e?b=c"));
         assert_eq!(parsed("http://127.0.0.1:8080"), whole(false, "127.0.0.1:8080", "/"));

@@ -196,7 +196,7 @@ pub(super) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes, seconds) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     let parts = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")];
-    let text: String = parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect();
+    let text = parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().concat();
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
