@@ -192,7 +192,7 @@ async fn is_own(link: &mut Link, at: &Pointed, handle: Option<&str>, now: Timest
 async fn count(link: &mut Link, at: &Pointed, kind: Kind, most: u32) -> Result<bool, Fault> {
     let (counted, field) = match kind {
         Kind::Bound => (at.bound_attempts, "bound_attempts"),
-        Kind::Unbound => (at.unbound_attempts, "unbound_attempts"),
+        Kind::Unbound | Kind::AppBound | Kind::AppWindow | Kind::AppUnbound => (at.unbound_attempts, "unbound_attempts"),
     };
     if counted >= i64::from(most) {
         return Ok(false);
@@ -234,7 +234,7 @@ pub(super) async fn give_back(link: &mut Link, subject: &str, kind: Kind, now: T
     Ok(())
 }
 
-/// The name of a budget. The kinds are two words of ours, so no two budgets have one name.
+/// The name of a budget. The kinds are words of ours, so no two budgets have one name.
 fn budget_of(subject: &str, kind: Kind) -> String {
     format!("{} {subject}", kind.as_str())
 }
@@ -267,11 +267,15 @@ impl Act for Spend<'_> {
     }
 }
 
-/// Which of the two counts.
+/// Which of the counts.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Bound,
     Unbound,
+    /// Those of an app's subject: by challenge; by name, in a while; by name.
+    AppBound,
+    AppWindow,
+    AppUnbound,
 }
 
 impl Kind {
@@ -286,6 +290,9 @@ impl Kind {
         match self {
             Self::Bound => "bound",
             Self::Unbound => "unbound",
+            Self::AppBound => "app_bound",
+            Self::AppWindow => "app_window",
+            Self::AppUnbound => "app_unbound",
         }
     }
 }

@@ -15,6 +15,10 @@ use crate::outage::Outage;
 pub(super) const ACCOUNTS: &str = "accounts";
 pub(super) const ADDRESS_CHANGES: &str = "address_changes";
 pub(super) const API_KEYS: &str = "api_keys";
+pub(super) const APPS: &str = "apps";
+pub(super) const APP_CODES: &str = "app_codes";
+pub(super) const APP_ROUTES: &str = "app_routes";
+pub(super) const APP_SUBJECTS: &str = "app_subjects";
 pub(super) const AUDIT_HEAD: &str = "audit_head";
 pub(super) const AUDIT_LOG: &str = "audit_log";
 pub(super) const CHALLENGES: &str = "challenges";
@@ -63,6 +67,11 @@ const INDEXES: &[Index] = &[
     (ADDRESS_CHANGES, &["expires_at"], Sort::Plain),
     (ADDRESS_CHANGES, &[WRITTEN], Sort::Net),
     (API_KEYS, &["held_name"], Sort::Unique),
+    (APPS, &["name"], Sort::Unique),
+    (APP_CODES, &["subject_id", "-created_at", "-_id"], Sort::Plain),
+    (APP_CODES, &["expires_at"], Sort::Plain),
+    (APP_CODES, &[WRITTEN], Sort::Net),
+    (APP_SUBJECTS, &["app_id", "_id"], Sort::Plain),
     (AUDIT_LOG, &["happened_at", "_id"], Sort::Plain),
     (AUDIT_LOG, &["account_id", "happened_at", "_id"], Sort::Plain),
     (AUDIT_LOG, &["what", "happened_at", "_id"], Sort::Plain),

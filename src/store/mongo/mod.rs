@@ -21,6 +21,9 @@
 mod accounts;
 mod address_changes;
 mod api_keys;
+mod app_codes;
+mod app_subjects;
+mod apps;
 mod audit;
 mod challenges;
 mod devices;

@@ -244,8 +244,8 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 24, noun: "app_codes", sql: include_str!("../../../migrations/mysql/0024_app_codes.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/mysql/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/mysql/0026_audit_head.sql") },
-    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/mysql/0032_hook_claims.sql") },
     Script { number: 28, noun: "account_revisions", sql: include_str!("../../../migrations/mysql/0028_account_revisions.sql") },
+    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/mysql/0032_hook_claims.sql") },
 ];
 
 #[cfg(test)]

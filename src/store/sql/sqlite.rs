@@ -239,6 +239,6 @@ const MIGRATIONS: &[Script] = &[
     Script { number: 24, noun: "app_codes", sql: include_str!("../../../migrations/sqlite/0024_app_codes.sql") },
     Script { number: 25, noun: "audit_log", sql: include_str!("../../../migrations/sqlite/0025_audit_log.sql") },
     Script { number: 26, noun: "audit_head", sql: include_str!("../../../migrations/sqlite/0026_audit_head.sql") },
-    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/sqlite/0032_hook_claims.sql") },
     Script { number: 28, noun: "account_revisions", sql: include_str!("../../../migrations/sqlite/0028_account_revisions.sql") },
+    Script { number: 32, noun: "hook_claims", sql: include_str!("../../../migrations/sqlite/0032_hook_claims.sql") },
 ];

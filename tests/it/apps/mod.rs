@@ -32,6 +32,8 @@ macro_rules! on_each_database {
         mod sqlite { $crate::apps::on_each_database!(@Sqlite $($name)+); }
         mod postgres { $crate::apps::on_each_database!(@Postgres $($name)+); }
         mod mariadb { $crate::apps::on_each_database!(@MariaDb $($name)+); }
+        #[cfg(feature = "mongodb")]
+        mod mongodb { $crate::apps::on_each_database!(@MongoDb $($name)+); }
     };
     (@$database:ident $($name:ident)+) => {
         $(

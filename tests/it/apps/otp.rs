@@ -7,6 +7,8 @@ use tokio::task::JoinSet;
 use super::{Backend, Phone, assert_refused, generous_on, lenient_on, on_each_database, strict_on};
 use crate::flow::place::Database;
 use crate::support::mariadb::MariaDb;
+#[cfg(feature = "mongodb")]
+use crate::support::mongo::MongoDb;
 use crate::support::postgres::Postgres;
 
 on_each_database!(
@@ -189,6 +191,8 @@ async fn nothing_that_can_be_used_is_in_the_database(database: Database) {
         }
         Database::Postgres => Postgres::shared().dump(&place.wants.store),
         Database::MariaDb => MariaDb::shared().dump(&place.wants.store),
+        #[cfg(feature = "mongodb")]
+        Database::MongoDb => MongoDb::shared().dump(&place.wants.store),
     };
 
     assert!(dump.contains("customer-7"), "it is the right database");

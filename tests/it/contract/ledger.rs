@@ -316,9 +316,9 @@ async fn a_line_counts_until_it_expires<S: Promised>(fresh: &Fresh<S>) {
     let end = NOW + HOUR;
 
     for names in [["any", "ada-1", "any"], ["any", "any", "ada"]] {
-        assert!(fresh.revoked(names, at(end - 1)).await);
-        assert!(!fresh.revoked(names, at(end)).await);
-        assert!(!fresh.revoked(names, at(end + 1)).await);
+        assert_ne!(fresh.standing(names, 0, at(end - 1)).await, Standing::Good);
+        assert_eq!(fresh.standing(names, 0, at(end)).await, Standing::Good);
+        assert_eq!(fresh.standing(names, 0, at(end + 1)).await, Standing::Good);
     }
     // A token that is ended again after its line has expired gets another one.
     let act = Act::Token(TokenId::new("jti"));
