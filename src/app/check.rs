@@ -113,14 +113,12 @@ impl KeyCheck {
         if now.as_millis() < self.alone_until.load(Ordering::Relaxed) {
             return Some(stale);
         }
-        match tokio::time::timeout(PATIENCE, self.read(plain, now)).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(_)) | Err(_) => {
-                self.alone_until.store(now.plus(ALONE).as_millis(), Ordering::Relaxed);
-                tracing::debug!("The API key {} could not be looked up again, what is known of it counts.", plain.id());
-                Some(stale)
-            }
+        if let Ok(Ok(found)) = tokio::time::timeout(PATIENCE, self.read(plain, now)).await {
+            return found;
         }
+        self.alone_until.store(now.plus(ALONE).as_millis(), Ordering::Relaxed);
+        tracing::debug!("The API key {} could not be looked up again, what is known of it counts.", plain.id());
+        Some(stale)
     }
 
     /// In the runtime of the store's connections. What is not there is compared with something all the same.

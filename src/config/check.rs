@@ -176,7 +176,7 @@ fn store(config: &Config, notes: &mut Notes) {
             notes.must(false, "store.url", instead);
         }
         Some("mongodb") => {
-            notes.must(names_database(config.store.url.expose()), "store.url", "should name a database: mongodb://HOST/DATABASE")
+            notes.must(names_database(config.store.url.expose()), "store.url", "should name a database: mongodb://HOST/DATABASE");
         }
         Some(_) | None => notes.must(false, "store.url", "should begin with sqlite:, postgres://, mysql://, mariadb:// or mongodb://"),
     }

@@ -90,7 +90,7 @@ impl SignIn {
             // Nothing was decided.
             Err(AddressRefusal::Ask(AskRefusal::Outage(_)) | AddressRefusal::Guess(GuessRefusal::Outage(_))) => {}
             Err(AddressRefusal::Ask(AskRefusal::TooSoon(_) | AskRefusal::Limited { .. })) => {
-                self.audit.note(told.came_to(Outcome::Limited))
+                self.audit.note(told.came_to(Outcome::Limited));
             }
             Err(
                 AddressRefusal::Ask(AskRefusal::CountryNotAllowed | AskRefusal::ChannelUnavailable)

@@ -12,6 +12,6 @@ pub mod sql;
 pub use durable::{Durable, open};
 pub use settings::{Check, RedisSettings, StoreSettings};
 
-/// Why a build without the feature `mongodb` refuses a URL of MongoDB.
+/// Why a build without the feature `mongodb` refuses a URL of `MongoDB`.
 pub const NO_MONGODB: &str = "MongoDB is not in this build: it is in the released image, and in what is built with \
     `cargo build --release --features mongodb`";

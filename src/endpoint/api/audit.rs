@@ -49,7 +49,7 @@ impl Api {
         let found = self.setup.audit.page(&wanted).await?;
         let is_full = u32::try_from(found.len()).is_ok_and(|count| count >= EXPORTED);
         let next = found.last().filter(|_| is_full).map(|record| self.cursors.after(&listed, &Cursor::of(record).to_string()));
-        let lines: String = found.iter().map(|record| format!("{}\n", view(record))).collect();
+        let lines = found.iter().fold(String::new(), |lines, record| lines + &view(record).to_string() + "\n");
         let mut reply = reply::body(StatusCode::OK, "application/x-ndjson", lines);
         if let Some(next) = next.and_then(|next| HeaderValue::try_from(next).ok()) {
             reply.headers_mut().insert(NEXT, next);

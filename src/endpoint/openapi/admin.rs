@@ -42,7 +42,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "addAccount",
         tag: "accounts",
         summary: "Make an account. It needs an address, or nobody could sign in with it.",
-        body: json_body("NewAccount"),
+        body: Some(json_body("NewAccount")),
         success: &[Success { status: 201, headers: &[ETAG, LOCATION], ..ok("It was made.", "Account") }],
         problems: &[Problem::Taken, Problem::InvalidAddress, Problem::InvalidAccount, Problem::ReservedClaim],
         ..PLAIN
@@ -183,7 +183,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "createKey",
         tag: "apikeys",
         summary: "Make an API key. Its text is in this reply, and nowhere afterwards.",
-        body: json_body("NewApiKey"),
+        body: Some(json_body("NewApiKey")),
         success: &[Success { status: 201, headers: &[LOCATION], ..ok("It was made.", "MadeApiKey") }],
         problems: &[Problem::Taken, Problem::InvalidKey],
         ..PLAIN
@@ -234,7 +234,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "addApp",
         tag: "apps",
         summary: "Register an app. Its key is in this reply, and nowhere afterwards. A route of its own counts at once, on every node.",
-        body: json_body("NewApp"),
+        body: Some(json_body("NewApp")),
         success: &[Success { status: 201, headers: &[ETAG, LOCATION], ..ok("It was registered.", "MadeApp") }],
         problems: &[Problem::Taken, Problem::InvalidApp],
         ..PLAIN

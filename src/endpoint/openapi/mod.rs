@@ -78,8 +78,8 @@ struct Success {
 }
 
 /// A body in JSON.
-const fn json_body(shape: &'static str) -> Option<Body> {
-    Some(Body { kinds: &["application/json"], shape, required: true })
+const fn json_body(shape: &'static str) -> Body {
+    Body { kinds: &["application/json"], shape, required: true }
 }
 
 /// An answer in JSON.

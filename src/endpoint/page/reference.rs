@@ -67,7 +67,7 @@ struct Shape {
 impl Reference {
     /// Of `document`, at the place called `place`.
     pub(in crate::endpoint) fn of(document: &Value, place: &str) -> Self {
-        let text = |value: &'static str| document["info"][value].as_str().unwrap_or_default();
+        let text = |value: &'static str| document["info"].get(value).and_then(Value::as_str).unwrap_or_default();
         let page = ReferencePage {
             place,
             title: text("title"),
@@ -99,7 +99,7 @@ fn tags(document: &Value) -> Vec<Tag> {
     let mut tags: Vec<Tag> = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, value) in methods.as_object().into_iter().flatten() {
-            let name = value["tags"][0].as_str().unwrap_or_default();
+            let name = value.pointer("/tags/0").and_then(Value::as_str).unwrap_or_default();
             let operation = operation(path, method, value);
             match tags.iter_mut().find(|tag| tag.name == name) {
                 Some(tag) => tag.operations.push(operation),
@@ -132,8 +132,8 @@ fn operation(path: &str, method: &str, value: &Value) -> Operation {
 
 /// The name of the shape that is carried.
 fn content(value: &Value) -> Option<String> {
-    let schema = &value["content"].as_object()?.values().next()?["schema"];
-    let name = schema["$ref"].as_str().or_else(|| schema["allOf"][0]["$ref"].as_str())?;
+    let schema = value["content"].as_object()?.values().next()?.get("schema")?;
+    let name = schema.get("$ref").or_else(|| schema.pointer("/allOf/0/$ref"))?.as_str()?;
     name.rsplit('/').next().map(str::to_owned)
 }
 

@@ -112,7 +112,8 @@ impl Fields {
                 self.connection(value);
                 false
             }
-            10 => !is(b"keep-alive") && !(is(b"set-cookie") && cookie::sets_ours(value)),
+            10 if is(b"set-cookie") => !cookie::sets_ours(value),
+            10 => !is(b"keep-alive"),
             12 => {
                 self.is_event_stream |= is(b"content-type") && edit::names_event_stream(value);
                 !is(b"x-request-id")

@@ -222,8 +222,9 @@ mod tests {
         loop {
             let (size, after) = rest.split_once("\r\n").unwrap();
             let size = usize::from_str_radix(size, 16).unwrap();
-            data += &after[..size];
-            rest = after[size..].strip_prefix("\r\n").unwrap();
+            let (chunk, after) = after.split_at(size);
+            data += chunk;
+            rest = after.strip_prefix("\r\n").unwrap();
             if size == 0 {
                 assert_eq!(rest, "");
                 return data;

@@ -77,7 +77,7 @@ impl Act for Append<'_> {
         if records.is_empty() {
             return Ok(End::RollBack(before));
         }
-        let rows = Json::from_iter(records.iter().map(cells)).to_string();
+        let rows = records.iter().map(cells).collect::<Json>().to_string();
         link.execute(link.sql.add_audit_rows, &[(&rows).into()]).await?;
         link.execute(link.sql.move_audit_head, &[after.number.into(), (&after.mac).into(), (&after.seal).into()]).await?;
         Ok(End::Commit(after))

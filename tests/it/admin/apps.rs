@@ -29,12 +29,12 @@ async fn an_app_is_registered_read_changed_given_another_key_and_removed() {
 
     let caller = place.person();
     let status = |key: String| caller.request(Method::GET, "/auth/api/otp/somebody").bearer(&key).send();
-    assert_eq!(status(key.clone()).await.status, 200);
+    assert_eq!(status(key.clone()).await.status, 404);
     let next = desk.post("/api/apps/billing/rotate-key", &json!({ "grace": 0 })).await;
     assert_eq!(next.status, 201, "{}", next.text());
     let new = next.json()["key"].as_str().unwrap().to_owned();
     assert_eq!(status(key).await.status, 401);
-    assert_eq!(status(new.clone()).await.status, 200);
+    assert_eq!(status(new.clone()).await.status, 404);
     assert_eq!(desk.all("/api/apps").await.len(), 1);
     assert_eq!(desk.all("/api/apps/billing/subjects").await.len(), 0);
 

@@ -14,6 +14,7 @@ use crate::flow::place::{Database, Place};
 use crate::support::child::Signal;
 use crate::support::client::Person;
 use crate::support::gateway::Gateway;
+use crate::support::ports;
 use crate::support::upstream::Upstream;
 use crate::support::wait;
 
@@ -191,7 +192,7 @@ async fn the_configuration_comes_first_and_who_cannot_be_is_left_out() {
     let (app, new) = (Upstream::start().await, Upstream::start().await);
     let trust = file(&place.gateway, "trust.pem", &rcgen::generate_simple_self_signed(["shop".to_owned()]).unwrap().cert.pem());
     let trusting = json!({
-        "host": "trust.example.com", "upstream": [app.url().replace("http:", "https:")], "require": "public",
+        "host": "trust.example.com", "upstream": [format!("https://{}", ports::free_address())], "require": "public",
         "upstream_tls": { "ca_file": trust },
     });
     registered(&place.gateway, "trust", &trusting);
