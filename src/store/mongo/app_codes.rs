@@ -1,14 +1,12 @@
 //! Codes that apps send, and the attempts at them.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use mongodb::bson::{Document, doc};
 use serde::Deserialize;
 
 use super::Store;
 use super::app_subjects::meet;
-use super::challenges::{Kind, brief, give_back, use_budget};
+use super::challenges::{Kind, brief, give_back, spent, use_budget};
 use super::fault::Fault;
 use super::indexes::{APP_CODES, APP_SUBJECTS};
 use super::link::Link;
@@ -113,8 +111,9 @@ impl Act for TakeAttempt<'_> {
 
     async fn run(&self, link: &mut Link) -> Result<End<Tried>, Fault> {
         let (attempt, now) = (self.attempt, self.now);
+        // Asked before anything is written: most of a flood finds nothing left, and holds nobody up.
         for (kind, quota) in budgets(attempt) {
-            if let Some(wait) = use_budget(link, attempt.subject.as_str(), kind, quota, now).await? {
+            if let Some(wait) = spent(link, attempt.subject.as_str(), kind, quota, now).await? {
                 return Ok(End::RollBack(Tried::Exhausted(wait)));
             }
         }
@@ -123,16 +122,20 @@ impl Act for TakeAttempt<'_> {
         if needs_code && codes.is_empty() {
             return Ok(End::RollBack(Tried::Nothing));
         }
-        let (mut counted, mut longest) = (Vec::new(), Duration::ZERO);
-        for code in codes {
-            longest = longest.max(Timestamp::from_millis(code.expires_at).since(now));
-            if code.attempts < i64::from(attempt.per_code) {
-                count(link, &code).await?;
-                counted.push(code.read()?);
+        let longest = codes.iter().map(|code| Timestamp::from_millis(code.expires_at).since(now)).max().unwrap_or_default();
+        let open: Vec<Record> = codes.into_iter().filter(|code| code.attempts < i64::from(attempt.per_code)).collect();
+        if needs_code && open.is_empty() {
+            return Ok(End::RollBack(Tried::Exhausted(longest)));
+        }
+        for (kind, quota) in budgets(attempt) {
+            if let Some(wait) = use_budget(link, attempt.subject.as_str(), kind, quota, now).await? {
+                return Ok(End::RollBack(Tried::Exhausted(wait)));
             }
         }
-        if needs_code && counted.is_empty() {
-            return Ok(End::RollBack(Tried::Exhausted(longest)));
+        let mut counted = Vec::new();
+        for code in open {
+            count(link, &code).await?;
+            counted.push(code.read()?);
         }
         Ok(End::Commit(Tried::Counted(counted)))
     }

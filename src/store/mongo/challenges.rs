@@ -201,6 +201,13 @@ async fn count(link: &mut Link, at: &Pointed, kind: Kind, most: u32) -> Result<b
     if found == 1 { Ok(true) } else { Err(Fault::Raced) }
 }
 
+/// How long until there is a new budget of `subject`, if nothing is left of the one that there is. Takes nothing.
+pub(super) async fn spent(link: &mut Link, subject: &str, kind: Kind, budget: Quota, now: Timestamp) -> Result<Option<Duration>, Fault> {
+    let there: Option<Ending> = link.ask_one(Query::by_id(FAILURES, &budget_of(subject, kind))).await?;
+    let spent = there.filter(|there| there.used >= i64::from(budget.count));
+    Ok(spent.map(|spent| spent.ends_at().since(now)).filter(|wait| !wait.is_zero()))
+}
+
 /// Take one from the budget of `subject`; else how long until there is a new one.
 pub(super) async fn use_budget(
     link: &mut Link,

@@ -2,7 +2,7 @@
 //! has to be different gets another name, so that old and new nodes run side by side during a deploy.
 
 use std::collections::{BTreeSet, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
@@ -36,6 +36,9 @@ pub(super) const SIGNING_KEYS: &str = "signing_keys";
 
 /// How long building indexes may take.
 const LIMIT: Duration = Duration::from_mins(10);
+
+/// Between two looks for a server that is not there.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// The server itself deletes what was written longer ago than this and lives for an hour at most: a net below the sweepers, by
 /// its own clock. What is over is decided by the moment that is passed, never by this.
@@ -146,6 +149,19 @@ impl Store {
             names.extend(there.into_iter().map(|name| format!("{collection}.{name}")));
         }
         Ok(names)
+    }
+
+    /// As [`Store::refuse_alone`], for who begins: a server that is not found at once is looked for until the time is up.
+    pub(super) async fn await_server(&self) -> Result<(), Outage> {
+        let began = Instant::now();
+        loop {
+            match self.refuse_alone().await {
+                Err(outage) if began.elapsed() > self.timeout => return Err(outage),
+                Err(outage) if outage.cause == Fault::Alone.to_string() => return Err(outage),
+                Err(_) => tokio::time::sleep(AGAIN).await,
+                Ok(()) => return Ok(()),
+            }
+        }
     }
 
     /// Does the database answer, and can it do transactions?

@@ -86,14 +86,14 @@ impl Durable for Store {
     }
 
     async fn migrate(&self) -> Result<(), Outage> {
-        self.refuse_alone().await?;
+        self.await_server().await?;
         self.build_indexes().await?;
         self.begin_audit().await?;
         self.name_ledger().await
     }
 
     async fn pending_migrations(&self) -> Result<Vec<String>, Outage> {
-        self.refuse_alone().await?;
+        self.await_server().await?;
         self.missing_indexes().await
     }
 }
