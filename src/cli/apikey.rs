@@ -73,7 +73,7 @@ pub(super) struct List {
 #[derive(Debug, Args)]
 pub(super) struct Revoke {
     /// The key's id, or its name
-    #[arg(value_name = "ID|NAME")]
+    #[arg(value_name = "ID|NAME", allow_hyphen_values = true)]
     key: String,
     #[command(flatten)]
     file: ConfigFile,

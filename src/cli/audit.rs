@@ -29,7 +29,7 @@ pub(super) struct List {
     #[command(flatten)]
     file: ConfigFile,
     /// What concerns this account: an address of it, or its id
-    #[arg(long, value_name = "HANDLE|ID")]
+    #[arg(long, value_name = "HANDLE|ID", allow_hyphen_values = true)]
     account: Option<String>,
     /// What happened, as `session_begun`
     #[arg(long, value_name = "WORD", value_parser = what)]

@@ -20,7 +20,7 @@ use crate::signin::{Account, Edit, Handle, Registrar, RosterRefusal};
 ])))]
 pub(super) struct Set {
     /// An address of the account, or its id
-    #[arg(value_name = "HANDLE|ID")]
+    #[arg(value_name = "HANDLE|ID", allow_hyphen_values = true)]
     account: String,
     #[command(flatten)]
     file: ConfigFile,

@@ -26,7 +26,7 @@ pub(super) enum Session {
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// An address of the account, or its id
-    #[arg(value_name = "HANDLE|ID")]
+    #[arg(value_name = "HANDLE|ID", allow_hyphen_values = true)]
     account: String,
     #[command(flatten)]
     file: ConfigFile,
@@ -50,10 +50,10 @@ pub(super) struct Revoke {
 #[group(required = true, multiple = false)]
 struct Which {
     /// The session's id
-    #[arg(value_name = "SESSION")]
+    #[arg(value_name = "SESSION", allow_hyphen_values = true)]
     session: Option<String>,
     /// All sessions of the account with this address or id
-    #[arg(long, alias = "account", value_name = "HANDLE|ID")]
+    #[arg(long, alias = "account", value_name = "HANDLE|ID", allow_hyphen_values = true)]
     all_of: Option<String>,
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Explain {
     #[command(flatten)]
     file: ConfigFile,
     /// Somebody who is signed in: an address, or the id of an account; nobody when unset
-    #[arg(long = "as", value_name = "HANDLE|ID")]
+    #[arg(long = "as", value_name = "HANDLE|ID", allow_hyphen_values = true)]
     who: Option<String>,
     /// They have shown a second factor, even if the account has none
     #[arg(long, requires = "who")]
@@ -53,7 +53,7 @@ pub(super) struct Explain {
     #[arg(long)]
     client_certificate: bool,
     /// Look a refused request up by the id that its reply names: the gateway that runs remembers the last 10000
-    #[arg(long, value_name = "ID", conflicts_with_all = ["who", "method", "url"])]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true, conflicts_with_all = ["who", "method", "url"])]
     request: Option<String>,
     /// The method, as GET
     #[arg(value_name = "METHOD", value_parser = method, required_unless_present = "request")]

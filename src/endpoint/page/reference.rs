@@ -138,7 +138,7 @@ fn content(value: &Value) -> Option<String> {
 }
 
 fn shapes(document: &Value) -> Vec<Shape> {
-    let all = document["components"]["schemas"].as_object().into_iter().flatten();
+    let all = document.pointer("/components/schemas").and_then(Value::as_object).into_iter().flatten();
     all.map(|(name, value)| Shape { name: name.clone(), text: format!("{value:#}") }).collect()
 }
 

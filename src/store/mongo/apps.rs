@@ -101,12 +101,11 @@ impl Act for Change<'_> {
             return Ok(End::RollBack(false));
         };
         let mut set = doc! { "owner": &new.owner, "revision": new.revision, "changed_at": new.changed_at };
-        let change = match &new.route {
-            Some(route) => {
-                set.insert("route", route);
-                doc! { "$set": set }
-            }
-            None => doc! { "$set": set, "$unset": { "route": "" } },
+        let change = if let Some(route) = &new.route {
+            set.insert("route", route);
+            doc! { "$set": set }
+        } else {
+            doc! { "$set": set, "$unset": { "route": "" } }
         };
         if link.update(APPS, before, change).await? == 0 {
             return Err(Fault::Raced);

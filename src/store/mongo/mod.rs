@@ -1,4 +1,4 @@
-//! The durable store in MongoDB, with the behaviour of the one in SQL. Behind the feature `mongodb`.
+//! The durable store in `MongoDB`, with the behaviour of the one in SQL. Behind the feature `mongodb`.
 //!
 //! ```text
 //! accounts  challenges  sessions  ledger  keys …    the ports, one file each: what is done

@@ -340,7 +340,7 @@ async fn what_is_not_there_and_other_methods_are_told_apart() {
         "/auth/nothing",
         "/auth/login/",
         "/auth/dev/inbox",
-        "/auth/api/code",
+        "/auth/api/codes",
         "/auth/%6cogin",
         "/auth/../auth/login",
         "/auth/assets/style.css",
