@@ -141,14 +141,14 @@ async fn listings(store: &Store) {
     for (name, filter) in filters {
         let page = async |order, after| {
             let wanted = Wanted { filter: filter.clone(), order, after, limit: PAGE };
-            timed(async || assert!(!Audit::page(&store, &wanted).await.unwrap().is_empty(), "{name}")).await
+            timed(async || assert!(!Audit::page(store, &wanted).await.unwrap().is_empty(), "{name}")).await
         };
         row(name, page(Order::Newest, None).await, page(Order::Oldest, None).await);
     }
     let after = Some(Cursor { at: middle, number: ROWS / 2 });
     let deep = async |order| {
         let wanted = Wanted { filter: Filter::default(), order, after, limit: PAGE };
-        timed(async || assert_eq!(Audit::page(&store, &wanted).await.unwrap().len(), 50)).await
+        timed(async || assert_eq!(Audit::page(store, &wanted).await.unwrap().len(), 50)).await
     };
     row("audit after a cursor half way", deep(Order::Newest).await, deep(Order::Oldest).await);
 }

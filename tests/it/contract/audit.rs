@@ -213,9 +213,9 @@ async fn a_filter_says_which<S: Promised>(fresh: &Fresh<S>) {
         assert_eq!(found(while_.clone()).await, expected(&|number| (10..20).contains(&number)));
         assert_eq!(found(Filter { since: while_.since, until: while_.until, ..both }).await, expected(&|number| number == 15));
         let nobody = Filter { account: Some(AccountId::new("nobody\0")), ..Filter::default() };
-        assert_eq!(found(nobody).await, [] as [i64; 0]);
+        assert_eq!(found(nobody).await, Vec::<i64>::new());
         let never = Filter { since: Some(at(NOW + 20)), until: Some(at(NOW + 10)), ..Filter::default() };
-        assert_eq!(found(never).await, [] as [i64; 0]);
+        assert_eq!(found(never).await, Vec::<i64>::new());
     }
 }
 

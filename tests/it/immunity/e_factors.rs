@@ -17,7 +17,7 @@ const ROUTES: &str = "[[route]]\nname = \"vault\"\npath = \"/vault\"\nupstream =
 
 /// The endpoints that are for everybody: they ask for their own proof, or show nothing of anybody. All others are for those
 /// who are signed in: a new endpoint is one of them until it is put here.
-pub(super) const FOR_ALL: [&str; 18] = [
+pub(super) const FOR_ALL: [&str; 19] = [
     "GET /second-factor",
     "POST /second-factor",
     "GET /recovery",
@@ -31,6 +31,7 @@ pub(super) const FOR_ALL: [&str; 18] = [
     "GET /logout",
     "POST /logout",
     "GET /.well-known/jwks.json",
+    "GET /openapi.json",
     "GET /login",
     "POST /login",
     "GET /verify",
