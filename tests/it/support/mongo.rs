@@ -1,4 +1,4 @@
-//! A real MongoDB, a replica set of one, spoken to by hand: one command, one answer (OP_MSG). The driver is what is tested, and
+//! A real MongoDB, a replica set of one, spoken to by hand: one command, one answer (`OP_MSG`). The driver is what is tested, and
 //! not what tests it.
 
 use std::io::{Read, Write};

@@ -30,7 +30,7 @@ impl Names {
 
     /// From now on lookups of `name` are answered by each of these in turn, and then by the last.
     pub fn answer(&self, name: &str, turns: &[&[&str]]) {
-        let lines: String = turns.iter().map(|addresses| format!("{name} {}\n", addresses.join(" "))).collect();
+        let lines = turns.iter().fold(String::new(), |lines, addresses| lines + name + " " + &addresses.join(" ") + "\n");
         let (new, file) = (self.file("new"), self.file("names"));
         std::fs::write(&new, lines).expect("a writable folder");
         std::fs::rename(new, file).expect("a writable folder");
