@@ -8,8 +8,10 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::print_stdout,
+    clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
     reason = "a bench ends at the first surprise, and prints what it found"
 )]
 
@@ -264,9 +266,13 @@ async fn run(database: &str, url: &str, sql: String) {
     }
 }
 
+/// So many numbers, as a table `s (n)`; and a number with zeros before it.
+type Numbers = fn(i64) -> String;
+type Padded = fn(&str, i64) -> String;
+
 fn statements(database: &str) -> Fill {
     let all = 2 * SESSIONS;
-    let (numbers, padded): (fn(i64) -> String, fn(&str, i64) -> String) = match database {
+    let (numbers, padded): (Numbers, Padded) = match database {
         "sqlite" => (
             |count| {
                 format!("(WITH RECURSIVE s (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {} ) SELECT n FROM s) AS s", count - 1)

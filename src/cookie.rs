@@ -180,7 +180,9 @@ fn after<'a>(name: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
 
 /// Does this `Set-Cookie` of an upstream set one of ours?
 pub fn sets_ours(set_cookie: &[u8]) -> bool {
-    is_ours(name_of(set_cookie))
+    // Without a name, browsers send the value alone, which may look like a cookie with one (RFC 6265bis §5.8.3).
+    let skipped = set_cookie.iter().take_while(|byte| **byte == b'=' || byte.is_ascii_whitespace()).count();
+    is_ours(name_of(set_cookie.get(skipped..).unwrap_or_default()))
 }
 
 fn name_of(pair: &[u8]) -> &[u8] {
@@ -259,5 +261,7 @@ mod tests {
         assert!(sets_ours(b"__Host-doorward_access=evil; Path=/"));
         assert!(sets_ours(b" Doorward_Refresh =evil"));
         assert!(!sets_ours(b"doorward_accessory=fine"));
+        assert!(sets_ours(b" =doorward_access=evil"));
+        assert!(!sets_ours(b"=fine"));
     }
 }

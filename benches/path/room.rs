@@ -17,7 +17,10 @@ const ON_ONE: usize = 5_000;
 pub fn more_descriptors() {
     let maximum = getrlimit(Resource::Nofile).maximum.map_or(DESCRIPTORS, |maximum| maximum.max(DESCRIPTORS));
     // Where more is not allowed, fewer tunnels are opened.
-    drop(setrlimit(Resource::Nofile, Rlimit { current: Some(DESCRIPTORS), maximum: Some(maximum) }));
+    let allowed = setrlimit(Resource::Nofile, Rlimit { current: Some(DESCRIPTORS), maximum: Some(maximum) });
+    if let Err(error) = allowed {
+        println!("only so many descriptors as there are: {error}");
+    }
 }
 
 /// Print what the process `pid` holds, which serves at `address`.

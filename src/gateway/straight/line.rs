@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use bytes::{Buf as _, BytesMut};
 use pingora::protocols::l4::ext::set_tcp_keepalive;
 use pingora::protocols::l4::socket::SocketAddr;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -76,12 +78,15 @@ impl Line {
 
     /// Has nothing happened on it? An app that speaks unasked, or has hung up, is not asked again on this connection.
     pub(super) fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        let read = match &self.socket {
-            Plain::Tcp(stream) => stream.try_read(&mut byte),
-            Plain::Unix(stream) => stream.try_read(&mut byte),
+        // The system is asked: what the runtime knows is as old as its last look at all sockets, and what came since would be taken
+        // for the answer to somebody else's request.
+        let mut byte = [0_u8];
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        let waiting = match &self.socket {
+            Plain::Tcp(stream) => recv(stream, &mut byte, flags).map(drop),
+            Plain::Unix(stream) => recv(stream, &mut byte, flags).map(drop),
         };
-        self.read.is_empty() && read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        self.read.is_empty() && waiting == Err(Errno::AGAIN)
     }
 }
 

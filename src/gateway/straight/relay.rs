@@ -165,7 +165,8 @@ impl<'a> Relay<'a> {
         let mut line = self.line(&endpoint).await?;
         match self.converse(&mut line, &request).await {
             Ok(keeps_line) => {
-                if keeps_line && line.heard().is_empty() {
+                // Some apps send a body after an answer to HEAD all the same, and it may come later.
+                if keeps_line && line.heard().is_empty() && !self.is_head() {
                     idle::keep(&endpoint, line);
                 }
                 Ok(())

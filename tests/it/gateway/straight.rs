@@ -162,3 +162,18 @@ async fn connections_to_an_app_are_used_again() {
     }
     assert_eq!((app.count(), app.connections()), (20, 1));
 }
+
+/// Some apps send a body after an answer to HEAD all the same, later: it must not be the answer to somebody else's request.
+#[tokio::test]
+async fn a_connection_on_which_head_was_asked_is_not_used_again() {
+    let app = Upstream::start().await;
+    let edge = Edge::start("", &super::public("app", &[&app.url()], ""));
+    let mut client = Raw::connect(edge.address()).await;
+    client.send("HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+    assert_eq!(client.reply_head().await.unwrap().status, 200);
+
+    client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+    assert_eq!(client.reply().await.unwrap().status, 200);
+
+    assert_eq!((app.count(), app.connections()), (2, 2));
+}
