@@ -24,9 +24,12 @@ async fn both(edge: &Edge, app: &Upstream, method: &str, answer: &[u8]) -> [Vec<
     replies
 }
 
+/// A status, headers, a body.
+type Seen = (u16, Vec<(String, String)>, String);
+
 /// What does not differ by chance, or by what is allowed. The framework writes its own `Date`, passes `Keep-Alive` on, frames what
 /// has no body, repeats a length that came twice, and puts one blank where a line was folded.
-fn seen(replies: &[Reply]) -> Vec<(u16, Vec<(String, String)>, String)> {
+fn seen(replies: &[Reply]) -> Vec<Seen> {
     let of_one = |reply: &Reply| {
         let straight = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut headers: Vec<_> = reply.headers.iter().map(|(name, value)| (name.to_lowercase(), straight(value))).collect();

@@ -284,7 +284,8 @@ fn cve_2024_21495_a_million_codes_are_even() {
 #[test]
 fn cve_2024_21495_a_million_names_are_even_and_never_the_same() {
     let (system, drawn) = (SystemEntropy::default(), Drawn::default());
-    for source in [&system as &dyn Entropy, &drawn] {
+    let sources: [&dyn Entropy; 2] = [&system, &drawn];
+    for source in sources {
         let mut bytes = vec![[0_u32; 256]; 16];
         let mut flips = [0_u32; 2];
         let mut all = BTreeSet::new();
