@@ -113,7 +113,9 @@ async fn cve_2026_32246_a_half_finished_sign_in_is_worth_nothing_anywhere() {
                 assert!(reply.set_cookie(name).is_none_or(|cookie| cookie.contains("Max-Age=0")), "{listed:?} signs in");
             }
             let text = reply.text();
-            assert!(!text.contains(ADA) && !text.contains("access_token"), "{listed:?} tells of the account: {text}");
+            // The document of the endpoints names what they answer with.
+            let tells_token = listed.path != "/openapi.json" && text.contains("access_token");
+            assert!(!text.contains(ADA) && !tells_token, "{listed:?} tells of the account: {text}");
         }
     }
     assert_eq!(place.upstream.count(), before, "the app saw nothing");
