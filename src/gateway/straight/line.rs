@@ -118,3 +118,50 @@ impl AsyncWrite for Plain {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn line(socket: Plain) -> Line {
+        Line { socket, read: BytesMut::new() }
+    }
+
+    /// The runtime looks at its sockets when a task waits, and none does here between the app's bytes and the question.
+    #[tokio::test]
+    async fn what_an_app_said_a_moment_ago_is_heard_before_the_runtime_knows_of_it() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let unix = line(Plain::Unix(UnixStream::from_std(ours).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = line(Plain::Tcp(TcpStream::connect(listener.local_addr().unwrap()).await.unwrap()));
+        let (mut accepted, _) = listener.accept().unwrap();
+        assert!(unix.is_quiet() && tcp.is_quiet());
+
+        (&theirs).write_all(b"H").unwrap();
+        accepted.write_all(b"H").unwrap();
+
+        assert!(!unix.is_quiet());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while tcp.is_quiet() {
+            assert!(Instant::now() < deadline, "the byte was not seen");
+            std::thread::yield_now();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_its_app_has_closed_is_not_quiet() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        let line = line(Plain::Unix(UnixStream::from_std(ours).unwrap()));
+        assert!(line.is_quiet());
+
+        drop(theirs);
+
+        assert!(!line.is_quiet());
+    }
+}

@@ -20,5 +20,6 @@ mod rules;
 mod secrets;
 mod signing_in;
 mod soak;
+mod stray;
 mod streams;
 mod told;

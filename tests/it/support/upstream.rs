@@ -70,6 +70,7 @@ enum Answer {
     HangUp,
     Silence,
     Raw(Vec<u8>),
+    Pieces(UnboundedReceiver<Vec<u8>>),
 }
 
 /// The app; it ends with the value.
@@ -88,6 +89,7 @@ struct State {
     delay: Duration,
     status: Option<u16>,
     connections: usize,
+    pieces: usize,
 }
 
 impl Upstream {
@@ -183,6 +185,20 @@ impl Upstream {
         self.state().answers.push_back(Answer::Raw(bytes.to_vec()));
     }
 
+    /// The next request is answered with these bytes, each when they are sent here. When the sender is dropped, the connection is
+    /// kept, and the next request on it is read.
+    pub fn pieces_next(&self) -> UnboundedSender<Vec<u8>> {
+        let (sender, pieces) = unbounded_channel();
+        self.state().answers.push_back(Answer::Pieces(pieces));
+        sender
+    }
+
+    /// Waits until so many of such pieces have been written in all.
+    pub async fn wait_for_pieces(&self, count: usize) {
+        let look = || async { (self.state().pieces >= count).then_some(()) };
+        wait::until_async(&format!("{count} pieces to be written"), Duration::from_secs(10), look).await;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no holder panics")
     }
@@ -224,7 +240,7 @@ async fn serve(stream: TcpStream, state: Arc<Mutex<State>>) -> std::io::Result<(
             tokio::time::sleep(delay).await;
         }
         let next = match answer {
-            Some(answer) => connection.answer(answer).await?,
+            Some(answer) => connection.answer(answer, &state).await?,
             None if received.header("Upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) => {
                 return connection.echo_frames(&received).await;
             }
@@ -287,7 +303,7 @@ impl Connection {
         Ok(if closes { Next::Close } else { Next::Keep })
     }
 
-    async fn answer(&mut self, answer: Answer) -> std::io::Result<Next> {
+    async fn answer(&mut self, answer: Answer, state: &Mutex<State>) -> std::io::Result<Next> {
         match answer {
             Answer::Chunks(kind, chunks) => self.stream_chunks(kind, chunks).await,
             Answer::HangUp => Ok(Next::Close),
@@ -295,6 +311,13 @@ impl Connection {
             Answer::Raw(bytes) => {
                 self.stream.write_all(&bytes).await?;
                 Ok(Next::Close)
+            }
+            Answer::Pieces(mut pieces) => {
+                while let Some(piece) = pieces.recv().await {
+                    self.stream.write_all(&piece).await?;
+                    state.lock().expect("no holder panics").pieces += 1;
+                }
+                Ok(Next::Keep)
             }
         }
     }
