@@ -10,7 +10,7 @@ use super::backend::Backend;
 use super::client::Caller;
 use super::flight::Flight;
 use super::live::Live;
-use super::stream::Open;
+use super::stream::{Asking, Open};
 use super::trace::Trace;
 use super::upstream::{self, Attempt, Endpoint, Failure, Manner};
 use super::wire::Upload;
@@ -64,6 +64,10 @@ pub(super) struct RequestContext {
     pub stream: Option<Box<Open>>,
     _flight: Flight,
 }
+    /// Whether its session has ended is being asked: what passes is held back meanwhile.
+    pub asking: Option<Asking>,
+    /// When something of it passed, or its session was asked about, since it is under way for long.
+    pub passed_at: Option<Instant>,
 
 /// What became of a request, for the log and the metrics.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +114,8 @@ impl RequestContext {
             _flight: flight,
         }
     }
+            asking: None,
+            passed_at: None,
 
     /// What our endpoints are told.
     pub(super) fn call(&self, caller: &Caller) -> Call {

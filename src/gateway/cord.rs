@@ -51,9 +51,11 @@ impl<A: HttpServerApp + Send + Sync + 'static> HttpServerApp for Corded<A> {
     async fn process_new_http(self: &Arc<Self>, session: ServerSession, shutdown: &ShutdownWatch) -> Option<ReusedHttpStream> {
         let cord = Cord::default();
         let serving = CORD.scope(cord.clone(), self.0.process_new_http(session, shutdown));
+        // Who was cut gets nothing more, however much is there for him.
         tokio::select! {
-            reused = serving => reused,
+            biased;
             () = cord.0.notified() => None,
+            reused = serving => reused,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The way of one request through the framework's phases: each calls one step and translates its answer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
 use super::settings::Patience;
-use super::stream::{Full, LONG, Line, Streams, Who};
+use super::stream::{Asking, Full, LONG, LOOK, Line, Streams, Who};
 use super::tls::Handshake;
 use super::trace::Trace;
 use super::upstream::{self, Endpoint, Failure, Nowhere, Trial};
@@ -136,11 +136,13 @@ impl ProxyHttp for Phases {
         is_last: bool,
         ctx: &mut RequestContext,
     ) -> pingora::Result<()> {
+        if self.lasts(session.req_header().as_ref(), ctx, cord) && Self::is_over(ctx).await {
+            return cut().await;
+        }
         if session.was_upgraded() {
             // Frames of a tunnel are no body.
             return Ok(());
         }
-        self.lasts(session.req_header().as_ref(), ctx, cord);
         ctx.upload = ctx.upload.take().filter(|_| !is_last);
         if let Some(upload) = &ctx.upload {
             upload.moved(body.as_ref().map_or(0, Bytes::len));
@@ -192,11 +194,13 @@ impl ProxyHttp for Phases {
         end: bool,
         ctx: &mut RequestContext,
     ) -> pingora::Result<Option<Duration>> {
-        if !end {
-            self.lasts(session.req_header().as_ref(), ctx, cord);
+        if !end || body.as_ref().is_some_and(|body| !body.is_empty()) {
+            let was_silent = self.lasts(session.req_header().as_ref(), ctx, cord);
+            ctx.asking = if was_silent { ctx.stream.as_ref().and_then(|open| open.ask()) } else { ctx.asking.take() };
         }
         ctx.passed(body.as_ref().map_or(0, Bytes::len));
-        Ok(None)
+        // Whoever is cut meanwhile gets none of it: the cord ends this request while it waits.
+        Ok(ctx.asking.as_mut().and_then(Asking::holds_back))
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, ctx: &mut RequestContext) -> FailToProxy {
@@ -449,17 +453,38 @@ impl Phases {
                 Err(Full) => Some(Problem::TooManyStreams),
             };
         }
-        let is_over = admitted.claims().is_some() && ctx.started.elapsed() > LONG && self.streams.is_over(admitted).await;
-        is_over.then_some(Problem::Refused(Refusal::SessionEnded))
+        if admitted.claims().is_none() || ctx.started.elapsed() <= LONG {
+            return None;
+        }
+        ctx.passed_at = Some(Instant::now());
+        self.streams.is_over(admitted).await.then_some(Problem::Refused(Refusal::SessionEnded))
     }
 
-    /// Something of the request or of its response passes: hold it by its session, if it has been under way for long.
-    pub(super) fn lasts(&self, head: &Parts, ctx: &mut RequestContext, cord: impl FnOnce() -> Option<Cord>) {
-        let (Some(admitted), Some(caller), None) = (&ctx.admitted, &ctx.caller, &ctx.stream) else { return };
-        if admitted.claims().is_none() || ctx.started.elapsed() < LONG {
-            return;
+    /// Something of the request or of its response passes: hold it by its session, if it has been under way for long. True after a
+    /// silence: its session may have ended meanwhile, and what cuts it looks now and then. So that is asked before anything passes
+    /// ([`Phases::is_over`]).
+    pub(super) fn lasts(&self, head: &Parts, ctx: &mut RequestContext, cord: impl FnOnce() -> Option<Cord>) -> bool {
+        let (Some(admitted), Some(caller)) = (&ctx.admitted, &ctx.caller) else { return false };
+        let now = Instant::now();
+        if admitted.claims().is_none() || now.saturating_duration_since(ctx.started) < LONG {
+            return false;
+        }
+        let silence = now.saturating_duration_since(ctx.passed_at.unwrap_or(ctx.started));
+        if ctx.stream.is_some() {
+            ctx.passed_at = Some(now);
+            return silence >= LONG;
         }
         ctx.stream = Some(self.streams.hold(Self::who(admitted, head, ctx, cord), Line::of(head, caller, ctx)));
+        ctx.passed_at = Some(now);
+        silence > LOOK
+    }
+
+    /// Has the session of what is held ended? It is cut then.
+    pub(super) async fn is_over(ctx: &RequestContext) -> bool {
+        match &ctx.stream {
+            Some(open) => open.is_over().await,
+            None => false,
+        }
     }
 
     /// What came to nothing can be looked up by its id.
@@ -539,6 +564,11 @@ const BUSY: ErrorType = ErrorType::Custom("UpstreamBusy");
 #[expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
 fn nowhere(why: Nowhere) -> BError {
     let kind = match why {
+/// The cord of what this task serves was pulled: nothing more is done, until that ends it.
+async fn cut<T>() -> T {
+    std::future::pending().await
+}
+
         Nowhere::Busy => BUSY,
         Nowhere::NoAddress | Nowhere::Exhausted => ErrorType::ConnectNoRoute,
     };

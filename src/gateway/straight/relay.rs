@@ -230,16 +230,18 @@ impl<'a> Relay<'a> {
             if self.more(line, body.rest()).await? == 0 {
                 body.end(&mut text).map_err(|_| closed("while reading a response's body"))?;
             }
-            self.hold();
+            self.hold().await?;
         }
         self.flush().await?;
         Ok(keeps_line && !is_open)
     }
 
-    /// Hold it by its session, if it has been under way for long.
-    fn hold(&mut self) {
+    /// Hold it by its session, if it has been under way for long. After a silence its session may have ended: then nothing more
+    /// passes.
+    async fn hold(&mut self) -> Result<(), Stop> {
         let (phases, pulled) = (self.phases, &mut self.pulled);
-        phases.lasts(self.asked.head(), self.ctx, || Some(cord(pulled)));
+        let is_held = phases.lasts(self.asked.head(), self.ctx, || Some(cord(pulled)));
+        if is_held && Phases::is_over(self.ctx).await { Err(Stop::Cut) } else { Ok(()) }
     }
 
     /// Send the request.
@@ -308,15 +310,16 @@ impl<'a> Relay<'a> {
                     read.map_err(|error| once_more(Error::because(ErrorType::ReadError, "reading a response", error)).into()),
                 );
             }
+            // First: where there is always more, nobody would ask.
+            if is_pulled(&mut self.pulled, context) {
+                return Poll::Ready(Err(Stop::Cut));
+            }
             if let Poll::Ready(Err(error)) = Pin::new(&mut *self.wire).poll_flush(context) {
                 return Poll::Ready(Err(unwritten(error)));
             }
             if self.wire.poll_gone(context).is_ready() {
                 let gone = Error::explain(ErrorType::ConnectionClosed, "the client has left");
                 return Poll::Ready(Err(gone.into_down().into()));
-            }
-            if is_pulled(&mut self.pulled, context) {
-                return Poll::Ready(Err(Stop::Cut));
             }
             let late = || Err(Error::explain(ErrorType::ReadTimedout, "reading a response").into_up().into());
             deadline.map_or(Poll::Pending, |deadline| self.wire.alarm().poll(deadline, context).map(|()| late()))

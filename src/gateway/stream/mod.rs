@@ -5,6 +5,7 @@
 //! passes. A watch ([`watch`]) asks about them again when something was revoked, and when their token's time is over; whoever
 //! is signed out is cut ([`super::cord`]).
 
+mod asking;
 mod line;
 mod watch;
 
@@ -16,8 +17,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::HeaderMap;
 
+pub(super) use asking::Asking;
 pub(super) use line::Line;
-pub(super) use watch::Watch;
+pub(super) use watch::{LOOK, Watch};
 
 use super::cord::Cord;
 use crate::admission::Admitted;
@@ -151,6 +153,12 @@ impl Streams {
 }
 
 impl Held {
+    /// Is it cut, now that it was asked about?
+    async fn cuts(&self, who: &Who) -> bool {
+        self.ask(who).await;
+        who.is_cut.load(Ordering::Relaxed)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Who>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,6 +195,22 @@ impl Who {
 }
 
 impl Open {
+    /// Is it still signed in who has it? Asked now, and waited for; if not, it is cut. Where nobody can say, it stays, and is asked
+    /// about again.
+    pub(super) async fn is_over(&self) -> bool {
+        match &self.place {
+            Some((_, who, held)) => held.cuts(who).await,
+            None => false,
+        }
+    }
+
+    /// The same, for who cannot wait here.
+    pub(super) fn ask(&self) -> Option<Asking> {
+        let (_, who, held) = self.place.as_ref()?;
+        let (who, held) = (Arc::clone(who), Arc::clone(held));
+        Some(Asking::begin(async move { held.cuts(&who).await }))
+    }
+
     /// A response has begun; the line says what.
     pub(super) fn line(&mut self) -> Option<&mut Line> {
         self.line.as_mut()

@@ -18,7 +18,7 @@ use crate::revocation::news::{News, Reader};
 use crate::revocation::{Ids, Standing};
 
 /// Between two looks at what was revoked, and at what has begun.
-const LOOK: Duration = Duration::from_millis(100);
+pub(in crate::gateway) const LOOK: Duration = Duration::from_millis(100);
 /// Between two rounds of questions for every open stream, where the ledger cannot be read.
 const ROUND: Duration = Duration::from_millis(500);
 /// Between two looks for tokens whose time is over.
@@ -136,7 +136,7 @@ impl Held {
     }
 
     /// Cut it, if it is revoked. Where nobody can say, it stays, and the next round asks again.
-    async fn ask(&self, who: &Who) {
+    pub(super) async fn ask(&self, who: &Who) {
         let opened = &who.opened;
         let ids = Ids { token: &who.token, session: &opened.session, account: &who.account, revision: who.revision };
         match self.revocations.ask(ids, self.clock.now()).await {

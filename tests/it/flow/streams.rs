@@ -285,6 +285,90 @@ async fn a_long_download_is_cut_as_a_stream_is_and_a_late_answer_is_kept_back() 
     assert_eq!((reply.status, reply.json()["code"].as_str()), (401, Some("session_ended")), "{}", reply.text());
 }
 
+/// More than passes between two looks of what cuts.
+const FLOOD: usize = 10 * 1024 * 1024;
+/// Longer than what counts as a silence.
+const SILENCE: Duration = Duration::from_millis(1300);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_app_says_after_a_silence_does_not_reach_who_has_signed_out_meanwhile() {
+    let place = Place::on(Database::Sqlite).await;
+    let length = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 2 * FLOOD);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    let switched = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".to_owned();
+    for (lines, head) in [
+        // Straight.
+        ("", &length),
+        ("", &chunked),
+        ("", &events),
+        // By the framework.
+        ("Content-Length: 0\r\n", &length),
+        ("Content-Length: 0\r\n", &chunked),
+        ("Accept: text/event-stream\r\n", &events),
+        (UPGRADE, &switched),
+    ] {
+        let ada = place.sign_in("ada@example.com").await;
+        let app = place.upstream.pieces_next();
+        let piece = |bytes: &str| if head.contains("chunked") { format!("{:x}\r\n{bytes}\r\n", bytes.len()) } else { bytes.to_owned() };
+        let begun = piece("begun");
+        let mut raw = Raw::connect(place.gateway.public()).await;
+        raw.send(request(&place.gateway, &ada, lines)).await;
+        app.send(format!("{head}{begun}").into_bytes()).unwrap();
+        assert!(raw.reply_head().await.is_some_and(|reply| reply.status < 300), "{head}");
+        assert_eq!(raw.bytes(begun.len()).await.as_deref(), Some(begun.as_bytes()), "{head}");
+        assert!(!raw.is_closed_within(SILENCE).await, "{head}");
+
+        signs_out(&ada, "local").await;
+        app.send(piece(&"x".repeat(FLOOD)).into_bytes()).unwrap();
+
+        assert!(raw.is_closed_within(PATIENT).await, "something passed, or it stayed open: {lines} {head}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_passes_after_a_silence_passes_whole_while_its_session_lasts() {
+    let place = Place::on(Database::Sqlite).await;
+    let ada = place.sign_in("ada@example.com").await;
+    for lines in ["", "Content-Length: 0\r\n"] {
+        let app = place.upstream.pieces_next();
+        let mut raw = Raw::connect(place.gateway.public()).await;
+        raw.send(request(&place.gateway, &ada, lines)).await;
+        app.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {FLOOD}\r\n\r\n").into_bytes()).unwrap();
+        assert!(raw.reply_head().await.is_some());
+        assert!(!raw.is_closed_within(SILENCE).await);
+
+        app.send(vec![b'x'; FLOOD]).unwrap();
+
+        assert!(raw.bytes(FLOOD).await.is_some(), "{lines:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_uploaded_after_a_silence_does_not_reach_the_app_when_the_session_has_ended() {
+    let place = Place::on(Database::Sqlite).await;
+    let (ada, grace) = (place.sign_in("ada@example.com").await, place.sign_in("grace@example.com").await);
+    let upload = |person: &Person| {
+        let token = person.cookie(ACCESS).unwrap();
+        let head = format!("PUT /upload HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n", place.gateway.public());
+        format!("{head}Content-Length: 200000\r\n\r\nbegun")
+    };
+    let (mut hers, mut other) = (Raw::connect(place.gateway.public()).await, Raw::connect(place.gateway.public()).await);
+    hers.send(upload(&ada)).await;
+    other.send(upload(&grace)).await;
+    assert!(!hers.is_closed_within(SILENCE).await);
+
+    signs_out(&ada, "local").await;
+    let before = place.upstream.count();
+    for raw in [&mut hers, &mut other] {
+        raw.send("x".repeat(199_995)).await;
+    }
+
+    assert!(hers.is_closed_within(PATIENT).await);
+    assert_eq!(other.reply().await.unwrap().status, 200);
+    assert_eq!(place.upstream.count(), before + 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cut_has_its_line_in_the_access_log_and_is_counted() {
     let place = Place::on(Database::Sqlite).await;

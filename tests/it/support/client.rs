@@ -117,6 +117,11 @@ impl Raw {
         (size > 0).then_some(chunk)
     }
 
+    /// So many bytes of whatever comes; nothing when the connection closes before.
+    pub async fn bytes(&mut self, count: usize) -> Option<Vec<u8>> {
+        self.exactly(count).await
+    }
+
     /// Sends nothing more: the other side reads the end, and can still answer.
     pub async fn finish(&mut self) {
         // A server that has closed already is finished with.
