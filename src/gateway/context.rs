@@ -56,18 +56,20 @@ pub(super) struct RequestContext {
     pub manner: Manner,
     /// So many bytes of its body have been sent on, in this try.
     pub sent_on: u64,
+    /// How many responses came before the response itself, in all tries.
+    pub interim: usize,
     /// What is answered instead of the app's response that was there already.
     pub instead: Option<Problem>,
     /// What became of it.
     pub outcome: Outcome,
     /// Held by its session: a stream, or a request that has been under way for long.
     pub stream: Option<Box<Open>>,
-    _flight: Flight,
-}
     /// Whether its session has ended is being asked: what passes is held back meanwhile.
     pub asking: Option<Asking>,
     /// When something of it passed, or its session was asked about, since it is under way for long.
     pub passed_at: Option<Instant>,
+    _flight: Flight,
+}
 
 /// What became of a request, for the log and the metrics.
 #[derive(Debug, Clone, Copy)]
@@ -108,14 +110,15 @@ impl RequestContext {
             again: 0,
             manner: Manner::default(),
             sent_on: 0,
+            interim: 0,
             outcome: Outcome { decision: Decision::Refused, code: None, status: None },
             instead: None,
             stream: None,
+            asking: None,
+            passed_at: None,
             _flight: flight,
         }
     }
-            asking: None,
-            passed_at: None,
 
     /// What our endpoints are told.
     pub(super) fn call(&self, caller: &Caller) -> Call {

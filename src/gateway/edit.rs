@@ -1,7 +1,7 @@
 //! What changes in a request on its way to the upstream, and in the response on its way back. All else travels as it came.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Version};
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
@@ -12,6 +12,10 @@ use super::upstream::Manner;
 use crate::admission::Admitted;
 use crate::cookie::{self, Cookies, Kind};
 use crate::token::Issued;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Edit `request`, which is what the framework has made of `original` for the upstream: hop-by-hop headers are gone already, so
 /// that `Connection: Remote-User` cannot take away what is set here. Says how many headers bore a name of ours.
@@ -67,11 +71,58 @@ pub(super) fn target(request: &RequestHeader) -> &str {
 /// What the `Cache-Control` of a response says that carries cookies of ours.
 pub(super) const ISSUED_CACHE_CONTROL: &str = "private, no-store";
 
+/// The largest head of a response, in bytes, as it would stand in HTTP/1.
+pub(super) const LARGEST_HEAD: usize = 64 * 1024;
+/// How many responses may come before the response itself.
+pub(super) const MOST_INTERIM: usize = 32;
+
+/// Can the head of a response be passed on? It is not too large, and its body is framed in a way that is read here: a coding of
+/// the transfer other than `chunked` is nothing that we have undone (RFC 9112 §7).
+pub(super) fn is_sound(response: &ResponseHeader) -> bool {
+    let length: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let mut codings = response.headers.get_all(TRANSFER_ENCODING).iter();
+    length <= LARGEST_HEAD
+        && codings.next().is_none_or(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
+        && codings.next().is_none()
+}
+
+/// Edit what comes before the app's response: no cookie of ours, nothing of the connection to the app.
+pub(super) fn interim(response: &mut ResponseHeader) -> pingora::Result<()> {
+    remove_hop_by_hop(response);
+    response.remove_header(&REQUEST_ID);
+    keep_apps_cookies(response)
+}
+
+/// Remove what is of the connection to the app, and what the app says is (RFC 9110 §7.6.1).
+fn remove_hop_by_hop(response: &mut ResponseHeader) {
+    if response.status == StatusCode::SWITCHING_PROTOCOLS {
+        // It says that this connection switches, too.
+        return;
+    }
+    let lines = response.headers.get_all(CONNECTION).iter();
+    let nominated: Vec<_> =
+        lines.flat_map(|line| options(line.as_bytes())).filter_map(|option| HeaderName::from_bytes(option).ok()).collect();
+    for name in nominated.iter().chain([&KEEP_ALIVE, &PROXY_CONNECTION]) {
+        response.remove_header(name);
+    }
+}
+
+/// The fields that a line of `Connection` nominates. How the body is framed is for everybody to know.
+pub(super) fn options(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_framing = |option: &&[u8]| option.eq_ignore_ascii_case(b"content-length") || option.eq_ignore_ascii_case(b"transfer-encoding");
+    line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(move |option| !option.is_empty() && !is_framing(option))
+}
+
 /// Edit the app's response to a client of `version`: no cookie of ours but from us, and the request's name.
 pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &RequestContext) -> pingora::Result<()> {
+    remove_hop_by_hop(response);
     keep_apps_cookies(response)?;
     // Of the connection to the client, not of that to the app (RFC 9110 §2.5).
     response.set_version(Version::HTTP_11);
+    if response.headers.contains_key(TRANSFER_ENCODING) {
+        // In our spelling: it is we who frame it.
+        response.insert_header(TRANSFER_ENCODING, "chunked")?;
+    }
     if version == Version::HTTP_10 {
         // It knows no chunks; the body ends with the connection (RFC 9112 §6.1).
         response.remove_header(&TRANSFER_ENCODING);
@@ -84,7 +135,7 @@ pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &Re
         // `Cache-Control` is ours.
         response.insert_header(CACHE_CONTROL, ISSUED_CACHE_CONTROL)?;
     }
-    response.insert_header("x-request-id", ctx.request_id.as_str())
+    response.insert_header(REQUEST_ID, ctx.request_id.as_str())
 }
 
 fn sets_ours(value: &HeaderValue) -> bool {

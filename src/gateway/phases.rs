@@ -159,8 +159,12 @@ impl ProxyHttp for Phases {
 
     async fn response_filter(&self, session: &mut Session, response: &mut ResponseHeader, ctx: &mut RequestContext) -> pingora::Result<()> {
         let switched = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        ctx.interim += usize::from(response.status.is_informational());
+        if !edit::is_sound(response) || ctx.interim > edit::MOST_INTERIM {
+            return Err(Error::explain(ErrorType::InvalidHTTPHeader, "the head of a response is not sound").into_up());
+        }
         if response.status.is_informational() && !switched {
-            return Ok(());
+            return edit::interim(response);
         }
         if switched && !ctx.manner.is_upgrade {
             // Nobody has asked for it; the framework would pass it on.
@@ -330,6 +334,9 @@ impl Phases {
         ctx.backend = live.backends.of(matched.route());
         if exchange::announces_more(session, matched.route().max_body) {
             return Err(No::Problem(Problem::BodyTooLarge));
+        if ctx.manner.is_patient {
+            wire::be_patient();
+        }
         }
         wire::wait_for_body(matched.route().body_timeout);
         self.admit(&incoming, &matched, ctx).await?;
@@ -557,6 +564,11 @@ impl Phases {
     }
 }
 
+/// The cord of what this task serves was pulled: nothing more is done, until that ends it.
+async fn cut<T>() -> T {
+    std::future::pending().await
+}
+
 /// The word for a request that has to wait for others.
 const BUSY: ErrorType = ErrorType::Custom("UpstreamBusy");
 
@@ -564,11 +576,6 @@ const BUSY: ErrorType = ErrorType::Custom("UpstreamBusy");
 #[expect(clippy::unnecessary_box_returns, reason = "the framework's errors are boxed everywhere")]
 fn nowhere(why: Nowhere) -> BError {
     let kind = match why {
-/// The cord of what this task serves was pulled: nothing more is done, until that ends it.
-async fn cut<T>() -> T {
-    std::future::pending().await
-}
-
         Nowhere::Busy => BUSY,
         Nowhere::NoAddress | Nowhere::Exhausted => ErrorType::ConnectNoRoute,
     };

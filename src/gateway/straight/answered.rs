@@ -15,11 +15,10 @@ use super::body::{Body, Unsound};
 use crate::admission::Admitted;
 use crate::cookie;
 use crate::gateway::context::RequestContext;
-use crate::gateway::edit;
+use crate::gateway::edit::{self, LARGEST_HEAD};
 
-/// The most fields that a head may have, and the largest that is read, in bytes.
+/// The most fields that a head may have.
 const MOST_FIELDS: usize = 256;
-const LARGEST: usize = 1024 * 1024;
 /// Room for what is set, in bytes.
 const ROOM: usize = 256;
 
@@ -63,9 +62,9 @@ impl Answered {
         let mut config = ParserConfig::default();
         config.allow_spaces_after_header_name_in_responses(true).allow_obsolete_multiline_headers_in_responses(true);
         let length = match config.parse_response_with_uninit_headers(&mut response, bytes, &mut room).map_err(|_| Unsound)? {
-            Status::Complete(length) => length,
-            Status::Partial if bytes.len() > LARGEST => return Err(Unsound),
-            Status::Partial => return Ok(None),
+            Status::Complete(length) if length <= LARGEST_HEAD => length,
+            Status::Partial if bytes.len() <= LARGEST_HEAD => return Ok(None),
+            Status::Complete(_) | Status::Partial => return Err(Unsound),
         };
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Unsound)?;
         let reason = response.reason.filter(|reason| !reason.is_empty()).or_else(|| status.canonical_reason()).unwrap_or_default();
@@ -74,6 +73,8 @@ impl Answered {
             text.extend_from_slice(piece.as_bytes());
         }
         let mut fields = Fields { is_old: response.version == Some(0), ..Fields::default() };
+        let connection = response.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
+        fields.nominated = connection.flat_map(|field| edit::options(field.value)).collect();
         for field in &*response.headers {
             fields.pass_on(field.name.as_bytes(), field.value, to, &mut text)?;
         }
@@ -86,26 +87,56 @@ impl Answered {
     }
 }
 
+/// What has arrived of a head, as far as it was looked at.
+///
+/// An app may write it byte by byte: it is not read from its beginning each time.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    at: usize,
+    read: usize,
+}
+
+impl Looked {
+    /// Is it worth reading these bytes? Their end may be there, or they are twice as many as the last time: what is no head is found
+    /// early.
+    pub(super) fn is_due(&mut self, bytes: &[u8]) -> bool {
+        let fresh = bytes.get(self.at.saturating_sub(2)..).unwrap_or_default();
+        let has_end = memchr::memchr_iter(b'\n', fresh).any(|place| {
+            let after = fresh.get(place + 1..).unwrap_or_default();
+            after.starts_with(b"\n") || after.starts_with(b"\r\n")
+        });
+        self.at = bytes.len();
+        let is_due = has_end || bytes.len() >= 2 * self.read || bytes.len() > LARGEST_HEAD;
+        if is_due {
+            self.read = bytes.len();
+        }
+        is_due
+    }
+}
+
 /// What is looked for in the fields.
 #[derive(Debug, Default)]
-struct Fields {
+struct Fields<'a> {
     is_old: bool,
     length: Option<u64>,
-    coding: Option<Vec<u8>>,
+    is_chunked: bool,
+    /// What the app says is of its connection alone (RFC 9110 §7.6.1).
+    nominated: Vec<&'a [u8]>,
     /// Whether the app closes its connection, where it says so.
     closes: Option<bool>,
     is_dated: bool,
     is_event_stream: bool,
 }
 
-impl Fields {
+impl Fields<'_> {
     /// One line: on to the client, unless it is of the connection to the app, says how the body is framed, or has one of ours in
     /// its place.
     fn pass_on(&mut self, name: &[u8], value: &[u8], to: &Asker<'_>, text: &mut Vec<u8>) -> Result<(), Unsound> {
         let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        let is_nominated = self.nominated.iter().any(|other| is(other));
         let stays = match name.len() {
             4 => {
-                self.is_dated |= is(b"date");
+                self.is_dated |= is(b"date") && !is_nominated;
                 true
             }
             10 if is(b"connection") => {
@@ -125,13 +156,13 @@ impl Fields {
             }
             16 => !is(b"proxy-connection"),
             17 if is(b"transfer-encoding") => {
-                self.coding(value);
+                self.coding(value)?;
                 false
             }
             25 => !is(b"strict-transport-security") || to.hsts.is_none(),
             _ => true,
         };
-        if stays {
+        if stays && !is_nominated {
             spelled(text, name, &straightened(value));
         }
         Ok(())
@@ -158,12 +189,10 @@ impl Fields {
         Ok(())
     }
 
-    fn coding(&mut self, value: &[u8]) {
-        let coding = self.coding.get_or_insert_default();
-        if !coding.is_empty() {
-            coding.extend_from_slice(b", ");
-        }
-        coding.extend_from_slice(&straightened(value));
+    /// `chunked`, once: what else there may be, nobody here has undone (RFC 9112 §7).
+    fn coding(&mut self, value: &[u8]) -> Result<(), Unsound> {
+        let again = std::mem::replace(&mut self.is_chunked, true);
+        if again || !value.trim_ascii().eq_ignore_ascii_case(b"chunked") { Err(Unsound) } else { Ok(()) }
     }
 
     fn into_answered(self, status: StatusCode, length: usize, mut text: Vec<u8>, to: &Asker<'_>) -> Result<Answered, Unsound> {
@@ -174,10 +203,11 @@ impl Fields {
         let is_informational = status.is_informational();
         let body = if is_informational { Body::NONE } else { self.framing(status, to, &mut text) };
         // In HTTP/1.0 a connection stays where both say so, and what is not said in its own words is not believed to be whole.
-        let stays = if self.is_old { self.closes == Some(false) && self.coding.is_none() } else { self.closes != Some(true) };
+        // One that has two lengths is not believed either (RFC 9112 §6.3).
+        let stays = if self.is_old { self.closes == Some(false) } else { self.closes != Some(true) };
+        let stays = stays && !(self.is_chunked && (self.is_old || self.length.is_some()));
         if !is_informational {
-            let keeps = to.keeps && body != (Body::Open { chunked: false });
-            self.set(keeps, to, &mut text);
+            self.set(to, &mut text);
         }
         text.extend_from_slice(b"\r\n");
         Ok(Answered { status, length, text, body, keeps_line: stays && !body.is_open(), is_event_stream: self.is_event_stream })
@@ -186,17 +216,11 @@ impl Fields {
     /// How the body is framed, said to the client in one way.
     fn framing(&self, status: StatusCode, to: &Asker<'_>, text: &mut Vec<u8>) -> Body {
         let is_bare = to.is_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-        if let Some(coding) = &self.coding {
-            let last = coding.rsplit(|byte| *byte == b',').next().unwrap_or_default().trim_ascii();
-            let is_chunked = last.eq_ignore_ascii_case(b"chunked");
+        if self.is_chunked {
             if !is_bare || to.is_head {
-                spelled(text, b"Transfer-Encoding", coding);
+                spelled(text, b"Transfer-Encoding", b"chunked");
             }
-            return match (is_bare, is_chunked) {
-                (true, _) => Body::NONE,
-                (false, true) => Body::CHUNKED,
-                (false, false) => Body::Open { chunked: false },
-            };
+            return if is_bare { Body::NONE } else { Body::CHUNKED };
         }
         match self.length {
             Some(_) if status == StatusCode::NO_CONTENT => Body::NONE,
@@ -207,13 +231,13 @@ impl Fields {
             None if is_bare => Body::NONE,
             None => {
                 spelled(text, b"Transfer-Encoding", b"chunked");
-                Body::Open { chunked: true }
+                Body::Open
             }
         }
     }
 
     /// What is ours.
-    fn set(&self, keeps: bool, to: &Asker<'_>, text: &mut Vec<u8>) {
+    fn set(&self, to: &Asker<'_>, text: &mut Vec<u8>) {
         if !self.is_dated {
             spelled(text, b"Date", get_cached_date().as_bytes());
         }
@@ -227,7 +251,7 @@ impl Fields {
             spelled(text, STRICT_TRANSPORT_SECURITY.as_str().as_bytes(), hsts.as_bytes());
         }
         spelled(text, b"x-request-id", to.ctx.request_id.as_bytes());
-        spelled(text, b"Connection", if keeps { b"keep-alive" } else { b"close" });
+        spelled(text, b"Connection", if to.keeps { b"keep-alive" } else { b"close" });
     }
 }
 
@@ -248,4 +272,30 @@ fn straightened(value: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 fn number(text: &[u8]) -> Option<u64> {
     let is_plain = (1..=19).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(text).ok().filter(|_| is_plain)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_read_a_few_times() {
+        let head = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(10_000));
+        let mut looked = Looked::default();
+        let reads = (0..=head.len()).filter(|length| looked.is_due(&head.as_bytes()[..*length])).count();
+        assert!((2..25).contains(&reads), "{reads}");
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_seen_however_it_is_cut() {
+        for head in ["HTTP/1.1 200 OK\r\nA: b\r\n\r\n", "HTTP/1.1 200 OK\nA: b\n\n", "HTTP/1.1 200 OK\r\nA: b\n\r\n"] {
+            for (first, second) in (1..head.len()).flat_map(|first| (first..head.len()).map(move |second| (first, second))) {
+                let mut looked = Looked::default();
+                for length in [first, second] {
+                    looked.is_due(&head.as_bytes()[..length]);
+                }
+                assert!(looked.is_due(head.as_bytes()), "{head:?} {first} {second}");
+            }
+        }
+    }
 }

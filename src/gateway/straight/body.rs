@@ -15,11 +15,8 @@ pub(super) enum Body {
     Length(u64),
     /// In chunks.
     Chunked(At),
-    /// It ends with the connection; the client gets it in chunks, or the same way.
-    Open {
-        /// In chunks.
-        chunked: bool,
-    },
+    /// It ends with the connection; the client gets it in chunks.
+    Open,
 }
 
 /// The place in a chunked body.
@@ -69,14 +66,14 @@ impl Body {
 
     /// Does it end with the connection?
     pub(super) const fn is_open(self) -> bool {
-        matches!(self, Self::Open { .. })
+        matches!(self, Self::Open)
     }
 
     /// About how much is still to come, for who makes room.
     pub(super) fn rest(self) -> usize {
         match self {
             Self::Length(left) | Self::Chunked(At::Data(left)) => usize::try_from(left).unwrap_or(usize::MAX),
-            Self::Chunked(_) | Self::Open { .. } => 0,
+            Self::Chunked(_) | Self::Open => 0,
         }
     }
 
@@ -90,8 +87,7 @@ impl Body {
                 let count = skip(left, bytes.len());
                 Ok(Taken { count, plain: count, body: count })
             }
-            Self::Open { chunked: false } => Ok(Taken { count: bytes.len(), plain: bytes.len(), body: bytes.len() }),
-            Self::Open { chunked: true } => {
+            Self::Open => {
                 chunk(bytes, out);
                 Ok(Taken { count: bytes.len(), plain: 0, body: bytes.len() })
             }
@@ -104,11 +100,9 @@ impl Body {
     /// # Errors
     /// [`Unsound`] where more should have come.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Unsound> {
-        let Self::Open { chunked } = *self else { return Err(Unsound) };
+        let Self::Open = *self else { return Err(Unsound) };
         *self = Self::NONE;
-        if chunked {
-            out.extend_from_slice(LAST);
-        }
+        out.extend_from_slice(LAST);
         Ok(())
     }
 }
@@ -270,12 +264,11 @@ mod tests {
     #[test]
     fn only_what_is_open_may_end_with_the_connection() {
         let mut out = Vec::new();
-        let mut open = Body::Open { chunked: true };
+        let mut open = Body::Open;
         assert_eq!(open.take(b"ab", &mut out), Ok(Taken { count: 2, plain: 0, body: 2 }));
         assert_eq!(open.end(&mut out), Ok(()));
         assert_eq!((out.as_slice(), open.is_over()), (&b"2\r\nab\r\n0\r\n\r\n"[..], true));
-        let mut bare = Body::Open { chunked: false };
-        assert_eq!((bare.end(&mut Vec::new()), Body::Length(1).end(&mut Vec::new())), (Ok(()), Err(Unsound)));
+        assert_eq!(Body::Length(1).end(&mut Vec::new()), Err(Unsound));
         let mut chunked = Body::CHUNKED;
         assert_eq!(chunked.end(&mut Vec::new()), Err(Unsound));
     }

@@ -15,20 +15,20 @@ use pingora::protocols::http::date::get_cached_date;
 use pingora::{BError, Error, ErrorType, RetryType};
 use tokio::io::AsyncWrite as _;
 
-use super::answered::{Answered, Asker};
+use super::answered::{Answered, Asker, Looked};
 use super::asked::{Asked, spelled};
-use super::body::Body;
+use super::body::Unsound;
 use super::idle;
 use super::line::Line;
 use crate::gateway::alarm;
 use crate::gateway::context::RequestContext;
 use crate::gateway::cord::{Cord, Pulled};
-use crate::gateway::exchange;
 use crate::gateway::phases::{No, Phases};
 use crate::gateway::server::MOST_TRIES;
 use crate::gateway::tls::Handshake;
 use crate::gateway::upstream::{Endpoint, Trial};
 use crate::gateway::wire::Wire;
+use crate::gateway::{edit, exchange};
 
 /// How an exchange has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,10 +259,18 @@ impl<'a> Relay<'a> {
 
     /// The head of the response. Those before it are passed on.
     async fn hear(&mut self, line: &mut Line) -> Result<Answered, Stop> {
+        let mut looked = Looked::default();
         loop {
             let asker = Asker { ctx: self.ctx, is_head: self.is_head(), hsts: self.hsts(), keeps: self.keeps };
-            match Answered::read(line.heard(), &asker).map_err(unsound)? {
+            let is_due = looked.is_due(line.heard());
+            let answered = if is_due { Answered::read(line.heard(), &asker).map_err(unsound)? } else { None };
+            match answered {
                 Some(answered) if answered.is_informational() => {
+                    looked = Looked::default();
+                    self.ctx.interim += 1;
+                    if self.ctx.interim > edit::MOST_INTERIM {
+                        return Err(unsound(Unsound).into());
+                    }
                     line.done(answered.length);
                     self.write(&answered.text, &[]).await?;
                     self.flush().await?;
@@ -294,9 +302,6 @@ impl<'a> Relay<'a> {
         }
         self.ctx.outcome.status = Some(answered.status);
         self.ctx.tell_stream();
-        if answered.body == (Body::Open { chunked: false }) {
-            self.keeps = false;
-        }
         Ok(())
     }
 
@@ -305,14 +310,14 @@ impl<'a> Relay<'a> {
     async fn more(&mut self, line: &mut Line, rest: usize) -> Result<usize, Stop> {
         let deadline = self.ctx.admitted.as_ref().and_then(|admitted| alarm::after(admitted.route().read_timeout));
         poll_fn(|context| {
+            // First: where there is always more, nobody would ask.
+            if is_pulled(&mut self.pulled, context) {
+                return Poll::Ready(Err(Stop::Cut));
+            }
             if let Poll::Ready(read) = line.poll_more(rest, context) {
                 return Poll::Ready(
                     read.map_err(|error| once_more(Error::because(ErrorType::ReadError, "reading a response", error)).into()),
                 );
-            }
-            // First: where there is always more, nobody would ask.
-            if is_pulled(&mut self.pulled, context) {
-                return Poll::Ready(Err(Stop::Cut));
             }
             if let Poll::Ready(Err(error)) = Pin::new(&mut *self.wire).poll_flush(context) {
                 return Poll::Ready(Err(unwritten(error)));
@@ -374,7 +379,7 @@ fn internal() -> BError {
     Error::explain(ErrorType::InternalError, "a request without an address was about to be forwarded")
 }
 
-fn unsound(unsound: super::body::Unsound) -> BError {
+fn unsound(unsound: Unsound) -> BError {
     Error::because(ErrorType::InvalidHTTPHeader, "reading a response", unsound).into_up()
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Most routes here are public: who may pass is another chapter.
 
+mod answers;
 mod balance;
 mod bounds;
 mod client_ca;
