@@ -1,7 +1,7 @@
 //! What changes in a request on its way to the upstream, and in the response on its way back. All else travels as it came.
 
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
 
@@ -162,11 +162,12 @@ pub(super) fn issued_cookies(cookies: &Cookies, issued: &Issued) -> impl Iterato
 }
 
 /// What the connection of this request must know of it. Silence is normal in a tunnel, an event stream, a gRPC stream.
-pub(super) fn manner(headers: &HeaderMap) -> Manner {
+pub(super) fn manner(method: &Method, headers: &HeaderMap) -> Manner {
     let says = |name, what: &[u8]| headers.get_all(name).iter().any(|value| contains(value, what));
     let is_upgrade = says(UPGRADE, b"websocket");
     let is_grpc = headers.get(CONTENT_TYPE).is_some_and(|value| is_grpc(value.as_bytes()));
-    Manner { is_patient: is_upgrade || is_grpc || says(ACCEPT, b"text/event-stream"), is_upgrade, is_grpc }
+    let is_patient = is_upgrade || is_grpc || says(ACCEPT, b"text/event-stream");
+    Manner { is_patient, is_upgrade, is_grpc, is_once: !method.is_idempotent() }
 }
 
 /// `application/grpc`, alone or with what its messages are; not `application/grpc-web`, which travels on HTTP/1 too.

@@ -334,13 +334,13 @@ impl Phases {
         ctx.backend = live.backends.of(matched.route());
         if exchange::announces_more(session, matched.route().max_body) {
             return Err(No::Problem(Problem::BodyTooLarge));
-        if ctx.manner.is_patient {
-            wire::be_patient();
-        }
         }
         wire::wait_for_body(matched.route().body_timeout);
         self.admit(&incoming, &matched, ctx).await?;
-        ctx.manner = edit::manner(&request.headers);
+        ctx.manner = edit::manner(&request.method, &request.headers);
+        if ctx.manner.is_patient {
+            wire::be_patient();
+        }
         if let (true, Some(admitted)) = (ctx.manner.is_patient, &ctx.admitted) {
             let (who, line) = (Self::who(admitted, request.as_ref(), ctx, cord), Line::of(request.as_ref(), caller, ctx));
             let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));

@@ -27,12 +27,12 @@ thread_local! {
     static IS_SWEPT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// One to this address, if there is any that can be used.
-pub(super) fn take(endpoint: &Endpoint) -> Option<Line> {
-    let newest = || IDLE.try_with(|idle| idle.borrow_mut().get_mut(&endpoint.id)?.pop()).ok().flatten();
+/// One to this address that has been idle for less than `most`, if there is any that can be used.
+pub(super) fn take(endpoint: &Endpoint, most: Duration) -> Option<Line> {
+    let newest = || IDLE.try_with(|idle| idle.borrow_mut().get_mut(&endpoint.id)?.pop_if(|one| one.since.elapsed() < most)).ok().flatten();
     loop {
-        let Idle { line, since } = newest()?;
-        if since.elapsed() < KEPT_FOR && line.is_quiet() {
+        let Idle { line, .. } = newest()?;
+        if line.is_quiet() {
             return Some(line);
         }
     }

@@ -98,7 +98,8 @@ impl Straight {
         let head = asked.head();
         let caller = self.0.identify(link.connection, &head.headers, ctx).ok()?;
         Phases::directed(link.handshake(), link.connection, ctx, &caller).ok()?;
-        if !head::is_sound(head) || ctx.live.endpoints.owns(head.uri.path()) || edit::manner(&head.headers).is_patient {
+        ctx.manner = edit::manner(&head.method, &head.headers);
+        if !head::is_sound(head) || ctx.live.endpoints.owns(head.uri.path()) || ctx.manner.is_patient {
             return None;
         }
         let authorities = Handshake::vouched(link.handshake(), &ctx.live);

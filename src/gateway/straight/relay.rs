@@ -190,7 +190,7 @@ impl<'a> Relay<'a> {
 
     /// A connection to the address: one that waits, or a new one.
     async fn line(&mut self, endpoint: &Endpoint) -> Result<Line, Stop> {
-        let waiting = idle::take(endpoint);
+        let waiting = idle::take(endpoint, self.ctx.manner.takes_idle_for());
         self.is_reused = waiting.is_some();
         if let Some(line) = waiting {
             return Ok(line);

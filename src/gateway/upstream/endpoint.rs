@@ -18,6 +18,9 @@ use crate::admission::{Address, Place, Protocol, Route};
 /// How long an idle connection to an upstream is kept. Many servers close theirs after five seconds: a request that is sent at
 /// that very moment is lost, and only an idempotent one may be sent again.
 pub(in crate::gateway) const KEPT_FOR: Duration = Duration::from_secs(4);
+/// The same for a request that must not be sent twice, and so cannot be saved when its connection turns out to be closing: hardly a
+/// server closes one as soon as this.
+pub(in crate::gateway) const KEPT_FOR_ONCE: Duration = Duration::from_secs(1);
 /// The same for HTTP/2, whose servers say in time that they are about to close (RFC 9113 §6.8).
 const H2_KEPT_FOR: Duration = Duration::from_secs(60);
 /// When the system asks whether the other end of a silent connection is still there. Not by HTTP/2's own pings: servers of gRPC
@@ -61,6 +64,15 @@ pub(in crate::gateway) struct Manner {
     pub is_upgrade: bool,
     /// It is gRPC, which only HTTP/2 can carry.
     pub is_grpc: bool,
+    /// It must not be sent twice (RFC 9110 §9.2.2).
+    pub is_once: bool,
+}
+
+impl Manner {
+    /// How long the connection that it takes may have been idle, over HTTP/1.
+    pub(in crate::gateway) const fn takes_idle_for(self) -> Duration {
+        if self.is_once { KEPT_FOR_ONCE } else { KEPT_FOR }
+    }
 }
 
 /// What all addresses of a route share.
@@ -125,6 +137,12 @@ impl Endpoint {
                 Manner { .. } if self.http2 => ALPN::H2H1,
                 Manner { .. } => ALPN::H1,
             };
+        }
+        if manner.is_once && peer.options.alpn == ALPN::H1 {
+            // The framework closes what was idle for too long, and does not ask who comes next: so these have connections of their
+            // own. Over HTTP/2 a server says what it has not looked at.
+            peer.group_key = !peer.group_key;
+            peer.options.idle_timeout = Some(manner.takes_idle_for());
         }
         peer
     }

@@ -281,8 +281,8 @@ fn a_connection_is_what_its_request_needs() {
     let upstream =
         upstream(json!({ "upstream": ["https://127.0.0.1:1", "h2c://127.0.0.2:1", "http://127.0.0.3:1"], "read_timeout": "7s" }));
     let over_tls = upstream_after(json!({ "upstream": ["https://127.0.0.1:1"], "http2": true }), None);
-    let (plain, grpc) = (Manner::default(), Manner { is_patient: true, is_grpc: true, is_upgrade: false });
-    let tunnel = Manner { is_patient: true, is_upgrade: true, is_grpc: false };
+    let (plain, grpc) = (Manner::default(), Manner { is_patient: true, is_grpc: true, ..Manner::default() });
+    let tunnel = Manner { is_patient: true, is_upgrade: true, ..Manner::default() };
     let alpn = |upstream: &Upstream, address, manner| at(upstream, address).endpoint.peer(manner).options.alpn;
     for (manner, https, http2) in [(plain, ALPN::H1, ALPN::H2H1), (grpc, ALPN::H2, ALPN::H2), (tunnel, ALPN::H1, ALPN::H1)] {
         assert_eq!(alpn(&upstream, "127.0.0.1:1", manner), https);

@@ -13,6 +13,7 @@ mod grpc;
 mod grpc_streams;
 mod habits;
 mod health;
+mod kept;
 mod leaving;
 mod nonsense;
 mod own;
