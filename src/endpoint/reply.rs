@@ -81,10 +81,14 @@ pub(super) fn body(status: StatusCode, kind: &'static str, body: impl Into<Bytes
     reply
 }
 
+/// Room for a reply in JSON, in bytes: few are longer.
+const ROOM: usize = 512;
+
 /// A reply in JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
-    match serde_json::to_vec(value) {
-        Ok(text) => body(status, "application/json", text),
+    let mut text = Vec::with_capacity(ROOM);
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => body(status, "application/json", text),
         Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

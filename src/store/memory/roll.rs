@@ -139,16 +139,21 @@ impl Roll {
     /// Is one of these revoked?
     pub(in crate::store) fn holds(&self, ids: Ids<'_>, now: Timestamp) -> Standing {
         let table = self.table.load();
-        let has = |kind: Kind, name: &str| {
-            let found = table.find(self.half(0, kind, name), || self.half(1, kind, name));
-            found.is_some_and(|line| line.concerns(ids.revision, now))
-        };
-        if has(Kind::Token, ids.token.as_str()) || has(Kind::Session, ids.session.as_str()) {
-            Standing::Revoked
-        } else if has(Kind::Account, ids.account.as_str()) {
-            Standing::Outdated
-        } else {
-            Standing::Good
+        let names = [(Kind::Token, ids.token.as_str()), (Kind::Session, ids.session.as_str()), (Kind::Account, ids.account.as_str())];
+        let firsts = names.map(|(kind, name)| self.half(0, kind, name));
+        // None waits for another: where the filter is in no cache, the three are fetched at once.
+        let may = firsts.map(|first| table.may_hold(first));
+        if may == [false; 3] {
+            return Standing::Good;
+        }
+        let [token, session, account] = std::array::from_fn(|at| {
+            let (&(kind, name), &first) = (names.get(at)?, firsts.get(at)?);
+            table.find(first, || self.half(1, kind, name)).filter(|line| line.concerns(ids.revision, now))
+        });
+        match (token.or(session), account) {
+            (Some(_), _) => Standing::Revoked,
+            (None, Some(_)) => Standing::Outdated,
+            (None, None) => Standing::Good,
         }
     }
 
@@ -211,9 +216,14 @@ impl Table {
         Self { places: (0..places).map(|_| Place::default()).collect(), filter: (0..words).map(|_| AtomicU64::new(0)).collect() }
     }
 
-    fn find(&self, first: u64, second: impl FnOnce() -> u64) -> Option<Line> {
+    /// What the filter says: false where it is not there.
+    fn may_hold(&self, first: u64) -> bool {
         let bits = bits_of(first);
-        if self.word_of(first).is_some_and(|word| word.load(Ordering::Acquire) & bits != bits) {
+        self.word_of(first).is_none_or(|word| word.load(Ordering::Acquire) & bits == bits)
+    }
+
+    fn find(&self, first: u64, second: impl FnOnce() -> u64) -> Option<Line> {
+        if !self.may_hold(first) {
             return None;
         }
         let mut wanted = None;
