@@ -45,6 +45,8 @@ pub(super) struct Asker<'a> {
     pub ctx: &'a RequestContext,
     /// Was it a `HEAD`?
     pub is_head: bool,
+    /// Did it ask for a tunnel?
+    pub upgrades: bool,
     /// What `Strict-Transport-Security` says on this connection.
     pub hsts: Option<&'a HeaderValue>,
     /// Does the connection stay?
@@ -83,7 +85,12 @@ impl Answered {
 
     /// Is it one of those before the response itself?
     pub(super) fn is_informational(&self) -> bool {
-        self.status.is_informational()
+        self.status.is_informational() && !self.is_tunnel()
+    }
+
+    /// Does a tunnel begin?
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.status == StatusCode::SWITCHING_PROTOCOLS
     }
 }
 
@@ -197,8 +204,8 @@ impl Fields<'_> {
 
     fn into_answered(self, status: StatusCode, length: usize, mut text: Vec<u8>, to: &Asker<'_>) -> Result<Answered, Unsound> {
         if status == StatusCode::SWITCHING_PROTOCOLS {
-            // Nobody has asked for it.
-            return Err(Unsound);
+            // Unless somebody has asked for it.
+            return if to.upgrades { Ok(self.tunnel(length, text, to)) } else { Err(Unsound) };
         }
         let is_informational = status.is_informational();
         let body = if is_informational { Body::NONE } else { self.framing(status, to, &mut text) };
@@ -207,10 +214,18 @@ impl Fields<'_> {
         let stays = if self.is_old { self.closes == Some(false) } else { self.closes != Some(true) };
         let stays = stays && !(self.is_chunked && (self.is_old || self.length.is_some()));
         if !is_informational {
-            self.set(to, &mut text);
+            self.set(if to.keeps { b"keep-alive" } else { b"close" }, to, &mut text);
         }
         text.extend_from_slice(b"\r\n");
         Ok(Answered { status, length, text, body, keeps_line: stays && !body.is_open(), is_event_stream: self.is_event_stream })
+    }
+
+    /// The last head on its connection (RFC 9110 §15.2.2).
+    fn tunnel(self, length: usize, mut text: Vec<u8>, to: &Asker<'_>) -> Answered {
+        self.set(b"Upgrade", to, &mut text);
+        text.extend_from_slice(b"\r\n");
+        let (status, body) = (StatusCode::SWITCHING_PROTOCOLS, Body::NONE);
+        Answered { status, length, text, body, keeps_line: false, is_event_stream: false }
     }
 
     /// How the body is framed, said to the client in one way.
@@ -237,7 +252,7 @@ impl Fields<'_> {
     }
 
     /// What is ours.
-    fn set(&self, to: &Asker<'_>, text: &mut Vec<u8>) {
+    fn set(&self, connection: &[u8], to: &Asker<'_>, text: &mut Vec<u8>) {
         if !self.is_dated {
             spelled(text, b"Date", get_cached_date().as_bytes());
         }
@@ -251,7 +266,7 @@ impl Fields<'_> {
             spelled(text, STRICT_TRANSPORT_SECURITY.as_str().as_bytes(), hsts.as_bytes());
         }
         spelled(text, b"x-request-id", to.ctx.request_id.as_bytes());
-        spelled(text, b"Connection", if to.keeps { b"keep-alive" } else { b"close" });
+        spelled(text, b"Connection", connection);
     }
 }
 

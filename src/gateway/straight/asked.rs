@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HOST, UPGRADE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
@@ -29,6 +29,8 @@ pub(super) struct Asked {
     fields: Vec<Field>,
     /// The client closes the connection after it.
     pub closes: bool,
+    /// It asks for a tunnel.
+    pub upgrades: bool,
 }
 
 /// One line: its name, and where that and its value stand.
@@ -48,7 +50,9 @@ impl Asked {
         match parse(&raw, fields) {
             Some((head, target, fields)) => {
                 let closes = head.headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
-                Ok(Self { raw, head, target, fields, closes })
+                // Where there is another `Upgrade`, it is not plain.
+                let upgrades = head.headers.contains_key(UPGRADE);
+                Ok(Self { raw, head, target, fields, closes, upgrades })
             }
             None => Err(raw.into()),
         }
@@ -91,6 +95,9 @@ impl Asked {
         let forged = self.pass_on(edit, keeps_host, ctx, &mut out);
         if !keeps_host {
             line(&mut out, HOST.as_str(), endpoint.authority.as_bytes());
+        }
+        if self.upgrades {
+            line(&mut out, "Connection", b"Upgrade");
         }
         let prefix = stripped.map(|(_, prefix)| prefix);
         caller.forwarded_to(&ctx.request_id, prefix, |name, value| line(&mut out, name, value));

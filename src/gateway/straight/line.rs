@@ -1,8 +1,9 @@
 //! A connection to an app, in plain TCP or through a Unix socket.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, BytesMut};
 use pingora::protocols::l4::ext::set_tcp_keepalive;
@@ -69,6 +70,25 @@ impl Line {
             self.read.reserve(rest.clamp(PIECE, MOST));
         }
         pin!(self.socket.read_buf(&mut self.read)).poll(context)
+    }
+
+    /// Read on, and hold no memory as long as nothing comes.
+    pub(super) fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut piece = [const { MaybeUninit::uninit() }; PIECE];
+        let mut read = ReadBuf::uninit(&mut piece);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
+        self.read.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    }
+
+    /// Say as much of this as is taken at once; how much that was.
+    pub(super) fn poll_say(&mut self, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(context, bytes)
+    }
+
+    /// Say that nothing more comes.
+    pub(super) fn poll_hang_up(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 
     /// It holds no memory while nobody uses it.

@@ -30,6 +30,9 @@ use crate::gateway::upstream::{Endpoint, Trial};
 use crate::gateway::wire::Wire;
 use crate::gateway::{edit, exchange};
 
+/// Room for the head of a reply of ours, in bytes: few are longer.
+const ROOM: usize = 512;
+
 /// How an exchange has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -132,7 +135,10 @@ impl<'a> Relay<'a> {
         }
         let status = reply.status();
         let (head, body) = exchange::framed(reply, self.is_head());
-        let mut text = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or_default()).into_bytes();
+        let mut text = Vec::with_capacity(ROOM);
+        for piece in ["HTTP/1.1 ", status.as_str(), " ", status.canonical_reason().unwrap_or_default(), "\r\n"] {
+            text.extend_from_slice(piece.as_bytes());
+        }
         ResponseHeader::from(head).header_to_h1_wire(&mut text);
         spelled(&mut text, b"Date", get_cached_date().as_bytes());
         spelled(&mut text, b"Connection", if self.keeps { b"keep-alive" } else { b"close" });

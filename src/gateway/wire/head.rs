@@ -41,7 +41,7 @@ pub(super) struct Said {
     /// How what follows is framed.
     pub framing: Framing,
     /// How many fields it has, where it is plain: HTTP/1.1, for a path, without a body, and with nothing to say to the
-    /// connection but whether that stays.
+    /// connection but whether that stays, or becomes a tunnel.
     pub plain: Option<usize>,
 }
 
@@ -64,7 +64,8 @@ pub(super) fn read(head: &[u8]) -> Result<Said, Problem> {
         return Err(MALFORMED);
     }
     let framing = fields.framing(&first).ok_or(MALFORMED)?;
-    let is_plain = first.is_plain() && !fields.is_of_the_hop && framing == Framing::Length(0);
+    let is_framed_plainly = if fields.asks_for_tunnel { framing == Framing::Tunnel } else { framing == Framing::Length(0) };
+    let is_plain = first.is_plain() && !fields.is_of_the_hop && is_framed_plainly;
     Ok(Said { framing, plain: is_plain.then_some(fields.count) })
 }
 
@@ -124,16 +125,17 @@ struct Fields<'a> {
     length: Option<u64>,
     is_chunked: bool,
     is_tunnel: bool,
+    /// `Connection` says that it is about `Upgrade`.
+    asks_for_tunnel: bool,
     /// One of them is for this connection alone, or says how a body is framed.
     is_of_the_hop: bool,
 }
 
 /// Fields that are for one connection (RFC 9110 §7.6.1), or that frame a body.
-const OF_THE_HOP: [&[u8]; 11] = [
+const OF_THE_HOP: [&[u8]; 10] = [
     b"te",
     b"expect",
     b"trailer",
-    b"upgrade",
     b"keep-alive",
     b"http2-settings",
     b"content-length",
@@ -142,13 +144,6 @@ const OF_THE_HOP: [&[u8]; 11] = [
     b"proxy-authenticate",
     b"proxy-authorization",
 ];
-
-fn is_of_the_hop(name: &[u8], value: &[u8]) -> bool {
-    if name.eq_ignore_ascii_case(b"connection") {
-        return !(value.eq_ignore_ascii_case(b"keep-alive") || value.eq_ignore_ascii_case(b"close"));
-    }
-    OF_THE_HOP.iter().any(|of| name.eq_ignore_ascii_case(of))
-}
 
 impl<'a> Fields<'a> {
     /// One more line; none where it is no field, or is there twice and must not be.
@@ -161,7 +156,7 @@ impl<'a> Fields<'a> {
         }
         // Nothing but blanks is left to trim.
         let value = value.trim_ascii();
-        self.is_of_the_hop |= is_of_the_hop(name, value);
+        self.say_of_the_hop(name, value);
         if name.eq_ignore_ascii_case(b"host") {
             // The framework has words of its own for a user there.
             if value.contains(&b'@') {
@@ -176,8 +171,25 @@ impl<'a> Fields<'a> {
             let again = std::mem::replace(&mut self.is_chunked, true);
             return (!again && value.eq_ignore_ascii_case(b"chunked")).then_some(());
         }
-        self.is_tunnel |= name.eq_ignore_ascii_case(b"upgrade") && value.eq_ignore_ascii_case(b"websocket");
         Some(())
+    }
+
+    /// What the field says of this connection.
+    fn say_of_the_hop(&mut self, name: &[u8], value: &[u8]) {
+        if name.eq_ignore_ascii_case(b"connection") {
+            let is_of = |option: &[u8], words: &[&[u8]]| words.iter().any(|word| option.trim_ascii().eq_ignore_ascii_case(word));
+            let is_simple = is_of(value, &[b"keep-alive", b"close"]);
+            let mut options = value.split(|byte| *byte == b',');
+            let is_about_upgrade = !is_simple && options.all(|option| is_of(option, &[b"keep-alive", b"upgrade"]));
+            self.asks_for_tunnel |= is_about_upgrade;
+            self.is_of_the_hop |= !is_simple && !is_about_upgrade;
+        } else if name.eq_ignore_ascii_case(b"upgrade") {
+            let is_websocket = value.eq_ignore_ascii_case(b"websocket");
+            self.is_of_the_hop |= self.is_tunnel || !is_websocket;
+            self.is_tunnel |= is_websocket;
+        } else {
+            self.is_of_the_hop |= OF_THE_HOP.iter().any(|of| name.eq_ignore_ascii_case(of));
+        }
     }
 
     /// At most one of the two lengths (RFC 9112 §6.1), and no chunks in HTTP/1.0.
@@ -364,10 +376,19 @@ mod tests {
             "Proxy-Connection: close\r\n",
             "Proxy-Authenticate: a\r\n",
             "Proxy-Authorization: a\r\n",
-            "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+            "Upgrade: websocket\r\n",
+            "Connection: Upgrade\r\n",
+            "Connection: Upgrade\r\nUpgrade: h2c\r\n",
+            "Connection: Upgrade, x\r\nUpgrade: websocket\r\n",
+            "Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: websocket\r\n",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n",
         ] {
             assert_eq!(with(lines), None, "{lines}");
         }
+        assert_eq!(with("Connection: Upgrade\r\nUpgrade: websocket\r\n"), Some(3));
+        assert_eq!(with("Connection: keep-alive, upgrade\r\nUpgrade: WebSocket\r\n"), Some(3));
         for line in ["GET / HTTP/1.0", "GET http://a/ HTTP/1.1", "OPTIONS * HTTP/1.1", "CONNECT a HTTP/1.1"] {
             assert_eq!(plain(&format!("{line}\r\nHost: a\r\n\r\n")), None, "{line}");
         }
