@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::desk::{Desk, code_of};
-use crate::flow::place::{Database, Place};
+use crate::flow::place::{Database, Place, on_each_database};
 
 async fn an_account_is_made_read_changed_listed_disabled_and_removed(database: Database) {
     let place = Place::on(database).await;
@@ -96,24 +96,6 @@ async fn accounts_are_listed_page_by_page_and_by_what_is_asked(database: Databas
     for path in ["/api/accounts?group=even", "/api/sessions?", "/api/apikeys?"] {
         assert_eq!(code_of(&desk.get(&format!("{path}&cursor={cursor}")).await), "invalid_cursor", "{path}");
     }
-}
-
-macro_rules! on_each_database {
-    ($($test:ident => $body:ident;)*) => {
-        $(mod $test {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                $body(Database::Sqlite).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                $body(Database::Postgres).await;
-            }
-        })*
-    };
 }
 
 on_each_database! {

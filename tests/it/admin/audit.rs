@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::desk::{Desk, code_of};
-use crate::flow::place::{Database, Place};
+use crate::flow::place::{Database, Place, on_each_database};
 
 fn words(records: &[Value]) -> Vec<&str> {
     records.iter().map(|record| record["what"].as_str().unwrap()).collect()
@@ -42,24 +42,6 @@ async fn every_change_is_in_the_log_before_it_is_answered(database: Database) {
     let text = desk.get("/api/audit/export").await.text();
     let secrets = [desk.key.clone(), ada.cookie_header()];
     assert!(secrets.iter().all(|secret| !text.contains(secret)) && !text.contains("@example.com"));
-}
-
-macro_rules! on_each_database {
-    ($($test:ident => $body:ident;)*) => {
-        $(mod $test {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                $body(Database::Sqlite).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                $body(Database::Postgres).await;
-            }
-        })*
-    };
 }
 
 on_each_database! {

@@ -9,7 +9,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::place::{ACCESS, CHALLENGE, Database, Place, REFRESH, Wants, code_of, verify};
+use super::place::{ACCESS, CHALLENGE, Database, Place, REFRESH, Wants, code_of, on_each_database, verify};
 use crate::support::authenticator::Authenticator;
 use crate::support::client::{Person, Reply};
 use crate::support::{python, wait};
@@ -320,35 +320,6 @@ async fn no_secret_of_a_second_factor_stands_in_the_log() {
     for secret in secrets {
         assert!(!log.contains(&secret), "{secret} is in the log");
     }
-}
-
-macro_rules! on_each_database {
-    ($($test:ident => $body:ident;)*) => {
-        $(mod $test {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                $body(Database::Sqlite).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                $body(Database::Postgres).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_mariadb() {
-                $body(Database::MariaDb).await;
-            }
-
-            #[cfg(feature = "mongodb")]
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_mongodb() {
-                $body(Database::MongoDb).await;
-            }
-        })*
-    };
 }
 
 on_each_database! {

@@ -45,6 +45,35 @@ impl Database {
     }
 }
 
+/// Each of these on every database: `NAME => FUNCTION` makes a module of that name.
+macro_rules! on_each_database {
+    ($($test:ident => $body:ident;)*) => {
+        $(mod $test {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                super::$body($crate::flow::place::Database::Sqlite).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgresql() {
+                super::$body($crate::flow::place::Database::Postgres).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_mariadb() {
+                super::$body($crate::flow::place::Database::MariaDb).await;
+            }
+
+            #[cfg(feature = "mongodb")]
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_mongodb() {
+                super::$body($crate::flow::place::Database::MongoDb).await;
+            }
+        })*
+    };
+}
+pub(crate) use on_each_database;
+
 /// What a place is like.
 #[derive(Clone, Debug, Default)]
 pub struct Wants {

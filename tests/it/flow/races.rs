@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::place::{Database, Place, REFRESH, Wants, ask, code_of, verify, wrong};
+use super::place::{Database, Place, REFRESH, Wants, ask, code_of, on_each_database, verify, wrong};
 use crate::support::client::{Person, Reply};
 
 async fn at_once<F>(count: usize, mut one: impl FnMut() -> F) -> Vec<Reply>
@@ -81,35 +81,6 @@ async fn two_hundred_refreshes_sign_nobody_out(database: Database) {
     .await;
     assert_eq!(person.post("/auth/refresh", &json!({})).await.status, 401, "the family is ended");
     assert_eq!(person.get("/").await.status, 401);
-}
-
-macro_rules! on_each_database {
-    ($($test:ident => $body:ident;)*) => {
-        $(mod $test {
-            use super::*;
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_sqlite() {
-                $body(Database::Sqlite).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_postgresql() {
-                $body(Database::Postgres).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_mariadb() {
-                $body(Database::MariaDb).await;
-            }
-
-            #[cfg(feature = "mongodb")]
-            #[tokio::test(flavor = "multi_thread")]
-            async fn on_mongodb() {
-                $body(Database::MongoDb).await;
-            }
-        })*
-    };
 }
 
 on_each_database! {
