@@ -8,8 +8,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const SESSIONS: usize = 100_000;
 const TUNNELS: u64 = 10_000;
-/// Descriptors that are wanted: two for each tunnel, and some.
-const DESCRIPTORS: u64 = 2 * TUNNELS + 2_000;
+/// Descriptors that a gateway has besides those of tunnels, and how many are wanted: two for each tunnel, and those.
+const OTHERS: u64 = 200;
+const DESCRIPTORS: u64 = 2 * TUNNELS + OTHERS;
 /// Requests on one connection; the gateway closes it soon after.
 const ON_ONE: usize = 5_000;
 
@@ -31,7 +32,7 @@ pub fn measure(pid: u32, address: SocketAddr, token: &str) {
     let kept = said(&format!("after {SESSIONS} sessions, one request each"), pid, Some((fresh, SESSIONS)));
     one_each(address, SESSIONS);
     let still = said(&format!("after {SESSIONS} others"), pid, Some((kept, SESSIONS)));
-    let count = TUNNELS.min(getrlimit(Resource::Nofile).current.unwrap_or(TUNNELS).saturating_sub(2_000) / 2);
+    let count = TUNNELS.min(getrlimit(Resource::Nofile).current.unwrap_or(TUNNELS).saturating_sub(OTHERS) / 2);
     let count = usize::try_from(count).unwrap();
     let tunnels: Vec<TcpStream> = (0..count).map(|_| tunnel(address, token)).collect();
     said(&format!("with {} idle WebSockets", tunnels.len()), pid, Some((still, count)));
