@@ -42,6 +42,8 @@ pub enum Kind {
 pub struct Cookies {
     prefix: &'static str,
     attributes: String,
+    /// The hosts of one sign-in; `None` where each has its own.
+    domain: Option<String>,
 }
 
 /// One of our names stands in a request twice.
@@ -79,9 +81,17 @@ impl Cookies {
             (true, None) => "__Host-",
             (true, Some(_)) => "__Secure-",
         };
-        let domain = settings.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
+        let attribute = settings.domain.as_ref().map(|domain| format!("; Domain={domain}")).unwrap_or_default();
         let secure = if settings.secure { "; Secure" } else { "" };
-        Self { prefix, attributes: format!("; Path=/{domain}; HttpOnly{secure}; SameSite=Lax") }
+        let domain = settings.domain.as_ref().map(|domain| domain.trim_matches('.').to_ascii_lowercase());
+        Self { prefix, attributes: format!("; Path=/{attribute}; HttpOnly{secure}; SameSite=Lax"), domain }
+    }
+
+    /// Does a browser show one `host` what was set by the other? Both without a port (RFC 6265 §5.1.3).
+    pub fn are_shared(&self, one: &str, other: &str) -> bool {
+        let [one, other] = [one, other].map(|host| host.trim_end_matches('.').to_ascii_lowercase());
+        let is_below = |host: &str, domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        one == other || self.domain.as_ref().is_some_and(|domain| is_below(&one, domain) && is_below(&other, domain))
     }
 
     /// The full name of a cookie.
@@ -195,6 +205,11 @@ pub fn carries_ours(headers: &HeaderMap) -> bool {
     pairs(headers).any(|(name, _)| is_ours(name))
 }
 
+/// Does a cookie of ours in this `Cookie` header hold what is not ASCII? We write nothing of that kind.
+pub fn has_odd_ours(header: &[u8]) -> bool {
+    pieces(header).any(|pair| !pair.is_ascii() && is_ours(name_of(pair)))
+}
+
 /// Names and values.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     let all = headers.get_all(COOKIE).into_iter().flat_map(|header| pieces(header.as_bytes()));
@@ -238,6 +253,18 @@ mod tests {
         );
         let plain = Cookies::new(&CookieSettings { secure: false, domain: None });
         assert_eq!(plain.name(Kind::Challenge), "doorward_challenge");
+    }
+
+    #[test]
+    fn hosts_share_cookies_below_one_domain_alone() {
+        let alone = Cookies::new(&CookieSettings::default());
+        assert!(alone.are_shared("a.example.com", "A.example.com."));
+        assert!(!alone.are_shared("a.example.com", "b.example.com"));
+        let shared = Cookies::new(&CookieSettings { secure: true, domain: Some("example.com".into()) });
+        assert!(shared.are_shared("a.example.com", "example.com"));
+        for other in ["example.org", "evilexample.com", "example.com.evil.org"] {
+            assert!(!shared.are_shared("a.example.com", other), "{other}");
+        }
     }
 
     #[test]

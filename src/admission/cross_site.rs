@@ -25,7 +25,8 @@ pub(super) fn check(presented: &Presented, incoming: &Incoming<'_>, route: &Rout
 
 /// Does it come from another site, as far as the browser says? What says nothing is no browser, and comes from nowhere else.
 ///
-/// `Sec-Fetch-Site: same-origin` decides alone: where TLS ends before us, the origin's scheme is not the one that we see.
+/// With `Sec-Fetch-Site: same-origin`, the origin's scheme and port do not count: where TLS ends before us they are not those that
+/// we see. Nor does an origin that is not told: a page that sends no referrer has none (Fetch §3.1).
 pub fn is_cross_site(head: &Parts, client: &Client) -> bool {
     let (site, origin) = match (single(&head.headers, &SEC_FETCH_SITE), single(&head.headers, &ORIGIN)) {
         (Ok(site), Ok(origin)) => (site, origin),
@@ -33,7 +34,7 @@ pub fn is_cross_site(head: &Parts, client: &Client) -> bool {
     };
     let foreign = origin.map(|origin| !is_of(origin, &client.host));
     match site.map(HeaderValue::as_bytes) {
-        Some(b"same-origin") => false,
+        Some(b"same-origin") => origin.is_some_and(|origin| origin != "null" && !has_name_of(origin, &client.host)),
         Some(b"cross-site") => true,
         Some(b"same-site") => foreign.unwrap_or(true),
         Some(_) | None => foreign.unwrap_or(false),
@@ -61,14 +62,26 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a He
 
 /// Is `origin` that of a page on `host`? A host without a port has that of the origin's scheme.
 fn is_of(origin: &HeaderValue, host: &str) -> bool {
-    let Some(page) = origin.to_str().ok().and_then(|origin| Url::parse(origin).ok()) else { return false };
-    let Ok(asked) = Url::parse(&format!("{}://{host}", page.scheme())) else { return false };
-    let web = matches!(page.scheme(), "http" | "https");
-    let same_host = match (page.host_str(), asked.host_str()) {
+    both(origin, host).is_some_and(|(page, asked)| has_one_name(&page, &asked) && page.port_or_known_default() == asked.port_or_known_default())
+}
+
+/// Is `origin` that of a page on a host of this name, whatever its port?
+fn has_name_of(origin: &HeaderValue, host: &str) -> bool {
+    both(origin, host).is_some_and(|(page, asked)| has_one_name(&page, &asked))
+}
+
+/// The origin of a page of the web, and what was asked for with its scheme.
+fn both(origin: &HeaderValue, host: &str) -> Option<(Url, Url)> {
+    let page = Url::parse(origin.to_str().ok()?).ok().filter(|page| matches!(page.scheme(), "http" | "https"))?;
+    let asked = Url::parse(&format!("{}://{host}", page.scheme())).ok()?;
+    Some((page, asked))
+}
+
+fn has_one_name(page: &Url, asked: &Url) -> bool {
+    match (page.host_str(), asked.host_str()) {
         (Some(page), Some(asked)) => page.trim_end_matches('.') == asked.trim_end_matches('.'),
         (None, _) | (_, None) => false,
-    };
-    web && same_host && page.port_or_known_default() == asked.port_or_known_default()
+    }
 }
 
 #[cfg(test)]

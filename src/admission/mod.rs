@@ -235,7 +235,13 @@ impl Gate {
     ) -> Result<(Permit<'a>, HeaderEdit), Why> {
         policy::certified(matched, incoming)?;
         let nobody = Caller::Nobody(Refusal::Unauthenticated);
-        let caller = if policy::is_open(matched, incoming) { nobody } else { self.caller(incoming, matched, now, issued).await? };
+        let caller = if policy::is_open(matched, incoming) {
+            // Who it is does not matter, but two of one name are no request that can be read in one way.
+            self.cookies.look(&incoming.head.headers).map_err(|_| Refusal::RepeatedCookie)?;
+            nobody
+        } else {
+            self.caller(incoming, matched, now, issued).await?
+        };
         let permit = policy::decide(caller, matched, incoming, self.leeway, now)?;
         let edit = self.teller().edit(&permit, &incoming.head.headers, matched.route(), now)?;
         Ok((permit, edit))

@@ -78,8 +78,9 @@ async fn a_bearer_of_another_issuer_belongs_to_the_app() {
 
 #[tokio::test]
 async fn credentials_that_contradict_are_refused() {
-    let world = World::new(json!([{}]));
+    let world = World::new(json!([{}, { "path": "/open", "require": "public" }]));
     let (one, two) = (world.token(&claims()), world.token(&other()));
+    assert_eq!(world.refusal(&Asked::get("/open").cookie(ACCESS, &one).cookie(ACCESS, &two)).await, Refusal::RepeatedCookie);
     assert_eq!(world.refusal(&Asked::get("/").bearer(&one).cookie(ACCESS, &two)).await, Refusal::ConflictingCredentials);
     assert_eq!(world.refusal(&Asked::get("/").bearer(&one).bearer(&one)).await, Refusal::Malformed);
     assert_eq!(world.refusal(&Asked::get("/").bearer(&one).with("authorization", "Basic YTpi")).await, Refusal::Malformed);

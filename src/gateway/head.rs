@@ -5,11 +5,12 @@
 
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, HOST, HeaderMap, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
-use http::{HeaderValue, Method, Version};
+use http::{HeaderName, HeaderValue, Method, Version};
 use pingora::protocols::http::ServerSession;
 
 use super::client::is_host;
 use crate::admission::Refusal;
+use crate::cookie;
 use crate::endpoint::Problem;
 
 /// A request's head, parsed.
@@ -76,7 +77,10 @@ fn check(head: Head<'_>) -> Result<(), Problem> {
     if head.headers.len() > MOST_FIELDS {
         return Err(Problem::HeadTooLarge);
     }
-    let is_whole = head.version != Version::HTTP_2 || head.headers.values().all(is_trimmed);
+    let is_odd = |(name, value): (&HeaderName, &HeaderValue)| {
+        !is_trimmed(value) || (!value.as_bytes().is_ascii() && must_be_ascii(name.as_str().as_bytes(), value.as_bytes()))
+    };
+    let is_whole = head.version != Version::HTTP_2 || !head.headers.iter().any(is_odd);
     let is_sound = is_whole
         && is_method(head.method)
         && has_one_host(head.headers)
@@ -84,6 +88,21 @@ fn check(head: Head<'_>) -> Result<(), Problem> {
         && is_target(&head)
         && !is_odd_upgrade(&head);
     if is_sound { Ok(()) } else { Err(Problem::Refused(Refusal::Malformed)) }
+}
+
+/// Is this a field that we read, whose value then has no byte beyond ASCII? One that has could be read in two ways. What belongs to
+/// the app may hold what it likes: credentials of schemes that are not ours, its cookies.
+pub(super) fn must_be_ascii(name: &[u8], value: &[u8]) -> bool {
+    let begins = |text: &[u8], with: &[u8]| text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    if name.eq_ignore_ascii_case(b"authorization") {
+        return begins(value, b"bearer") || begins(value, b"basic");
+    }
+    if name.eq_ignore_ascii_case(b"cookie") {
+        return cookie::has_odd_ours(value);
+    }
+    let ours: [&[u8]; 4] = [b"forwarded", b"origin", b"x-real-ip", b"x-request-id"];
+    let families: [&[u8]; 4] = [b"x-forwarded-", b"remote-", b"x-auth-request-", b"x-doorward-"];
+    ours.iter().any(|one| name.eq_ignore_ascii_case(one)) || families.iter().any(|family| begins(name, family))
 }
 
 /// Methods are case-sensitive (RFC 9110 §9.1), apps are not always: `get` is one to some and none to others.
@@ -148,8 +167,6 @@ fn is_odd_upgrade(head: &Head<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
-
     use super::*;
 
     const MALFORMED: Result<(), Problem> = Err(Problem::Refused(Refusal::Malformed));
@@ -244,6 +261,26 @@ mod tests {
         }
         assert_eq!(check(&[("x", "1"); 99], "/"), Ok(()));
         assert_eq!(check(&[("x", "1"); 100], "/"), Err(Problem::HeadTooLarge));
+    }
+
+    #[test]
+    fn what_we_read_is_ascii_and_what_an_app_reads_is_what_it_likes() {
+        let odd = |name: &str, value: &str| must_be_ascii(name.as_bytes(), value.as_bytes());
+        for (name, value) in [
+            ("Authorization", "Bearer é"),
+            ("authorization", "BASIC é"),
+            ("Cookie", "a=b; __Host-doorward_access=é"),
+            ("cookie", "Doorward_Refresh=\u{80}; a=ü"),
+            ("X-Forwarded-For", "é"),
+            ("forwarded", "for=é"),
+            ("X-Doorward-Assertion", "é"),
+            ("Remote-User", "é"),
+        ] {
+            assert!(odd(name, value), "{name}: {value}");
+        }
+        for (name, value) in [("Authorization", "Digest username=\"müller\""), ("Cookie", "a=ü; doorward_access=x"), ("X-Title", "é"), ("Accept", "é")] {
+            assert!(!odd(name, value), "{name}: {value}");
+        }
     }
 
     #[test]

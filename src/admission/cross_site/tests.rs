@@ -13,7 +13,12 @@ fn the_browsers_word_decides() {
     assert!(foreign(host, &[("sec-fetch-site", "cross-site")]));
     assert!(foreign(host, &[("sec-fetch-site", "cross-site"), ("origin", "https://wiki.example.com")]));
     assert!(!foreign(host, &[("sec-fetch-site", "same-origin"), ("origin", "http://wiki.example.com:8080")]));
+    assert!(!foreign(host, &[("sec-fetch-site", "same-origin"), ("origin", "https://WIKI.example.com.")]));
     assert!(!foreign(host, &[("sec-fetch-site", "same-origin"), ("origin", "null")]));
+    assert!(!foreign(host, &[("sec-fetch-site", "same-origin")]));
+    for origin in ["https://evil.example", "https://wiki.example.com.evil.example", "wiki.example.com", "", "file://wiki.example.com"] {
+        assert!(foreign(host, &[("sec-fetch-site", "same-origin"), ("origin", origin)]), "{origin}");
+    }
     assert!(!foreign(host, &[("sec-fetch-site", "none")]));
     assert!(foreign(host, &[("sec-fetch-site", "none"), ("origin", "https://evil.example")]));
 }

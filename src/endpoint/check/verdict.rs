@@ -4,6 +4,7 @@
 //! the proxy says it in gRPC's words.
 
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::admission::{Admitted, Challenge, Names, Refusal};
@@ -43,9 +44,22 @@ impl Asked<'_> {
     fn url(&self) -> Option<String> {
         let Held { head, target, client } = &self.held;
         let scheme = if client.secure { "https" } else { "http" };
-        let is_safe = head.method == Method::GET || head.method == Method::HEAD;
-        is_safe.then(|| format!("{scheme}://{}{target}", client.host))
+        is_safe(head).then(|| format!("{scheme}://{}{target}", client.host))
     }
+
+    /// The same on its own host.
+    fn path(&self) -> Option<String> {
+        is_safe(&self.held.head).then(|| self.held.target.clone())
+    }
+}
+
+fn is_safe(head: &Parts) -> bool {
+    head.method == Method::GET || head.method == Method::HEAD
+}
+
+/// A host without its port.
+fn name_of(host: &str) -> &str {
+    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name)
 }
 
 impl Endpoints {
@@ -86,10 +100,14 @@ impl Endpoints {
         cookies.into_iter().flatten().fold(No::from(outage), |no, cookie| no.with(SET_COOKIE, cookie))
     }
 
-    /// To a page of ours at the public address: the app's host may not lead to us.
+    /// To a page of ours at the public address: the app's host may not lead to us. Where a browser does not show that host what it
+    /// is given there, signing in there would lead nowhere: then on that host itself, which the proxy must lead to us.
     fn to_public_page(&self, page: &str, asked: &Asked<'_>) -> Reply {
-        let next = asked.url().map(|url| self.places.next(&url)).unwrap_or_default();
-        let base = self.places.public_url().as_str().trim_end_matches('/');
+        let public = self.places.public_url();
+        let host = name_of(&asked.held.client.host);
+        let is_shared = public.host_str().is_some_and(|ours| self.cookies.are_shared(ours, host));
+        let (base, back) = if is_shared { (public.as_str().trim_end_matches('/'), asked.url()) } else { ("", asked.path()) };
+        let next = back.map(|back| self.places.next(&back)).unwrap_or_default();
         let mut reply = reply::empty(StatusCode::FOUND);
         if let Ok(location) = HeaderValue::try_from(format!("{base}{}/{page}next={}", self.table.prefix(), next.encoded())) {
             reply.headers_mut().insert(LOCATION, location);

@@ -7,6 +7,7 @@
 use memchr::{memchr, memchr_iter};
 
 use super::framing::{Framing, is_text};
+use crate::gateway::head::must_be_ascii;
 use crate::admission::Refusal;
 use crate::endpoint::Problem;
 
@@ -156,6 +157,9 @@ impl<'a> Fields<'a> {
         }
         // Nothing but blanks is left to trim.
         let value = value.trim_ascii();
+        if !value.is_ascii() && must_be_ascii(name, value) {
+            return None;
+        }
         self.say_of_the_hop(name, value);
         if name.eq_ignore_ascii_case(b"host") {
             // The framework has words of its own for a user there.
@@ -169,7 +173,8 @@ impl<'a> Fields<'a> {
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             let again = std::mem::replace(&mut self.is_chunked, true);
-            return (!again && value.eq_ignore_ascii_case(b"chunked")).then_some(());
+            // Some servers know it in these letters alone.
+            return (!again && value == b"chunked").then_some(());
         }
         Some(())
     }
@@ -263,7 +268,7 @@ mod tests {
             assert_eq!(verdict(head), Ok(Framing::Length(0)), "{head}");
         }
         assert_eq!(with("Content-Length: 3\r\n"), Ok(Framing::Length(3)));
-        assert_eq!(with("Transfer-Encoding: Chunked\r\n"), Ok(Framing::CHUNKED));
+        assert_eq!(with("Transfer-Encoding: chunked\r\n"), Ok(Framing::CHUNKED));
         assert_eq!(with("Connection: Upgrade\r\nUpgrade: WebSocket\r\n"), Ok(Framing::Tunnel));
         assert_eq!(with("Connection: Upgrade\r\nUpgrade: h2c\r\n"), Ok(Framing::Length(0)));
     }
@@ -279,6 +284,8 @@ mod tests {
             "Content-Length: 99999999999999999999\r\n",
             "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
             "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+            "Transfer-Encoding: Chunked\r\n",
+            "Transfer-Encoding: CHUNKED\r\n",
             "Transfer-Encoding: gzip, chunked\r\n",
             "Transfer-Encoding: chunked, identity\r\n",
             "Transfer-Encoding: identity\r\n",
