@@ -62,7 +62,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a He
 
 /// Is `origin` that of a page on `host`? A host without a port has that of the origin's scheme.
 fn is_of(origin: &HeaderValue, host: &str) -> bool {
-    both(origin, host).is_some_and(|(page, asked)| has_one_name(&page, &asked) && page.port_or_known_default() == asked.port_or_known_default())
+    both(origin, host)
+        .is_some_and(|(page, asked)| has_one_name(&page, &asked) && page.port_or_known_default() == asked.port_or_known_default())
 }
 
 /// Is `origin` that of a page on a host of this name, whatever its port?

@@ -14,7 +14,9 @@ pub struct Mistake {
 impl Mistake {
     /// `problem` at `key`.
     pub fn new(key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { key: key.into(), problem: problem.into() }
+        let key = key.into();
+        // A key may be empty in TOML, where it is written so.
+        Self { key: if key.is_empty() { "\"\"".to_owned() } else { key }, problem: problem.into() }
     }
 }
 
@@ -87,6 +89,11 @@ fn expectation(wanted: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_without_a_name_is_shown_as_it_is_written() {
+        assert_eq!(Mistake::new("", "there is no such key").to_string(), "\"\": there is no such key");
+    }
 
     #[test]
     fn a_value_of_the_wrong_type_is_not_repeated() {

@@ -59,10 +59,10 @@ pub(super) fn strict(session: &ServerSession) -> Result<(), Problem> {
     check(Head { method: &request.method, version: request.version, target: request.raw_path(), headers: &request.headers })
 }
 
-/// Does [`check`] find nothing in a head that its wire has found plain? It is for a path then, has no length and asks for no
-/// other protocol.
+/// Does [`check`] find nothing in a head that its wire has found plain? It is for a path then, and has no length.
 pub(super) fn is_sound(head: &Parts) -> bool {
-    !matches!(head.method, Method::CONNECT | Method::TRACE) && is_method(&head.method) && has_one_host(&head.headers)
+    let is_forwarded = !matches!(head.method, Method::CONNECT | Method::TRACE) && is_method(&head.method);
+    is_forwarded && has_one_host(&head.headers) && !is_odd_upgrade(&head.method, head.version, &head.headers)
 }
 
 /// Refuses what cannot be read in one way only.
@@ -86,7 +86,7 @@ fn check(head: Head<'_>) -> Result<(), Problem> {
         && has_one_host(head.headers)
         && has_one_length(head.headers)
         && is_target(&head)
-        && !is_odd_upgrade(&head);
+        && !is_odd_upgrade(head.method, head.version, head.headers);
     if is_sound { Ok(()) } else { Err(Problem::Refused(Refusal::Malformed)) }
 }
 
@@ -140,28 +140,26 @@ fn is_target(head: &Head<'_>) -> bool {
 
 /// Is this an upgrade that is no WebSocket handshake (RFC 6455 §4.1)? An app that switches protocols all the same would be
 /// reached through a tunnel that nobody looks into.
-fn is_odd_upgrade(head: &Head<'_>) -> bool {
-    if !head.headers.contains_key(UPGRADE) {
+fn is_odd_upgrade(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+    if !headers.contains_key(UPGRADE) {
         return false;
     }
     let one = |name: &str, fits: fn(&[u8]) -> bool| {
-        let mut all = head.headers.get_all(name).into_iter();
+        let mut all = headers.get_all(name).into_iter();
         all.next().is_some_and(|value| fits(value.as_bytes())) && all.next().is_none()
     };
     let named = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
-    if !head.headers.get_all(UPGRADE).iter().any(|value| named(value.as_bytes())) {
+    if !headers.get_all(UPGRADE).iter().any(|value| named(value.as_bytes())) {
         // Another protocol: the framework drops the offer, and the request is an ordinary one.
         return false;
     }
-    let nominated = head
-        .headers
+    let nominated = headers
         .get_all(CONNECTION)
         .iter()
         .any(|value| value.as_bytes().split(|byte| *byte == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade")));
-    let bare = !head.headers.contains_key(CONTENT_LENGTH) && !head.headers.contains_key(TRANSFER_ENCODING);
+    let bare = !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING);
     let handshake = one("sec-websocket-key", |key| !key.is_empty()) && one("sec-websocket-version", |version| version == b"13");
-    let plain =
-        *head.method == Method::GET && head.version == Version::HTTP_11 && one("upgrade", |value| value.eq_ignore_ascii_case(b"websocket"));
+    let plain = *method == Method::GET && version == Version::HTTP_11 && one("upgrade", |value| value.eq_ignore_ascii_case(b"websocket"));
     !(nominated && bare && handshake && plain)
 }
 
@@ -278,7 +276,9 @@ mod tests {
         ] {
             assert!(odd(name, value), "{name}: {value}");
         }
-        for (name, value) in [("Authorization", "Digest username=\"müller\""), ("Cookie", "a=ü; doorward_access=x"), ("X-Title", "é"), ("Accept", "é")] {
+        for (name, value) in
+            [("Authorization", "Digest username=\"müller\""), ("Cookie", "a=ü; doorward_access=x"), ("X-Title", "é"), ("Accept", "é")]
+        {
             assert!(!odd(name, value), "{name}: {value}");
         }
     }

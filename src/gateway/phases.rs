@@ -338,11 +338,20 @@ impl Phases {
         wire::wait_for_body(matched.route().body_timeout);
         self.admit(&incoming, &matched, ctx).await?;
         ctx.manner = edit::manner(&request.method, &request.headers);
-        if ctx.manner.is_patient {
-            wire::be_patient();
-        }
-        if let (true, Some(admitted)) = (ctx.manner.is_patient, &ctx.admitted) {
-            let (who, line) = (Self::who(admitted, request.as_ref(), ctx, cord), Line::of(request.as_ref(), caller, ctx));
+        if ctx.manner.is_patient { self.opens(request.as_ref(), caller, ctx, cord) } else { Ok(()) }
+    }
+
+    /// It was let in, and silence is normal in it: it is held by its session from the beginning, if there is room.
+    pub(super) fn opens(
+        &self,
+        head: &Parts,
+        caller: &Caller,
+        ctx: &mut RequestContext,
+        cord: impl FnOnce() -> Option<Cord>,
+    ) -> Result<(), No> {
+        wire::be_patient();
+        if let Some(admitted) = &ctx.admitted {
+            let (who, line) = (Self::who(admitted, head, ctx, cord), Line::of(head, caller, ctx));
             let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));
             ctx.stream = Some(opened.inspect_err(|_| ctx.issued = admitted.issued().cloned())?);
         }

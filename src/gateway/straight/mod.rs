@@ -4,10 +4,11 @@
 //! ```text
 //! asked     the head of a request, and what the app gets instead      line   a connection to an app     idle   those that wait
 //! answered  the head of a response, and what the client gets instead  body   where its body ends        relay  one exchange
+//! tunnel    what becomes of an exchange where both switch to WebSocket
 //! ```
 //!
 //! Apart from the framework's way, and decided before anything is done: what is not plain ([`super::wire`]), is for our own
-//! endpoints or for no route, may be silent for long, or goes to an app over TLS or HTTP/2 takes that one, untouched. Every
+//! endpoints or for no route, is gRPC, or goes to an app over TLS or HTTP/2 takes that one, untouched. Every
 //! decision is made by the same functions on both ([`super::phases`]); here are only bytes.
 
 mod answered;
@@ -16,6 +17,7 @@ mod body;
 mod idle;
 mod line;
 mod relay;
+mod tunnel;
 
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use pingora::protocols::{GetProxyDigest as _, GetSocketDigest as _, Ssl as _};
 use super::answer;
 use super::client::{Caller, Connection};
 use super::context::RequestContext;
+use super::cord::Pulled;
 use super::guard::guarded;
 use super::phases::{No, Phases};
 use super::tls::Handshake;
@@ -34,7 +37,7 @@ use super::{edit, head};
 use crate::admission::{Incoming, Matched};
 use crate::endpoint::Problem;
 use asked::Asked;
-use relay::{End, Relay};
+use relay::{End, Relay, cord};
 
 /// The straight way.
 pub(super) struct Straight(pub Phases);
@@ -77,12 +80,15 @@ impl Straight {
         };
         let mut ctx = self.0.begin();
         let Some((caller, matched)) = self.find(&asked, link, &mut ctx) else { return Served::Not(asked.into_head()) };
-        let no = self.admit(&asked, link, &caller, &matched, &mut ctx).await;
+        let mut pulled = None;
+        let admitted = self.admit(&asked, link, &caller, &matched, &mut ctx, &mut pulled).await;
         ctx.caller = Some(caller);
-        let mut relay = Relay::new(&self.0, wire, &asked, link.handshake(), &mut ctx, !is_last && !asked.closes);
-        let end = match no {
-            None => relay.forward().await,
-            Some(no) => relay.refuse(no).await,
+        // What was said after an offer to switch belongs to nothing where that comes to nothing.
+        let keeps = !is_last && !asked.closes && !asked.upgrades;
+        let mut relay = Relay::new(&self.0, wire, &asked, link.handshake(), &mut ctx, keeps, pulled);
+        let end = match admitted {
+            Ok(()) => relay.forward().await,
+            Err(no) => relay.refuse(no).await,
         };
         let bytes = relay.passed();
         if matches!(end, End::Cut) {
@@ -99,7 +105,7 @@ impl Straight {
         let caller = self.0.identify(link.connection, &head.headers, ctx).ok()?;
         Phases::directed(link.handshake(), link.connection, ctx, &caller).ok()?;
         ctx.manner = edit::manner(&head.method, &head.headers);
-        if !head::is_sound(head) || ctx.live.endpoints.owns(head.uri.path()) || ctx.manner.is_patient {
+        if !head::is_sound(head) || ctx.live.endpoints.owns(head.uri.path()) || ctx.manner.is_grpc {
             return None;
         }
         let authorities = Handshake::vouched(link.handshake(), &ctx.live);
@@ -110,14 +116,20 @@ impl Straight {
         Some((caller, matched))
     }
 
-    /// Why it is not let in; `None` when it is.
-    async fn admit(&self, asked: &Asked, link: &Link, caller: &Caller, matched: &Matched, ctx: &mut RequestContext) -> Option<No> {
+    /// Let it in, or not. Where silence is normal in it, it is `pulled` from the beginning when its session ends.
+    async fn admit(
+        &self,
+        asked: &Asked,
+        link: &Link,
+        caller: &Caller,
+        matched: &Matched,
+        ctx: &mut RequestContext,
+        pulled: &mut Option<Pulled>,
+    ) -> Result<(), No> {
         let live = Arc::clone(&ctx.live);
         let authorities = Handshake::vouched(link.handshake(), &live);
         let incoming = Incoming { head: asked.head(), target: asked.target(), client: &caller.client, authorities: &authorities };
-        match guarded(self.0.admit(&incoming, matched, ctx)).await {
-            Ok(decided) => decided.err(),
-            Err(_) => Some(No::Problem(Problem::Internal)),
-        }
+        guarded(self.0.admit(&incoming, matched, ctx)).await.unwrap_or(Err(No::Problem(Problem::Internal)))?;
+        if ctx.manner.is_patient { self.0.opens(asked.head(), caller, ctx, || Some(cord(pulled))) } else { Ok(()) }
     }
 }

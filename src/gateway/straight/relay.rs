@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -20,6 +21,7 @@ use super::asked::{Asked, spelled};
 use super::body::Unsound;
 use super::idle;
 use super::line::Line;
+use super::tunnel::{Tunnel, Went};
 use crate::gateway::alarm;
 use crate::gateway::context::RequestContext;
 use crate::gateway::cord::{Cord, Pulled};
@@ -83,8 +85,9 @@ impl<'a> Relay<'a> {
         handshake: Option<&'a Handshake>,
         ctx: &'a mut RequestContext,
         keeps: bool,
+        pulled: Option<Pulled>,
     ) -> Self {
-        Self { phases, wire, asked, handshake, ctx, keeps, is_answered: false, passed: 0, is_reused: false, pulled: None }
+        Self { phases, wire, asked, handshake, ctx, keeps, is_answered: false, passed: 0, is_reused: false, pulled }
     }
 
     /// How many bytes of a body the client got.
@@ -220,6 +223,12 @@ impl<'a> Relay<'a> {
     async fn converse(&mut self, line: &mut Line, request: &[u8]) -> Result<bool, Stop> {
         self.say(line, request).await?;
         let answered = self.hear(line).await?;
+        if answered.is_tunnel() {
+            self.is_answered = true;
+            self.write(&answered.text, &[]).await?;
+            self.flush().await?;
+            return self.tunnel(line).await.map(|()| false);
+        }
         let Answered { mut text, mut body, keeps_line, .. } = answered;
         let is_open = body.is_open();
         loop {
@@ -240,6 +249,30 @@ impl<'a> Relay<'a> {
         }
         self.flush().await?;
         Ok(keeps_line && !is_open)
+    }
+
+    /// From here on both ends say what they like, until one of them has left.
+    async fn tunnel(&mut self, line: &mut Line) -> Result<(), Stop> {
+        let most = self.ctx.admitted.as_ref().map_or(Duration::MAX, |admitted| admitted.route().write_timeout);
+        let mut tunnel = Tunnel::new(self.wire, line, most);
+        loop {
+            let went = poll_fn(|context| {
+                if is_pulled(&mut self.pulled, context) {
+                    return Poll::Ready(Err(Stop::Cut));
+                }
+                // A connection that breaks is an end like another.
+                tunnel.poll(context).map(|went| Ok(went.unwrap_or(Went::Over)))
+            })
+            .await;
+            let passed = tunnel.passed();
+            self.passed += passed;
+            self.ctx.passed(passed);
+            match went? {
+                Went::Over => return Ok(()),
+                Went::AfterSilence if Phases::is_over(self.ctx).await => return Err(Stop::Cut),
+                Went::AfterSilence | Went::On => {}
+            }
+        }
     }
 
     /// Hold it by its session, if it has been under way for long. After a silence its session may have ended: then nothing more
@@ -267,7 +300,8 @@ impl<'a> Relay<'a> {
     async fn hear(&mut self, line: &mut Line) -> Result<Answered, Stop> {
         let mut looked = Looked::default();
         loop {
-            let asker = Asker { ctx: self.ctx, is_head: self.is_head(), hsts: self.hsts(), keeps: self.keeps };
+            let asker =
+                Asker { ctx: self.ctx, is_head: self.is_head(), hsts: self.hsts(), upgrades: self.asked.upgrades, keeps: self.keeps };
             let is_due = looked.is_due(line.heard());
             let answered = if is_due { Answered::read(line.heard(), &asker).map_err(unsound)? } else { None };
             match answered {
@@ -301,7 +335,8 @@ impl<'a> Relay<'a> {
             backend.upstream.succeeded(attempt);
         }
         let (phases, pulled) = (self.phases, &mut self.pulled);
-        let problem = phases.begins(self.asked.head(), answered.is_event_stream, self.ctx, || Some(cord(pulled))).await;
+        let is_stream = answered.is_event_stream || answered.is_tunnel();
+        let problem = phases.begins(self.asked.head(), is_stream, self.ctx, || Some(cord(pulled))).await;
         if let Some(problem) = problem {
             self.ctx.instead = Some(problem);
             return Err(Error::explain(ErrorType::InternalError, "the app's response is not passed on").into());
@@ -314,7 +349,8 @@ impl<'a> Relay<'a> {
     /// More of what the app says; 0 at its end. Meanwhile the client gets what was gathered for it, or leaves, and the session may
     /// end.
     async fn more(&mut self, line: &mut Line, rest: usize) -> Result<usize, Stop> {
-        let deadline = self.ctx.admitted.as_ref().and_then(|admitted| alarm::after(admitted.route().read_timeout));
+        let impatient = self.ctx.admitted.as_ref().filter(|_| !self.ctx.manner.is_patient);
+        let deadline = impatient.and_then(|admitted| alarm::after(admitted.route().read_timeout));
         poll_fn(|context| {
             // First: where there is always more, nobody would ask.
             if is_pulled(&mut self.pulled, context) {
@@ -371,7 +407,7 @@ impl<'a> Relay<'a> {
 }
 
 /// A cord for who holds it.
-fn cord(pulled: &mut Option<Pulled>) -> Cord {
+pub(super) fn cord(pulled: &mut Option<Pulled>) -> Cord {
     let cord = Cord::default();
     *pulled = Some(cord.pulled());
     cord

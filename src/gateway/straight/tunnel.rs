@@ -1,8 +1,10 @@
 //! A tunnel: whatever one end says the other gets, byte for byte, until one of them has left.
 //!
 //! There may be thousands, and nearly all are silent nearly always. So neither direction has a buffer of its own: what comes is
-//! read onto the stack and handed on. What the other end does not take at once is kept until it does, and nothing more is read
-//! meanwhile.
+//! read onto the stack, and kept until the other end has taken it; nothing more is read meanwhile.
+//!
+//! Its session may end while it is silent, and what cuts it looks now and then. So after a silence whoever owns it is told before
+//! anything passes.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 
 use super::line::Line;
 use crate::gateway::alarm;
+use crate::gateway::stream::LONG;
 use crate::gateway::wire::Wire;
 
 /// What is read at once.
@@ -35,14 +38,18 @@ pub(super) struct Tunnel<'a> {
     until: Option<Instant>,
     /// How long the app may take until it takes something.
     most: Duration,
+    /// When something was heard last, of either.
+    heard_at: Instant,
     passed: usize,
 }
 
 /// What became of one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Went {
-    /// It may go on.
+pub(super) enum Went {
+    /// It goes on.
     On,
+    /// After a silence it would: nothing was passed on yet.
+    AfterSilence,
     /// It is over, and the other with it.
     Over,
 }
@@ -50,29 +57,38 @@ enum Went {
 impl<'a> Tunnel<'a> {
     /// Between these two; the app may take as long as `most` to take something.
     pub(super) fn new(wire: &'a mut Wire, line: &'a mut Line, most: Duration) -> Self {
-        Self { wire, line, said: BytesMut::new(), is_mute: false, until: None, most, passed: 0 }
+        Self { wire, line, said: BytesMut::new(), is_mute: false, until: None, most, heard_at: Instant::now(), passed: 0 }
     }
 
-    /// How many bytes went to the client.
-    pub(super) const fn passed(&self) -> usize {
-        self.passed
+    /// How many bytes went to the client since this was asked last.
+    pub(super) const fn passed(&mut self) -> usize {
+        std::mem::replace(&mut self.passed, 0)
     }
 
-    /// Ready when one end has left, or has kept the other waiting for too long.
+    /// Ready when one end has left, or has kept the other waiting for too long; and after a silence, before anything passes.
     ///
     /// # Errors
-    /// When a connection breaks, which is an end like another.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// When a connection breaks.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Went>> {
         loop {
             // In turn: one that never ends must not keep the other from being heard.
             let (up, down) = (self.poll_up(context)?, self.poll_down(context)?);
-            if up == Poll::Ready(Went::Over) || down == Poll::Ready(Went::Over) {
-                return Poll::Ready(Ok(()));
+            for went in [up, down] {
+                if let Poll::Ready(went @ (Went::AfterSilence | Went::Over)) = went {
+                    return Poll::Ready(Ok(went));
+                }
             }
             if up.is_pending() && down.is_pending() {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Something was heard: how it goes on.
+    fn heard(&mut self) -> Went {
+        let now = Instant::now();
+        let silence = now.saturating_duration_since(std::mem::replace(&mut self.heard_at, now));
+        if silence < LONG { Went::On } else { Went::AfterSilence }
     }
 
     /// A piece of what the app says.
@@ -82,6 +98,7 @@ impl<'a> Tunnel<'a> {
             if ready!(self.line.poll_piece(context))? == 0 {
                 return Poll::Ready(Ok(Went::Over));
             }
+            return Poll::Ready(Ok(self.heard()));
         }
         let count = ready!(Pin::new(&mut *self.wire).poll_write(context, self.line.heard()))?;
         if count == 0 {
@@ -109,15 +126,13 @@ impl<'a> Tunnel<'a> {
         if read.filled().is_empty() {
             self.is_mute = true;
             // Were it not taken at once, the app would hear of it when the connection ends.
-            drop(self.line.poll_hang_up(context)?);
+            match self.line.poll_hang_up(context)? {
+                Poll::Ready(()) | Poll::Pending => {}
+            }
             return Poll::Ready(Ok(Went::On));
         }
-        let taken = match self.line.poll_say(read.filled(), context)? {
-            Poll::Ready(count) => count,
-            Poll::Pending => 0,
-        };
-        self.said.extend_from_slice(read.filled().get(taken..).unwrap_or_default());
-        Poll::Ready(Ok(Went::On))
+        self.said.extend_from_slice(read.filled());
+        Poll::Ready(Ok(self.heard()))
     }
 
     /// What the app has not taken yet.

@@ -7,9 +7,9 @@
 use memchr::{memchr, memchr_iter};
 
 use super::framing::{Framing, is_text};
-use crate::gateway::head::must_be_ascii;
 use crate::admission::Refusal;
 use crate::endpoint::Problem;
+use crate::gateway::head::must_be_ascii;
 
 /// The largest head that is read, in bytes.
 pub(super) const LARGEST: usize = 32 * 1024;
