@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, SET_COOKIE, STRICT_TRANSPORT_SECURITY};
 use http::request::Parts;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
@@ -274,6 +274,9 @@ impl Phases {
             // Of HTTP/1 the wire sees to it.
             session.set_write_timeout(Some(self.patience.write));
         }
+        // A client of HTTP/1.0 knows nothing that comes before its answer (RFC 9110 §15.2).
+        let is_old = session.req_header().version == Version::HTTP_10;
+        session.set_ignore_info_resp(is_old);
         head::unfold(session);
         let caller = self.identify(answer::connection(session), &session.req_header().headers, ctx)?;
         let arrived = self.pass_on(session, ctx, &caller).await;
@@ -349,7 +352,6 @@ impl Phases {
         ctx: &mut RequestContext,
         cord: impl FnOnce() -> Option<Cord>,
     ) -> Result<(), No> {
-        wire::be_patient();
         if let Some(admitted) = &ctx.admitted {
             let (who, line) = (Self::who(admitted, head, ctx, cord), Line::of(head, caller, ctx));
             let opened = self.streams.open(who, line, ctx.live.streams).map_err(|_| No::Problem(Problem::TooManyStreams));

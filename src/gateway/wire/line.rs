@@ -1,10 +1,9 @@
-//! What a route says to the connection that its request came on: how long the client may be silent within its body, and whether
-//! silence is normal in the answer.
+//! What a route says to the connection that its request came on: how long the client may be silent within its body.
 //!
 //! The wire reads the body and knows no route. So the task that serves a connection carries a line to its wire.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How long a client may be silent within a body, where no route says otherwise: the body of a request to us has a deadline
@@ -16,42 +15,29 @@ tokio::task_local! {
     static LINE: Line;
 }
 
-/// A line to a wire.
+/// A line to a wire. It holds milliseconds.
 #[derive(Debug, Clone)]
-pub(super) struct Line(Arc<Said>);
-
-#[derive(Debug)]
-struct Said {
-    /// In milliseconds.
-    body: AtomicU64,
-    is_patient: AtomicBool,
-}
+pub(super) struct Line(Arc<AtomicU64>);
 
 impl Default for Line {
     fn default() -> Self {
-        Self(Arc::new(Said { body: AtomicU64::new(milliseconds(BODY)), is_patient: AtomicBool::new(false) }))
+        Self(Arc::new(AtomicU64::new(milliseconds(BODY))))
     }
 }
 
 impl Line {
     /// How long the client may be silent within the body of this request.
     pub(super) fn body(&self) -> Duration {
-        Duration::from_millis(self.0.body.load(Ordering::Relaxed))
-    }
-
-    /// Is silence normal in the answer to this request?
-    pub(super) fn is_patient(&self) -> bool {
-        self.0.is_patient.load(Ordering::Relaxed)
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
     }
 
     /// The next request has no route yet.
     pub(super) fn forget_route(&self) {
         self.say(BODY);
-        self.0.is_patient.store(false, Ordering::Relaxed);
     }
 
     fn say(&self, most: Duration) {
-        self.0.body.store(milliseconds(most), Ordering::Relaxed);
+        self.0.store(milliseconds(most), Ordering::Relaxed);
     }
 
     /// Serve a connection: what `serving` says goes to its wire.
@@ -64,11 +50,6 @@ impl Line {
 /// reads the body: under HTTP/2.
 pub(in crate::gateway) fn wait_for_body(most: Duration) {
     LINE.try_with(|line| line.say(most)).unwrap_or_default();
-}
-
-/// Silence is normal in the answer to the request that this task serves: who waits for it keeps the connection open.
-pub(in crate::gateway) fn be_patient() {
-    LINE.try_with(|line| line.0.is_patient.store(true, Ordering::Relaxed)).unwrap_or_default();
 }
 
 fn milliseconds(span: Duration) -> u64 {

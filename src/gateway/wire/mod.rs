@@ -41,7 +41,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 pub(super) use front::{Front, TurnedAway};
-pub(super) use line::{be_patient, wait_for_body};
+pub(super) use line::wait_for_body;
 pub(super) use upload::Upload;
 
 use super::alarm::{self, Alarm};
@@ -56,9 +56,6 @@ use pace::Pace;
 const PIECE: usize = 8 * 1024;
 /// What is kept of requests that come before the one in front of them is answered. More stays in the socket.
 const MOST_AHEAD: usize = 64 * 1024;
-/// How long one that says nothing more is waited for to take something of its answer, or for the app to give some. Most who close
-/// have left, some wait: nobody can tell which until something is written.
-const HALF_OPEN: Duration = Duration::from_secs(5);
 /// How long a client may take to read the last of what we say.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -74,8 +71,6 @@ pub(super) struct Wire {
     taking: Pace,
     most: Duration,
     line: Line,
-    /// It says nothing more, and took something of its answer at this moment, or ended then.
-    ended: Option<Instant>,
     /// How many fields the head has that was read, where it is plain ([`head::Said`]).
     plain: Option<usize>,
     alarm: Alarm,
@@ -95,7 +90,6 @@ impl Wire {
             taking,
             most: patience.write,
             line: Line::default(),
-            ended: None,
             plain: None,
             alarm: Alarm::default(),
             frames: None,
@@ -236,7 +230,6 @@ impl Wire {
             Poll::Pending if self.taking.poll_late(self.most, context).is_ready() => return Poll::Ready(Err(late())),
             Poll::Ready(Ok(count)) => {
                 self.taking.moved(*count);
-                self.ended = self.ended.map(|_| Instant::now());
                 if let Some((frames, _)) = self.frames.as_deref_mut() {
                     frames.taken(*count);
                 }
@@ -258,21 +251,12 @@ impl Wire {
 
     /// The request has arrived whole: what comes now is the next one's, or the client leaves.
     fn poll_ahead(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.ahead.len() < MOST_AHEAD && self.ended.is_none() {
+        while self.ahead.len() < MOST_AHEAD {
             if ready!(self.poll_more(context))? == 0 {
-                self.ended = Some(Instant::now());
+                return Poll::Ready(Ok(()));
             }
         }
-        self.poll_left(context).map(Ok)
-    }
-
-    /// Ready when a client that says nothing more is waited for no longer. Nobody waits for an event stream in this way.
-    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(ended) = self.ended else { return Poll::Pending };
-        if self.line.is_patient() {
-            return Poll::Ready(());
-        }
-        ended.checked_add(HALF_OPEN).map_or(Poll::Pending, |deadline| self.alarm.poll(deadline, context))
+        Poll::Pending
     }
 }
 

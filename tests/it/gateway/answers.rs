@@ -1,7 +1,5 @@
 //! What an app may answer, and what of it reaches the client: the same on both ways.
 
-use std::time::Duration;
-
 use super::{Edge, get};
 use crate::support::client::{Raw, Reply};
 use crate::support::upstream::Upstream;
@@ -155,42 +153,4 @@ async fn a_head_may_come_in_any_pieces() {
             assert_eq!(statuses, [103, 200], "{size} {way:?}");
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_says_nothing_more_has_its_whole_answer() {
-    let (app, edge) = open().await;
-    for way in WAYS {
-        let pieces = app.pieces_next();
-        let mut raw = Raw::connect(edge.address()).await;
-        let before = app.count();
-        raw.send(get(way)).await;
-        raw.finish().await;
-        app.wait_for_count(before + 1).await;
-        assert!(!raw.is_closed_within(Duration::from_millis(500)).await, "{way:?}");
-
-        pieces.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst".to_vec()).unwrap();
-        assert!(raw.reply_head().await.is_some_and(|reply| reply.status == 200), "{way:?}");
-        assert_eq!(raw.bytes(5).await.as_deref(), Some(&b"first"[..]));
-        assert!(!raw.is_closed_within(Duration::from_millis(500)).await, "{way:?}");
-        pieces.send(b"other".to_vec()).unwrap();
-
-        assert_eq!(raw.bytes(5).await.as_deref(), Some(&b"other"[..]), "{way:?}");
-        assert!(raw.is_closed_within(Duration::from_secs(5)).await, "{way:?}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_has_left_is_not_waited_for_long() {
-    let (app, edge) = open().await;
-    for way in WAYS {
-        app.silence_next();
-        let mut raw = Raw::connect(edge.address()).await;
-        raw.send(get(way)).await;
-
-        raw.finish().await;
-
-        assert!(raw.is_closed_within(Duration::from_secs(10)).await, "{way:?}");
-    }
-    edge.gateway.wait_for_log("client_gone");
 }
