@@ -183,7 +183,7 @@ async fn an_outage_is_neither_yes_nor_no_and_public_routes_go_on() {
 async fn a_public_route_looks_at_no_credential() {
     let world = World::new(json!([{ "require": "public" }]));
     let broken = world.token(&expired());
-    let asked = Asked::get("/").bearer(&broken).bearer(&broken).cookie(ACCESS, &broken).cookie(ACCESS, &broken);
+    let asked = Asked::get("/").bearer(&broken).bearer(&broken).cookie(ACCESS, &broken).cookie(REFRESH, &broken);
     let admitted = world.admit(&asked).await.unwrap();
     assert!(admitted.claims().is_none() && admitted.session().is_none());
     assert_eq!(world.behind.asked.load(Ordering::Relaxed), 0);

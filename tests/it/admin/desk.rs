@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use doorward::app::{ApiKey, ApiKeys as _, PlainKey};
+use doorward::app::{ApiKey, ApiKeys, PlainKey};
 use doorward::clock::{Clock as _, SystemClock};
 use doorward::random::SystemEntropy;
-use doorward::store::StoreSettings;
-use doorward::store::sql::Store;
+use doorward::secret::Secret;
+use doorward::store::{self, StoreSettings};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::support::client::{Person, Reply};
 
 /// Makes a key as the program does, in its own store.
 pub async fn key(place: &Place, name: &str, scope: &str) -> String {
-    let store = Store::open(&place.wants.store, &StoreSettings::default()).unwrap();
+    let store = store::open(&StoreSettings { url: Secret::new(place.wants.store.clone()), ..StoreSettings::default() }).unwrap();
     let plain = PlainKey::draw(&SystemEntropy::default()).unwrap();
     let now = SystemClock.now();
     let key = ApiKey {
@@ -30,7 +30,7 @@ pub async fn key(place: &Place, name: &str, scope: &str) -> String {
         last_used_at: None,
         revoked_at: None,
     };
-    assert!(store.add(&key, now).await.unwrap());
+    assert!(ApiKeys::add(store.as_ref(), &key, now).await.unwrap());
     plain.expose().to_owned()
 }
 
