@@ -58,7 +58,7 @@ pub enum Check {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RedisSettings {
-    /// `redis://`, `rediss://`, `redis+sentinel://` or `rediss+sentinel://`.
+    /// `redis://`, `redis+sentinel://` or `redis+cluster://`; with `rediss` over TLS.
     pub url: Secret<String>,
     /// The password, when it is not in `url`.
     #[serde(default)]

@@ -57,6 +57,9 @@ impl Follower {
         Self(slow.spawn(async move {
             loop {
                 let lost = follow(&mirror, clock.as_ref()).await;
+                if let Lost::Connection(error) = &lost {
+                    mirror.redis.heard(error);
+                }
                 let was_kept = mirror.is_kept();
                 if lost.is_doubt() {
                     mirror.doubt();
@@ -197,7 +200,7 @@ impl<'a> Following<'a> {
     /// expired here too.
     async fn read(&mut self, keys: &[String]) -> Result<(), Lost> {
         let mut command = redis::cmd("MGET");
-        command.arg(self.mirror.strict.marker_key()).arg(keys);
+        command.arg(self.mirror.strict.marker_key()).arg(keys).arg(self.mirror.strict.nobody_key());
         let values: Vec<Option<Vec<u8>>> = self.say(&command).await?;
         let mut values = values.iter().map(Option::as_deref);
         let marker = values.next().flatten().and_then(|marker| head_of(&String::from_utf8_lossy(marker)));

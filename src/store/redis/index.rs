@@ -27,6 +27,7 @@ pub struct RedisIndex {
     redis: Arc<Redis>,
     prefix: String,
     marker: String,
+    nobody: String,
     write: Script,
     forget: Script,
 }
@@ -37,10 +38,11 @@ type Found = (Option<String>, Option<String>, Option<String>, Option<String>);
 impl RedisIndex {
     /// The index in `redis`.
     pub fn new(redis: Arc<Redis>) -> Self {
-        let prefix = format!("{{{}}}:rev:", redis.prefix);
+        let (prefix, marker, nobody) = (prefix_of(&redis.tag), marker_of(&redis.tag), nobody_of(&redis.tag));
         Self {
             redis,
-            marker: format!("{prefix}marker"),
+            marker,
+            nobody,
             prefix,
             write: Script::new(include_str!("scripts/write.lua")),
             forget: Script::new(include_str!("scripts/forget.lua")),
@@ -122,6 +124,11 @@ impl RedisIndex {
         &self.marker
     }
 
+    /// The key of nobody.
+    pub(super) fn nobody_key(&self) -> &str {
+        &self.nobody
+    }
+
     /// What every key of the index begins with.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
@@ -133,6 +140,22 @@ impl RedisIndex {
         let kind = [Kind::Token, Kind::Session, Kind::Account].into_iter().find(|known| kind == known.letter().to_string())?;
         Some((kind, name))
     }
+}
+
+/// What every key of the index with this tag begins with.
+fn prefix_of(tag: &str) -> String {
+    format!("{{{tag}}}:rev:")
+}
+
+/// The key of the marker of the index with this tag.
+pub(super) fn marker_of(tag: &str) -> String {
+    format!("{}marker", prefix_of(tag))
+}
+
+/// A key that is never there. A node of a cluster from which the keys are being moved answers no command that names it, so that
+/// what is left of them is not taken for all.
+pub(super) fn nobody_of(tag: &str) -> String {
+    format!("{}nobody", prefix_of(tag))
 }
 
 /// What is written at a key, for an index in memory.

@@ -9,13 +9,17 @@ use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ProtocolVersion, PushInfo, RedisError, RedisResult};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo, RedisError, RedisResult, ServerErrorKind,
+};
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Notify, OnceCell};
 
 use super::breaker::{Breaker, Pass};
+use super::cluster::slot_of;
 use super::place::Place;
+use super::seat::{Seat, Torn};
 use crate::outage::Outage;
 use crate::secret::Secret;
 use crate::store::RedisSettings;
@@ -33,7 +37,12 @@ pub struct Redis {
     /// How often it has moved.
     moves: AtomicU64,
     timeout: Duration,
+    /// What the keys of the index share, so that they are in one slot of a cluster.
+    pub(super) tag: String,
+    /// Before every other key: the tag, and as a tag where everything must be in one slot.
     pub(super) prefix: String,
+    /// Have keys been seen half-way between two nodes of a cluster?
+    torn: Torn,
     pub(super) breaker: Breaker,
     /// Something failed: the prober has work.
     pub(super) failed: Notify,
@@ -80,15 +89,19 @@ impl Redis {
         let place = Place::read(settings.url.expose()).map_err(Outage::redis)?;
         let ends = match &place {
             Place::Fixed(info) => Some(Arc::new(Ends::to(info, settings.password.as_ref()).map_err(Outage::redis)?)),
-            Place::Watched(_) => None,
+            Place::Watched(_) | Place::Clustered(_) => None,
         };
+        let tag = settings.prefix.clone();
+        let prefix = if matches!(place, Place::Clustered(_)) { format!("{{{tag}}}") } else { tag.clone() };
         Ok(Arc::new(Self {
             place,
             password: settings.password.clone(),
             ends: Mutex::new(ends),
             moves: AtomicU64::new(0),
             timeout: settings.timeout,
-            prefix: settings.prefix.clone(),
+            tag,
+            prefix,
+            torn: Torn::default(),
             breaker: Breaker::new(),
             failed: Notify::new(),
             born: Instant::now(),
@@ -121,7 +134,10 @@ impl Redis {
         let pass = self.breaker.pass().ok_or_else(|| Outage::redis("it failed a moment ago"))?;
         match tokio::time::timeout(self.timeout, self.attempt(pass, act)).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(self.fail(pass, &error.to_string())),
+            Ok(Err(error)) => {
+                self.note(&error);
+                Err(self.fail(pass, &error.to_string()))
+            }
             Err(_) => Err(self.fail(pass, "no answer in time")),
         }
     }
@@ -151,7 +167,8 @@ impl Redis {
         F: Future<Output = RedisResult<T>>,
     {
         let answer = tokio::time::timeout(self.timeout, async { act(self.connect().await?).await });
-        answer.await.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())
+        let answer = answer.await.map_err(|_| "no answer in time".to_owned())?;
+        answer.inspect_err(|error| self.note(error)).map_err(|error| error.to_string())
     }
 
     fn fail(&self, pass: Pass, cause: &str) -> Outage {
@@ -162,11 +179,31 @@ impl Redis {
         Outage::redis(cause)
     }
 
+    /// Keys that are moved to another node one by one are no index: whoever reads on might miss those that have gone. It shows
+    /// in every command that names a key that is not there.
+    fn note(&self, error: &RedisError) {
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::Server(ServerErrorKind::Ask | ServerErrorKind::TryAgain)) && matches!(self.place, Place::Clustered(_))
+        {
+            self.torn.see();
+        }
+    }
+
+    /// A follower's connection failed. That is for the follower alone, unless it has seen keys half-way.
+    pub(super) fn heard(&self, error: &RedisError) {
+        self.note(error);
+        if self.torn.is_open()
+            && let Some(pass) = self.breaker.pass()
+        {
+            self.fail(pass, &error.to_string());
+        }
+    }
+
     /// Does somebody say where it is, and may say otherwise later?
     pub(super) const fn may_move(&self) -> bool {
         match self.place {
             Place::Fixed(_) => false,
-            Place::Watched(_) => true,
+            Place::Watched(_) | Place::Clustered(_) => true,
         }
     }
 
@@ -175,19 +212,35 @@ impl Redis {
         self.moves.load(Ordering::Acquire)
     }
 
-    /// Find out where it is. `true` when that is elsewhere than before.
+    /// Find out where it is. `true` when that is elsewhere than before, or when what is there is not what it was.
     ///
     /// # Errors
     /// Why nobody says, in words.
     pub(super) async fn settle(&self) -> Result<bool, String> {
-        let Place::Watched(watched) = &self.place else { return Ok(false) };
-        let info = watched.primary(self.timeout).await?;
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        if ends.as_ref().is_some_and(|ends| ends.info.addr() == info.addr()) {
+        let torn = self.torn.seen();
+        let (who, info, node) = match &self.place {
+            Place::Fixed(_) => return Ok(false),
+            Place::Watched(watched) => ("sentinels name", watched.primary(self.timeout).await?, None),
+            Place::Clustered(clustered) => {
+                let owner = clustered.owner(slot_of(&self.tag), self.password.as_ref(), self.timeout).await?;
+                ("cluster names", owner.info, Some(owner.node))
+            }
+        };
+        if self.ends().is_ok_and(|ends| ends.info.addr() == info.addr()) && !self.torn.is_open() {
             return Ok(false);
         }
-        tracing::info!("The sentinels name {} as the primary of Redis.", info.addr());
-        *ends = Some(Arc::new(Ends::to(&info, self.password.as_ref()).map_err(|error| error.to_string())?));
+        let ends = Arc::new(Ends::to(&info, self.password.as_ref()).map_err(|error| error.to_string())?);
+        // Before anybody connects there.
+        if let Some(node) = &node {
+            let seat = Seat { tag: &self.tag, node, is_torn: self.torn.is_open() };
+            tokio::time::timeout(self.timeout, seat.take(&ends.client)).await.map_err(|_| "no answer in time")?.map_err(|error| {
+                self.note(&error);
+                error.to_string()
+            })?;
+            self.torn.mend(torn);
+        }
+        tracing::info!("The {who} {} as the primary of Redis.", info.addr());
+        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = Some(ends);
         self.moves.fetch_add(1, Ordering::AcqRel);
         Ok(true)
     }
@@ -199,6 +252,9 @@ impl Redis {
 
     /// A connection of its own, that nobody else uses; what Redis says unasked goes to `pushes`, in the order of the answers.
     pub(super) async fn listen(&self, pushes: UnboundedSender<PushInfo>) -> RedisResult<MultiplexedConnection> {
+        if self.torn.is_open() {
+            return Err(std::io::Error::new(std::io::ErrorKind::NotConnected, "keys are being moved to another node").into());
+        }
         self.ends()?.pushing.get_multiplexed_async_connection_with_config(&untimed().set_push_sender(pushes)).await
     }
 
@@ -251,7 +307,7 @@ impl Link {
 }
 
 /// One timeout, round everything, is with the caller.
-fn untimed() -> AsyncConnectionConfig {
+pub(super) fn untimed() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None)
 }
 
@@ -262,7 +318,8 @@ impl Ends {
     }
 }
 
-fn client(info: ConnectionInfo, password: Option<&Secret<String>>, protocol: Option<ProtocolVersion>) -> RedisResult<Client> {
+/// How this address is connected to.
+pub(super) fn client(info: ConnectionInfo, password: Option<&Secret<String>>, protocol: Option<ProtocolVersion>) -> RedisResult<Client> {
     let mut login = info.redis_settings().clone().set_skip_set_lib_name();
     if let Some(protocol) = protocol {
         login = login.set_protocol(protocol);

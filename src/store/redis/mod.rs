@@ -4,10 +4,12 @@
 //! it with what Redis pushes, and by **beats** it gives the **proof** of how old the copy is at most.
 //!
 //! A **link** is a connection of the worker that uses it. The **breaker** keeps requests from waiting for a Redis that does
-//! not answer, the **prober** finds out when it does again; and, where **sentinels** watch, who the primary is.
+//! not answer, the **prober** finds out when it does again; and, where **sentinels** watch or a **cluster** has it, who the
+//! primary is. A node of a cluster is given its **seat** before it is asked for anything.
 
 mod beat;
 mod breaker;
+mod cluster;
 mod follower;
 mod index;
 mod limits;
@@ -16,6 +18,7 @@ mod mirror;
 mod place;
 mod prober;
 mod proof;
+mod seat;
 mod sentinel;
 mod spending;
 

@@ -1,17 +1,20 @@
-//! Where Redis is: always at one address, or where sentinels say that its primary is at the moment.
+//! Where Redis is: always at one address, or where sentinels or a cluster say that its primary is at the moment.
 //!
 //! ```text
 //! redis://user:password@host:6379/0
 //! redis+sentinel://user:password@host:26379,other:26379/name/0      `name` is what the sentinels call it
+//! redis+cluster://user:password@host:6379,other:6379
 //! ```
 
 use redis::{ConnectionInfo, IntoConnectionInfo, RedisResult};
 use url::Url;
 
+use super::cluster::Clustered;
 use crate::secret::Secret;
 
 /// What a URL should be like.
-const SHAPE: &str = "should be redis://host:port, rediss://host:port or redis+sentinel://host:port,host:port/name";
+const SHAPE: &str =
+    "should be redis://host:port, rediss://host:port, redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port";
 
 /// Where sentinels listen when nothing is said.
 const SENTINEL_PORT: u16 = 26379;
@@ -21,8 +24,10 @@ const SENTINEL_PORT: u16 = 26379;
 pub(super) enum Place {
     /// There, always.
     Fixed(ConnectionInfo),
-    /// Where they say.
+    /// Where sentinels say.
     Watched(Watched),
+    /// Where a cluster says.
+    Clustered(Clustered),
 }
 
 /// A primary that sentinels watch.
@@ -32,13 +37,19 @@ pub(super) struct Watched {
     pub(super) sentinels: Vec<ConnectionInfo>,
     /// What they call it.
     pub(super) name: String,
+    login: Login,
+}
+
+/// How one connects, wherever that is.
+#[derive(Debug)]
+pub(super) struct Login {
     scheme: &'static str,
     /// `user:password@`, as the URL has it.
     user: Secret<String>,
     database: String,
 }
 
-/// Is this the URL of a Redis, or of sentinels?
+/// Is this the URL of a Redis, of sentinels or of a cluster?
 ///
 /// # Errors
 /// What it should be, in words.
@@ -64,7 +75,8 @@ impl Place {
             }
             "redis+sentinel" => Watched::read("redis", rest).map(Self::Watched),
             "rediss+sentinel" => Watched::read("rediss", rest).map(Self::Watched),
-            "redis+cluster" | "rediss+cluster" => Err("clusters are not there yet; redis://, rediss:// and redis+sentinel:// are"),
+            "redis+cluster" => Clustered::read("redis", rest).map(Self::Clustered),
+            "rediss+cluster" => Clustered::read("rediss", rest).map(Self::Clustered),
             _ => Err(SHAPE),
         }
     }
@@ -80,26 +92,45 @@ impl Watched {
             return Err("should name the primary, and its database at most: redis+sentinel://host:port,host:port/name/0");
         }
         // Sentinels are asked by anybody; who Redis lets in is another matter.
-        let sentinels = hosts.split(',').map(|host| sentinel(scheme, host)).collect::<Result<Vec<_>, _>>()?;
-        let user = if user.is_empty() { String::new() } else { format!("{user}@") };
-        let watched = Self { sentinels, name: name.to_owned(), scheme, user: Secret::new(user), database: database.to_owned() };
+        let sentinels = hosts.split(',').map(|host| sentinel(scheme, host)).collect::<Option<Vec<_>>>();
+        let sentinels = sentinels.ok_or("should list sentinels as host:port,host:port")?;
+        let watched = Self { sentinels, name: name.to_owned(), login: Login::new(scheme, user, database) };
         watched.at("127.0.0.1", 6379).map_err(|_| SHAPE)?;
         Ok(watched)
     }
 
     /// The primary, as one connects to it there.
     pub(super) fn at(&self, host: &str, port: u16) -> RedisResult<ConnectionInfo> {
+        self.login.at(host, port)
+    }
+}
+
+impl Login {
+    /// `user` is what stands before the `@`; empty where nothing does.
+    pub(super) fn new(scheme: &'static str, user: &str, database: &str) -> Self {
+        let user = if user.is_empty() { String::new() } else { format!("{user}@") };
+        Self { scheme, user: Secret::new(user), database: database.to_owned() }
+    }
+
+    /// As one connects to a Redis there.
+    pub(super) fn at(&self, host: &str, port: u16) -> RedisResult<ConnectionInfo> {
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         format!("{}://{}{host}:{port}/{}", self.scheme, self.user.expose(), self.database).into_connection_info()
     }
 }
 
-fn sentinel(scheme: &str, host: &str) -> Result<ConnectionInfo, &'static str> {
-    const SENTINELS: &str = "should list sentinels as host:port,host:port";
-    let url = Url::parse(&format!("{scheme}://{host}")).ok().filter(|url| url.has_host() && url.path().is_empty()).ok_or(SENTINELS)?;
-    let port = url.port().unwrap_or(SENTINEL_PORT);
-    let host = url.host_str().unwrap_or_default();
-    format!("{scheme}://{host}:{port}/").into_connection_info().map_err(|_| SENTINELS)
+fn sentinel(scheme: &str, host: &str) -> Option<ConnectionInfo> {
+    let (host, port) = host_and_port(scheme, host, SENTINEL_PORT)?;
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    format!("{scheme}://{host}:{port}/").into_connection_info().ok()
+}
+
+/// `host` or `host:port`; an address of IPv6 stands in brackets, and comes without.
+pub(super) fn host_and_port(scheme: &str, text: &str, port: u16) -> Option<(String, u16)> {
+    let url = Url::parse(&format!("{scheme}://{text}")).ok()?;
+    let is_bare = url.path().is_empty() && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let host = url.host_str().filter(|host| is_bare && !host.is_empty())?;
+    Some((host.trim_start_matches('[').trim_end_matches(']').to_owned(), url.port().unwrap_or(port)))
 }
 
 #[cfg(test)]
@@ -154,11 +185,21 @@ mod tests {
             "redis+sentinel://a/main/x",
             "redis+sentinel://a/main/0/1",
             "redis+sentinel://a/ma in",
-            "redis+cluster://a:1,b:2",
+            "redis+cluster://",
+            "redis+cluster:///0",
+            "redis+cluster://a,,b",
+            "redis+cluster://a:x",
+            "redis+cluster://a:1,b:2/1",
+            "redis+cluster://a/main",
+            "redis+cluster://a/0/",
+            "redis+cluster://a?b",
         ] {
             assert!(check_url(url).is_err(), "{url}");
         }
         for url in ["redis://a", "rediss://u:p@a:1/2", "redis+sentinel://a/main", "rediss+sentinel://:p@a:1,b:2/main/0"] {
+            assert_eq!(check_url(url), Ok(()), "{url}");
+        }
+        for url in ["redis+cluster://a", "redis+cluster://a/", "rediss+cluster://u:p@a:1,[::1]:2/0"] {
             assert_eq!(check_url(url), Ok(()), "{url}");
         }
     }

@@ -14,7 +14,7 @@ use super::link::Redis;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Between two questions to sentinels, where nothing fails: a primary that was put out of office answers on.
+/// Between two questions to sentinels or to a cluster, where nothing fails: a primary that was put out of office answers on.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// The running task; it ends when this is dropped.
@@ -77,7 +77,7 @@ impl Redis {
         }
         while timeout(LOOK, self.failed.notified()).await.is_err() {
             let pass = self.breaker.pass();
-            // Sentinels that are silent change nothing.
+            // Sentinels and nodes that are silent change nothing.
             if self.settle().await.unwrap_or(false) {
                 // Every connection leads to where it was.
                 if let Some(pass) = pass {

@@ -139,7 +139,7 @@ fn bounds_hold_on_both_sides() {
         ("[cookies]\ndomain = \"other.org\"", false),
         ("[redis]\nurl = \"redis://127.0.0.1\"", true),
         ("[redis]\nurl = \"rediss://user@host:6380/1\"", true),
-        ("[redis]\nurl = \"redis+cluster://127.0.0.1\"", false),
+        ("[redis]\nurl = \"redis+cluster://127.0.0.1\"", true),
         ("[redis]\nurl = \"redis://127.0.0.1\"\ncheck = \"mirror\"", true),
         ("[redis]\nurl = \"redis://127.0.0.1\"\ncheck = \"cache\"", false),
         ("[redis]\nurl = \"redis://127.0.0.1\"\nmax_staleness = \"100ms\"", true),
@@ -192,9 +192,17 @@ fn sentinels_are_listed_and_their_primary_is_named() {
 }
 
 #[test]
-fn what_is_not_there_yet_is_said_so() {
-    let cluster = mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"redis+cluster://h\""), &[]);
-    assert_eq!(cluster, ["redis.url: clusters are not there yet; redis://, rediss:// and redis+sentinel:// are"]);
+fn nodes_of_a_cluster_are_listed_and_there_is_one_database() {
+    let found = |url: &str, more: &str| mistakes(&format!("{MINIMAL}\n[redis]\nurl = \"{url}\"\n{more}"), &[]);
+    let good = format!("{MINIMAL}\n[redis]\nurl = \"rediss+cluster://door@a:6379,b/\"\npassword = \"one\"");
+    assert!(doorward::config::Config::read("test", &good, std::iter::empty()).is_ok());
+    assert_eq!(
+        found("redis+cluster://a,b/2", ""),
+        ["redis.url: should name no database, since a cluster has none but 0: redis+cluster://host:port,host:port"]
+    );
+    assert_eq!(found("redis+cluster://a,,b", ""), ["redis.url: should list nodes of the cluster: redis+cluster://host:port,host:port"]);
+    let twice = found("redis+cluster://:one@a,b", "password = \"two\"");
+    assert_eq!(twice, ["redis.password: stands in redis.url too; keep one of them"]);
 }
 
 #[cfg(not(feature = "mongodb"))]

@@ -21,6 +21,8 @@ async fn on_each(promise: impl AsyncFn(Arc<dyn Index>, &str)) {
     let server = Redis::start();
     let (redis, _prober) = node::whole(&server.url()).await;
     promise(Arc::new(RedisIndex::new(redis)), "redis").await;
+    let (redis, _prober) = node::whole_in_cluster().await;
+    promise(Arc::new(RedisIndex::new(redis)), "cluster").await;
 }
 
 fn line(number: i64, subject: Subject) -> Entry {

@@ -21,6 +21,8 @@ async fn on_each(promise: impl AsyncFn(Arc<dyn Limits>, &str)) {
     let server = Redis::start();
     let (redis, _prober) = node::whole(&server.url()).await;
     promise(Arc::new(RedisLimits::new(redis)), "redis").await;
+    let (redis, _prober) = node::whole_in_cluster().await;
+    promise(Arc::new(RedisLimits::new(redis)), "cluster").await;
 }
 
 async fn take(limits: &dyn Limits, key: &str) -> Verdict {

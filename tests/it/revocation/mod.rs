@@ -2,8 +2,10 @@
 //! Redis or the database is gone.
 
 mod changes;
+mod cluster;
 mod database_gone;
 mod faults;
+mod house;
 mod index;
 mod limits;
 mod load;

@@ -14,6 +14,7 @@ use doorward::store::redis::{Follower, Mirror, Prober, Redis, RedisIndex};
 use doorward::store::{Check, RedisSettings};
 use tokio::runtime::Runtime;
 
+use crate::support::cluster::Cluster;
 use crate::support::wait;
 
 /// What must be true soon is true within this.
@@ -181,7 +182,20 @@ pub fn settings(url: &str) -> RedisSettings {
 /// A Redis that was found whole, and its prober in the runtime of the test. It may take its time: what is asked of it here is
 /// what it does, and not how fast.
 pub async fn whole(url: &str) -> (Arc<Redis>, Prober) {
-    let redis = Redis::new(&RedisSettings { timeout: Duration::from_secs(10), ..settings(url) }).unwrap();
+    whole_with(settings(url)).await
+}
+
+/// The same in a cluster, under a prefix that nobody else has.
+pub async fn whole_in_cluster() -> (Arc<Redis>, Prober) {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let node = tokio::task::spawn_blocking(Cluster::of_one).await.unwrap();
+    let url = node.redis.url().replacen("redis://", "redis+cluster://", 1);
+    let prefix = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    whole_with(RedisSettings { prefix, ..settings(&url) }).await
+}
+
+async fn whole_with(settings: RedisSettings) -> (Arc<Redis>, Prober) {
+    let redis = Redis::new(&RedisSettings { timeout: Duration::from_secs(10), ..settings }).unwrap();
     let prober = Prober::start(&redis, &tokio::runtime::Handle::current());
     wait::until_async("Redis to be whole", SOON, async || redis.is_whole().then_some(())).await;
     (redis, prober)

@@ -22,6 +22,8 @@ async fn on_each(promise: impl AsyncFn(Arc<dyn Spending>, &str)) {
     let server = Redis::start();
     let (redis, _prober) = node::whole(&server.url()).await;
     promise(Arc::new(RedisSpending::new(redis)), "redis").await;
+    let (redis, _prober) = node::whole_in_cluster().await;
+    promise(Arc::new(RedisSpending::new(redis)), "cluster").await;
     assert_all_expire(&server);
 }
 

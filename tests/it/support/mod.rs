@@ -10,6 +10,7 @@ pub mod browser;
 pub mod cable;
 pub mod child;
 pub mod client;
+pub mod cluster;
 pub mod curl;
 pub mod folder;
 pub mod gateway;

@@ -20,8 +20,13 @@ pub struct Redis {
 
 impl Redis {
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// With more on its command line.
+    pub fn start_with(more: &[&str]) -> Self {
         let data = folder::new("redis");
-        let (port, process) = child::serve("redis", |port| spawn(&data, port, &[]), is_ready);
+        let (port, process) = child::serve("redis", |port| spawn(&data, port, more), is_ready);
         Self { process, port, data }
     }
 
