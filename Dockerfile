@@ -10,7 +10,7 @@ COPY . .
 # The caches stay with the builder; only the binary leaves this stage.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --features mongodb --bin doorward \
+    cargo build --release --locked --features mongodb,otel --bin doorward \
     && install -D target/release/doorward /out/doorward \
     && install -d -m 0750 /out/data
 

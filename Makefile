@@ -8,8 +8,8 @@ export CARGO_TARGET_DIR := $(TARGET)
 TOOLS  := $(TARGET)/test-tools
 CARGO  ?= cargo
 
-# What is tested is what is released: MongoDB too. All that is built for tests is built with it, so that it is built once.
-FEATURES := --features mongodb
+# What is tested is what is released: MongoDB and OpenTelemetry too. All that is built for tests is built with it, so that it is built once.
+FEATURES := --features mongodb,otel
 
 # One place decides how loud a mistake is.
 WARNINGS := -D warnings
@@ -20,7 +20,7 @@ WARNINGS := -D warnings
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-# The development profile: half the time of a release build. A demo answers one person, and keeps nothing: without MongoDB.
+# The development profile: half the time of a release build. A demo answers one person, and keeps nothing: without MongoDB and OpenTelemetry.
 demo: setup-build ## build, and run everything on this machine: http://127.0.0.1:8080
 	$(CARGO) run --locked -- demo
 

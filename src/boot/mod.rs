@@ -14,6 +14,7 @@ mod ruler;
 mod rules;
 mod serve;
 mod services;
+mod traces;
 
 use std::path::PathBuf;
 use std::sync::Arc;

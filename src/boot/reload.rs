@@ -185,7 +185,7 @@ fn fixed(config: &Config) -> [(&'static str, String); 10] {
         ("redis", format!("{:?}, {:?}", config.redis, redis_secrets(config))),
         ("tokens", format!("{:?}, {:?}", config.tokens, mark(config.tokens.secret.as_ref()))),
         ("delivery", format!("{:?}, {:?}", config.delivery, delivery_secrets(config))),
-        ("telemetry", format!("{:?}", config.telemetry)),
+        ("telemetry", format!("{:?}, {:?}", config.telemetry, mark(config.telemetry.otlp_headers.as_ref()))),
         ("development", format!("{:?}", config.development)),
     ]
 }

@@ -19,6 +19,7 @@ use crate::boot::notify::{self, Alive};
 use crate::boot::reload::{Reload, Watched};
 use crate::boot::ruler::{Guests, Ruler};
 use crate::boot::rules::{Rulemaker, Told};
+use crate::boot::traces::Traces;
 use crate::boot::{Extras, NotServing, services};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
@@ -42,7 +43,7 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
     // An address that is taken is found before anything else is done; one that is lent, when all else is done.
     let bound = if extras.upgrade { None } else { Some(Listeners::bind(&config.listen)?) };
     let runtime = slow()?;
-    let parts = runtime.block_on(put_together(config, &extras, &runtime))?;
+    let mut parts = runtime.block_on(put_together(config, &extras, &runtime))?;
     let (listeners, predecessor) = match bound {
         Some(listeners) => (listeners, None),
         None => take_over(config)?,
@@ -67,6 +68,7 @@ pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
     drop((reload, watch, alive));
     runtime.block_on(parts.queue.drain(LAST_MAIL));
     runtime.block_on(parts.end_audit());
+    runtime.block_on(parts.traces.end());
     drop(parts);
     runtime.shutdown_timeout(LAST_MAIL);
     Ok(())
@@ -161,6 +163,7 @@ struct Parts {
     refusals: Arc<Refusals>,
     told: Arc<Told>,
     vitals: Arc<Signs>,
+    traces: Traces,
     _keeper: Keeper,
 }
 
@@ -190,7 +193,8 @@ async fn put_together(config: &Config, extras: &Extras, runtime: &Runtime) -> Re
     };
     let ruler = Arc::new(Ruler::new(rulemaker, config.clone(), guests));
     let vitals = Arc::new(Signs { core: Arc::clone(&core), pulse, leaving: AtomicBool::new(false) });
-    Ok(Parts { core, queue, ruler, keys, refusals, told, vitals, _keeper: keeper })
+    let traces = Traces::start(config, &core.metrics, runtime.handle())?;
+    Ok(Parts { core, queue, ruler, keys, refusals, told, vitals, traces, _keeper: keeper })
 }
 
 impl Parts {
@@ -209,6 +213,7 @@ impl Parts {
             rules: self.ruler.rules()?,
             admin: Arc::new(admin),
             metrics: Arc::clone(&self.core.metrics),
+            spans: self.traces.spans.clone(),
             refusals: Arc::clone(&self.refusals),
             revocations: Arc::clone(&self.core.revocations),
             slow: runtime.handle().clone(),

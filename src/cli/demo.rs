@@ -25,7 +25,7 @@ pub(super) fn run(demo: &Demo) -> Result<(), Failed> {
     if !addresses.public.ip().is_loopback() || !addresses.admin.ip().is_loopback() {
         return Err(Failed::refused("the demo shows codes to whoever looks: it listens on loopback only"));
     }
-    let log = TelemetrySettings { log: "warn".to_owned(), log_format: LogFormat::Text };
+    let log = TelemetrySettings { log: "warn".to_owned(), log_format: LogFormat::Text, ..TelemetrySettings::default() };
     let _log = telemetry::log::init(&log).map_err(|cause| Failed::refused(cause.to_string()))?;
     // A closed standard output is no reason not to serve.
     Ok(demo::run(addresses, |words| drop(print::line(words)))?)

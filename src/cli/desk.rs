@@ -31,7 +31,7 @@ pub(super) fn with<W>(config: &Config, work: W) -> Result<(), Failed>
 where
     W: AsyncFnOnce(&Core) -> Result<(), Failed>,
 {
-    let quiet = TelemetrySettings { log: "warn".to_owned(), log_format: LogFormat::Text };
+    let quiet = TelemetrySettings { log: "warn".to_owned(), log_format: LogFormat::Text, ..TelemetrySettings::default() };
     drop(telemetry::log::init(&quiet).map_err(|error| Failed::refused(error.to_string()))?);
     let runtime = runtime()?;
     let done = runtime.block_on(async {

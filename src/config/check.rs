@@ -20,7 +20,7 @@ use crate::gateway::{Address, Tls, Trusts};
 use crate::secret::RootKey;
 use crate::store;
 use crate::store::redis::{check_url, has_password};
-use crate::telemetry;
+use crate::telemetry::{self, TelemetrySettings};
 use crate::token::Algorithm;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -306,6 +306,23 @@ fn pages(config: &Config, notes: &mut Notes) {
     notes.0.extend(Brand::read(&config.pages).err().unwrap_or_default());
     let log = telemetry::log::filter(&config.telemetry.log).is_ok();
     notes.must(log, "telemetry.log", "should be a level, as \"info\", or directives, as \"doorward=debug,info\"");
+    traces(&config.telemetry, notes);
+}
+
+fn traces(settings: &TelemetrySettings, notes: &mut Notes) {
+    notes.must((0.0..=1.0).contains(&settings.otlp_sample), "telemetry.otlp_sample", "should be between 0 and 1");
+    if let Some(endpoint) = &settings.otlp_endpoint {
+        notes.must(cfg!(feature = "otel"), "telemetry.otlp_endpoint", telemetry::NO_OTEL);
+        if let Err(should) = telemetry::traces(endpoint) {
+            notes.must(false, "telemetry.otlp_endpoint", should);
+        }
+    }
+    if let Some(text) = &settings.otlp_headers {
+        notes.must(settings.otlp_endpoint.is_some(), "telemetry.otlp_headers", "is for nobody: telemetry.otlp_endpoint is unset");
+        if let Err(should) = telemetry::headers(text.expose()) {
+            notes.must(false, "telemetry.otlp_headers", should);
+        }
+    }
 }
 
 fn development(config: &Config, notes: &mut Notes) {

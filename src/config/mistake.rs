@@ -27,7 +27,8 @@ impl fmt::Display for Mistake {
 }
 
 /// Keys whose values are secrets, wherever they stand: they may come from a file, and are never repeated in a message.
-pub(super) const SECRETS: [&str; 7] = ["url", "password", "secret", "encryption_key", "api_key", "auth_token", "api_key_secret"];
+pub(super) const SECRETS: [&str; 8] =
+    ["url", "password", "secret", "encryption_key", "api_key", "auth_token", "api_key_secret", "otlp_headers"];
 
 /// What serde says about the value at `key`, in words for an operator. A value of the wrong type is named by its type, never
 /// repeated: it may be a secret that stands one line too high.

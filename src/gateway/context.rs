@@ -54,6 +54,8 @@ pub(super) struct RequestContext {
     pub again: usize,
     /// What its connection must know of it.
     pub manner: Manner,
+    /// When an app was first asked; known where that is recorded.
+    pub asked_at: Option<Instant>,
     /// So many bytes of its body have been sent on, in this try.
     pub sent_on: u64,
     /// How many responses came before the response itself, in all tries.
@@ -109,6 +111,7 @@ impl RequestContext {
             tried: Vec::new(),
             again: 0,
             manner: Manner::default(),
+            asked_at: None,
             sent_on: 0,
             interim: 0,
             outcome: Outcome { decision: Decision::Refused, code: None, status: None },

@@ -27,6 +27,7 @@ mod head;
 mod listener;
 mod live;
 mod phases;
+mod record;
 mod redirect;
 mod server;
 mod settings;
@@ -45,7 +46,7 @@ use crate::clock::Clock;
 use crate::endpoint::{Admin, Refusals};
 use crate::random::Entropy;
 use crate::revocation::Revocations;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Spans};
 
 pub use accept::Bounds;
 pub use demo_app::DemoApp;
@@ -87,6 +88,8 @@ pub struct Setup {
     pub admin: Arc<Admin>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Keeps traces.
+    pub spans: Spans,
     /// Remembers what comes to nothing.
     pub refusals: Arc<Refusals>,
     /// What ends open streams.
@@ -169,6 +172,7 @@ impl Gateway {
             entropy: Arc::clone(&common.entropy),
             flights,
             streams,
+            spans: setup.spans,
             patience: setup.patience,
         };
         running.serve_proxy(phases, setup.listeners.public, entrance, Arc::clone(&common.entropy), turned_away, setup.patience);

@@ -24,6 +24,7 @@ use super::exchange::Unread;
 use super::flight::Flights;
 use super::guard::guarded;
 use super::live::Swap;
+use super::record;
 use super::settings::Patience;
 use super::stream::{Asking, Full, LONG, LOOK, Line, Streams, Who};
 use super::tls::Handshake;
@@ -36,7 +37,7 @@ use crate::clock::Clock;
 use crate::endpoint::{Lost, Problem, Refusals};
 use crate::outage::Outage;
 use crate::random::{self, Entropy};
-use crate::telemetry::{Decision, Metrics};
+use crate::telemetry::{Decision, Metrics, Spans};
 
 /// The client left before it had its answer.
 const CLIENT_GONE: &str = "client_gone";
@@ -51,6 +52,7 @@ pub(super) struct Phases {
     pub entropy: Arc<dyn Entropy>,
     pub flights: Flights,
     pub streams: Streams,
+    pub spans: Spans,
     pub patience: Patience,
 }
 
@@ -323,7 +325,9 @@ impl Phases {
         let mut caller = Caller::find(connection, headers, &ctx.live.trusted);
         let (id, span) = random::pair(self.entropy.as_ref()).map_err(|none| No::Outage(none.into()))?;
         ctx.request_id = caller.request_id.take().unwrap_or_else(|| random::name(id));
-        ctx.trace = Some(Trace::of(headers, id, span));
+        let trace = Trace::of(headers, id, span);
+        let is_believed = || ctx.live.trusted.has(connection.peer, connection.is_unix);
+        ctx.trace = Some(if self.spans.is_on() { trace.recorded(is_believed(), self.spans.draws(record::chance(id))) } else { trace });
         Ok(caller)
     }
 
@@ -393,6 +397,9 @@ impl Phases {
             ctx.place = upstream.enter().await.map_err(nowhere)?;
         }
         let attempt = upstream.choose(|| ctx.whose(), &ctx.tried).await.map_err(nowhere)?;
+        if ctx.asked_at.is_none() && ctx.trace.is_some_and(|trace| trace.is_recorded()) {
+            ctx.asked_at = Some(Instant::now());
+        }
         Ok(&ctx.attempt.insert(attempt).endpoint)
     }
 
@@ -443,6 +450,7 @@ impl Phases {
         let spent = ctx.started.elapsed();
         ctx.place = None;
         access::log(head, bytes, ctx, spent);
+        record::keep(&self.spans, &head.method, ctx, spent);
         self.remember(head, ctx);
         if let Some(stream) = &mut ctx.stream {
             stream.told();

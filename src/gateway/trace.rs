@@ -22,9 +22,13 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trace {
     id: [u8; 16],
-    /// This request's own span.
+    /// The sender's span.
+    parent: Option<[u8; 8]>,
+    /// The span that the app is told of.
     span: [u8; 8],
     flags: u8,
+    /// Does somebody keep what becomes of it?
+    is_recorded: bool,
     /// Nothing that could be read came: then what vendors say is of another trace.
     begins: bool,
 }
@@ -40,9 +44,28 @@ impl Trace {
         let mut all = headers.get_all(TRACEPARENT).into_iter();
         let only = all.next().filter(|_| all.next().is_none());
         match only.and_then(|value| parent(value.as_bytes())) {
-            Some((id, flags)) => Self { id, span, flags, begins: false },
-            None => Self { id, span, flags: SAMPLED, begins: true },
+            Some((id, parent, flags)) => Self { id, parent: Some(parent), span, flags, is_recorded: false, begins: false },
+            None => Self { id, parent: None, span, flags: SAMPLED, is_recorded: false, begins: true },
         }
+    }
+
+    /// Where traces are kept, this one is or is not, and the app is told so: by the sender's word if that `is_believed`, else by
+    /// what was drawn.
+    #[must_use]
+    pub(super) fn recorded(self, is_believed: bool, is_drawn: bool) -> Self {
+        let is_recorded = if is_believed && !self.begins { self.flags & SAMPLED == SAMPLED } else { is_drawn };
+        Self { flags: if is_recorded { SAMPLED } else { 0 }, is_recorded, ..self }
+    }
+
+    /// Does somebody keep what becomes of it?
+    pub(super) const fn is_recorded(&self) -> bool {
+        self.is_recorded
+    }
+
+    /// The trace, the sender's span, ours, and the one below it that the app is told of. Ours is the other turned round: as
+    /// random, and never the same.
+    pub(super) fn spans(&self) -> ([u8; 16], Option<[u8; 8]>, [u8; 8], [u8; 8]) {
+        (self.id, self.parent, self.span.map(|byte| !byte), self.span)
     }
 
     /// The name of the trace, in logs.
@@ -91,8 +114,8 @@ impl fmt::Display for TraceId {
     }
 }
 
-/// The trace and the flags of a `traceparent` (§3.2). The span in it is the sender's: it is checked, and forgotten.
-fn parent(text: &[u8]) -> Option<([u8; 16], u8)> {
+/// The trace, the sender's span, and the flags of a `traceparent` (§3.2).
+fn parent(text: &[u8]) -> Option<([u8; 16], [u8; 8], u8)> {
     let (version, rest) = text.split_at_checked(3)?;
     let version = byte(version.strip_suffix(b"-")?)?;
     // Version 255 is none; a later one may say more, behind another hyphen.
@@ -105,7 +128,7 @@ fn parent(text: &[u8]) -> Option<([u8; 16], u8)> {
     let flags = byte(rest.strip_prefix(b"-")?.get(..2)?)?;
     let (id, span) = (array::<16>(id)?, array::<8>(span)?);
     // Of the flags we know one; the others must not be sent on (§3.2.2.5.2).
-    (id != [0; 16] && span != [0; 8]).then_some((id, flags & SAMPLED))
+    (id != [0; 16] && span != [0; 8]).then_some((id, span, flags & SAMPLED))
 }
 
 /// Bytes written as lower-case hex.
@@ -169,6 +192,30 @@ mod tests {
             assert_eq!(told(trace), format!("00-{CAME}-abababababababab-{flags}"), "{line}");
             assert_eq!(trace.id().to_string(), CAME);
         }
+    }
+
+    #[test]
+    fn who_is_believed_says_what_is_recorded_and_chance_does_else() {
+        let line = |flags: &str| format!("00-{CAME}-00f067aa0ba902b7-{flags}");
+        for (lines, is_believed, is_drawn, is_recorded) in [
+            (vec![line("01")], true, false, true),
+            (vec![line("00")], true, true, false),
+            (vec![line("01")], false, false, false),
+            (vec![line("00")], false, true, true),
+            (vec![], true, false, false),
+            (vec![], true, true, true),
+        ] {
+            let trace = trace(&lines.iter().map(String::as_str).collect::<Vec<_>>()).recorded(is_believed, is_drawn);
+            assert_eq!(trace.is_recorded(), is_recorded, "{lines:?} {is_believed} {is_drawn}");
+            assert!(told(trace).ends_with(if is_recorded { "-01" } else { "-00" }), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn our_span_stands_between_the_senders_and_the_one_that_the_app_is_told_of() {
+        let (_, parent, ours, told) = trace(&[&format!("00-{CAME}-00f067aa0ba902b7-01")]).spans();
+        assert_eq!((parent, ours, told), (Some([0, 0xf0, 0x67, 0xaa, 0x0b, 0xa9, 0x02, 0xb7]), [0x54; 8], SPAN));
+        assert_eq!(trace(&[]).spans().1, None);
     }
 
     #[test]

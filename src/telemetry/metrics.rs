@@ -83,6 +83,7 @@ pub struct Metrics {
     certificate_expiry: IntGaugeVec,
     connections_open: IntGauge,
     connections_refused: IntCounterVec,
+    spans: IntCounterVec,
 }
 
 impl Metrics {
@@ -141,6 +142,12 @@ impl Metrics {
             )?,
             connections_open: gauge(r, "connections_open", "Connections to the public listeners.")?,
             connections_refused: counters(r, "connections_refused_total", "Connections that were closed before a request.", &["reason"])?,
+            spans: counters(
+                r,
+                "spans_total",
+                "Requests that were recorded for OpenTelemetry, by what became of the record.",
+                &["outcome"],
+            )?,
             registry,
         })
     }
@@ -163,6 +170,11 @@ impl Metrics {
             duration: self.request_duration.get_metric_with_label_values(&[name]).ok(),
             admission: self.admission_duration.clone(),
         }
+    }
+
+    /// Counts what became of recorded requests: `exported`, `failed`, or `dropped` where too many waited.
+    pub fn spans(&self, outcome: &str) -> Counter {
+        Counter(self.spans.get_metric_with_label_values(&[outcome]).ok())
     }
 
     /// A message went to a provider: `sent`, `deferred`, `refused`; or, with provider `none`, `dropped` or `expired`.
@@ -344,8 +356,13 @@ pub struct Counter(Option<IntCounter>);
 impl Counter {
     /// One more.
     pub fn add(&self) {
+        self.add_many(1);
+    }
+
+    /// So many more.
+    pub fn add_many(&self, number: usize) {
         if let Some(counter) = &self.0 {
-            counter.inc();
+            counter.inc_by(u64::try_from(number).unwrap_or(u64::MAX));
         }
     }
 }

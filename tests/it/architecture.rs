@@ -202,7 +202,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("redis", &["store"]),
     ("mongodb", &["store"]),
     ("lettre", &["deliver"]),
-    ("reqwest", &["deliver"]),
+    // Providers, and a collector of traces.
+    ("reqwest", &["deliver", "telemetry"]),
+    ("opentelemetry_proto", &["telemetry"]),
+    ("prost", &["telemetry"]),
     ("jsonwebtoken", &["token"]),
     // Sealing (AES-GCM, HKDF), chance, comparison in constant time and keyed hashes of what is secret, key pairs; and the
     // digest by which a page's policy names its own style sheet.

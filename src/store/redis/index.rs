@@ -4,6 +4,7 @@
 //! {doorward}:rev:marker       ledger:number, never expires
 //! {doorward}:rev:t:<jti>      0:expires       {doorward}:rev:s:<sid>   0:expires
 //! {doorward}:rev:a:<sub>      below:expires  (tokens of a lower revision than `below`; `expires` in milliseconds)
+//! {doorward}:rev:nobody      never there (see [`nobody_of`])
 //! ```
 //!
 //! All keys share a hash tag, so that one command reads them and one script writes them. Redis runs a script as a whole, and

@@ -205,6 +205,42 @@ fn nodes_of_a_cluster_are_listed_and_there_is_one_database() {
     assert_eq!(twice, ["redis.password: stands in redis.url too; keep one of them"]);
 }
 
+#[cfg(not(feature = "otel"))]
+#[test]
+fn a_build_without_opentelemetry_says_which_one_has_it() {
+    let found = mistakes(&format!("{MINIMAL}\n[telemetry]\notlp_endpoint = \"http://127.0.0.1:4318\""), &[]);
+    let says = "telemetry.otlp_endpoint: OpenTelemetry is not in this build: it is in the released image, and in what is built with \
+        `cargo build --release --features otel`";
+    assert_eq!(found, [says]);
+}
+
+#[cfg(feature = "otel")]
+#[test]
+fn a_collector_is_an_address_and_headers() {
+    let with = |lines: &str| format!("{MINIMAL}\n[telemetry]\n{lines}");
+    for lines in [
+        "otlp_endpoint = \"http://127.0.0.1:4318\"",
+        "otlp_endpoint = \"https://collector.example/otlp\"\notlp_headers = \"x-team=blue,authorization=Bearer%20a\"\notlp_sample = 0.25",
+    ] {
+        assert!(doorward::config::Config::read("test", &with(lines), std::iter::empty()).is_ok(), "{lines}");
+    }
+    for (lines, says) in [
+        (
+            "otlp_endpoint = \"http://a/?key=hunter2\"",
+            "telemetry.otlp_endpoint: should be http://host:port or https://host:port, with a path at most",
+        ),
+        ("otlp_sample = 1.5", "telemetry.otlp_sample: should be between 0 and 1"),
+        ("otlp_sample = nan", "telemetry.otlp_sample: should be between 0 and 1"),
+        ("otlp_headers = \"a=hunter2\"", "telemetry.otlp_headers: is for nobody: telemetry.otlp_endpoint is unset"),
+        (
+            "otlp_endpoint = \"http://a\"\notlp_headers = \"hunter2\"",
+            "telemetry.otlp_headers: should be headers, as name=value,name=value; a comma in a value is %2C",
+        ),
+    ] {
+        assert_eq!(mistakes(&with(lines), &[]), [says], "{lines}");
+    }
+}
+
 #[cfg(not(feature = "mongodb"))]
 #[test]
 fn a_build_without_mongodb_says_which_one_has_it() {

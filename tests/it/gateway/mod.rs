@@ -16,6 +16,8 @@ mod health;
 mod kept;
 mod leaving;
 mod nonsense;
+#[cfg(feature = "otel")]
+mod otel;
 mod own;
 mod proxy_protocol;
 pub mod redirect;

@@ -55,7 +55,9 @@ pub struct Request {
     pub method: String,
     pub path: String,
     pub head: String,
+    /// Empty where it is no text.
     pub body: String,
+    pub bytes: Vec<u8>,
 }
 
 /// The server; it takes no more connections once the value is gone.
@@ -221,11 +223,12 @@ fn read(stream: &mut impl BufRead) -> std::io::Result<Request> {
         }
     }
     let words: Vec<String> = head.lines().next().unwrap_or_default().split(' ').map(str::to_owned).collect();
-    let mut request = Request { method: words[0].clone(), path: words[1].clone(), head, body: String::new() };
+    let mut request = Request { method: words[0].clone(), path: words[1].clone(), head, body: String::new(), bytes: Vec::new() };
     let length = request.header("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
-    request.body = String::from_utf8(body).expect("text");
+    request.body = String::from_utf8(body.clone()).unwrap_or_default();
+    request.bytes = body;
     Ok(request)
 }
 
