@@ -74,6 +74,15 @@ impl Claim {
         }
     }
 
+    /// Can it have several texts? Where it can, what separates them is a separator even beside a single one.
+    pub(super) fn is_list(&self, claims: &Claims) -> bool {
+        match self {
+            Self::Groups | Self::Amr => true,
+            Self::Custom(name) => claims.custom.get(name).is_some_and(Value::is_array),
+            Self::User | Self::Username | Self::Email | Self::Phone | Self::Name | Self::Subject | Self::Session | Self::Acr => false,
+        }
+    }
+
     /// Is one of its texts among `wanted`?
     pub(super) fn is_one_of(&self, claims: &Claims, wanted: &[String]) -> bool {
         let mut found = false;

@@ -206,7 +206,7 @@ impl Teller<'_> {
         for (name, told) in self.names.told() {
             let value = match told {
                 Told::Assertion => Some(secret(&assertion)?),
-                Told::Claim(claim, separator) => value(|say| claim.each(claims, say), *separator),
+                Told::Claim(claim, separator) => value(|say| claim.each(claims, say), claim.is_list(claims).then_some(*separator)),
             };
             sets.extend(value.map(|value| (name.clone(), value)));
         }
@@ -220,25 +220,29 @@ fn secret(text: &str) -> Result<HeaderValue, Outage> {
     Ok(value)
 }
 
-/// The texts of a claim as one value; none when there are none: the header is then absent.
-fn value(texts: impl FnOnce(&mut dyn FnMut(&str)), separator: char) -> Option<HeaderValue> {
+/// The texts of a claim as one value, joined by `separator` where it is a list; none when there are none: the header is then absent.
+fn value(texts: impl FnOnce(&mut dyn FnMut(&str)), separator: Option<char>) -> Option<HeaderValue> {
     let mut joined = String::new();
     texts(&mut |text| {
         if !joined.is_empty() {
-            joined.push(separator);
+            joined.extend(separator);
         }
         encode(text, separator, &mut joined);
     });
     HeaderValue::try_from(joined).ok().filter(|value| !value.is_empty())
 }
 
-/// Plain ASCII as it is; the rest, `%` and what separates texts percent-encoded (RFC 3986 §2.1), and a space where HTTP would
-/// take it away.
-fn encode(text: &str, separator: char, out: &mut String) {
+/// Plain ASCII as it is; the rest and `%` percent-encoded (RFC 3986 §2.1): else a name that is written `%C3%A9` and one that is `é` would be
+/// one value. So is what separates texts, where there can be several, and a space where HTTP would take it away.
+fn encode(text: &str, separator: Option<char>, out: &mut String) {
     const BASE: &AsciiSet = &CONTROLS.add(b'%');
     const COMMA: &AsciiSet = &BASE.add(b',');
     const BAR: &AsciiSet = &BASE.add(b'|');
-    let set = if separator == '|' { BAR } else { COMMA };
+    let set = match separator {
+        None => BASE,
+        Some('|') => BAR,
+        Some(_) => COMMA,
+    };
     let inner = text.trim_matches(' ');
     let (before, after) = text.split_once(inner).unwrap_or((text, ""));
     out.extend(before.chars().map(|_| "%20"));

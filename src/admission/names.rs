@@ -19,7 +19,7 @@ const OURS: [&str; 4] = ["x-doorward-", "x-authentik-", "x-auth-request-", "cf-a
 /// What a header tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Told {
-    /// A claim; several texts of it are joined by the character.
+    /// A claim; where it is a list, its texts are joined by the character.
     Claim(Claim, char),
     /// The assertion.
     Assertion,

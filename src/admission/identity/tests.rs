@@ -61,16 +61,45 @@ async fn own_names_tell_own_claims() {
 
 #[test]
 fn values_are_plain_ascii() {
-    let value = |text: &str| value(|say| say(text), ',').map(|value| value.to_str().unwrap().to_owned());
+    let value = |text: &str| value(|say| say(text), None).map(|value| value.to_str().unwrap().to_owned());
     assert_eq!(value("Ada Lovelace").as_deref(), Some("Ada Lovelace"));
     assert_eq!(value("Grüße").as_deref(), Some("Gr%C3%BC%C3%9Fe"));
     assert_eq!(value("100%").as_deref(), Some("100%25"));
     assert_eq!(value("a\r\nb: c\0").as_deref(), Some("a%0D%0Ab: c%00"));
-    assert_eq!(value("a,b").as_deref(), Some("a%2Cb"));
+    assert_eq!(value("%C3%A9").as_deref(), Some("%25C3%25A9"), "not what é is");
+    assert_eq!(value("Doe, John").as_deref(), Some("Doe, John"));
+    assert_eq!(value("a|b").as_deref(), Some("a|b"));
     assert_eq!(value(" ada ").as_deref(), Some("%20ada%20"));
     assert_eq!(value("  ").as_deref(), Some("%20%20"));
     assert_eq!(value("a a").as_deref(), Some("a a"));
     assert_eq!(value(""), None);
+}
+
+#[test]
+fn what_separates_is_encoded_in_lists_alone() {
+    let list = |separator: char| {
+        let value = value(|say| ["a,b", "c|d", "é"].into_iter().for_each(say), Some(separator));
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(list(',').as_deref(), Some("a%2Cb,c|d,%C3%A9"));
+    assert_eq!(list('|').as_deref(), Some("a,b|c%7Cd|%C3%A9"));
+}
+
+#[tokio::test]
+async fn a_name_of_plain_ascii_arrives_as_it_is_in_every_preset() {
+    for (preset, header) in [("remote", "remote-name"), ("authentik", "x-authentik-name")] {
+        let world = World::with_identity(json!([{}]), &json!({ "headers": preset, "custom": { "X-Called": "name", "X-Team": "team" } }));
+        let mut some = claims();
+        some.name = Some("Doe, John | \"JD\"; 100%".to_owned());
+        some.custom = serde_json::from_value(json!({ "team": "Sales, EMEA" })).unwrap();
+
+        let received = world.received(&Asked::get("/").bearer(&world.token(&some))).await;
+
+        for header in [header, "x-called"] {
+            assert_eq!(told(&received, header), ["Doe, John | \"JD\"; 100%25"], "{preset}");
+        }
+        assert_eq!(told(&received, "x-team"), ["Sales, EMEA"]);
+    }
 }
 
 #[tokio::test]
