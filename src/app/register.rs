@@ -77,8 +77,8 @@ pub enum AppRefusal {
     /// Its owner is none.
     #[error("the owner is one line of at most 128 characters")]
     Owner,
-    /// There is an app of this name, or an API key that is called as its own would be.
-    #[error("there is an app of this name, or an API key called app-NAME")]
+    /// There is an app of this name or with this id, or an API key that is called as its own would be.
+    #[error("there is an app of this name or with this id, or an API key called app-NAME")]
     Taken,
     /// Its route cannot be.
     #[error("the route has {} mistake(s)", .0.len())]
@@ -110,6 +110,10 @@ impl AppDesk {
             created_at: now,
             changed_at: now,
         };
+        // Whoever names an app means one: no name is another's id. The other way round there is nothing to guess: ids are drawn.
+        if self.apps.by_id(&AppId::new(app.name.as_str())).await?.is_some() {
+            return Err(AppRefusal::Taken);
+        }
         self.judge(&app).await?;
         if !self.apps.add(&app).await? {
             return Err(AppRefusal::Taken);
@@ -127,12 +131,15 @@ impl AppDesk {
         }
     }
 
-    /// By its name.
+    /// By its id, else by its name.
     ///
     /// # Errors
     /// `Unknown`; an [`Outage`].
-    pub async fn find(&self, name: &str) -> Result<App, AppRefusal> {
-        self.apps.find(name).await?.ok_or(AppRefusal::Unknown)
+    pub async fn find(&self, named: &str) -> Result<App, AppRefusal> {
+        if let Some(app) = self.apps.by_id(&AppId::new(named)).await? {
+            return Ok(app);
+        }
+        self.apps.find(named).await?.ok_or(AppRefusal::Unknown)
     }
 
     /// Change an app. Whoever changes it at once with another loses: `Changed`.

@@ -73,6 +73,9 @@ pub trait Apps: Send + Sync {
     /// By its name.
     async fn find(&self, name: &str) -> Result<Option<App>, Outage>;
 
+    /// By its id.
+    async fn by_id(&self, id: &AppId) -> Result<Option<App>, Outage>;
+
     /// At most `limit` apps in the order of names, those after `after`.
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<App>, Outage>;
 

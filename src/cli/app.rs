@@ -55,8 +55,8 @@ pub(super) struct Add {
 
 #[derive(Debug, Args)]
 pub(super) struct One {
-    /// What it is called
-    #[arg(value_name = "NAME")]
+    /// What it is called, or its id
+    #[arg(value_name = "NAME|ID", allow_hyphen_values = true)]
     name: String,
     #[command(flatten)]
     file: ConfigFile,
@@ -76,8 +76,8 @@ pub(super) struct All {
 
 #[derive(Debug, Args)]
 pub(super) struct Set {
-    /// What it is called
-    #[arg(value_name = "NAME")]
+    /// What it is called, or its id
+    #[arg(value_name = "NAME|ID", allow_hyphen_values = true)]
     name: String,
     #[command(flatten)]
     changes: Changes,
@@ -104,8 +104,8 @@ struct Changes {
 
 #[derive(Debug, Args)]
 pub(super) struct RotateKey {
-    /// What it is called
-    #[arg(value_name = "NAME")]
+    /// What it is called, or its id
+    #[arg(value_name = "NAME|ID", allow_hyphen_values = true)]
     name: String,
     /// How long the old key goes on, as 24h; 0s: not at all
     #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = span)]
@@ -193,8 +193,8 @@ async fn remove(core: &Core, apps: &AppDesk, one: &One) -> Result<(), Failed> {
     let app = apps.remove(&one.name, None, core.clock.now()).await.map_err(refused)?;
     desk::record(core, What::AppRemoved, Thing::App(app.id.to_string())).await?;
     desk::settle(core).await;
-    print::complain(&format!("the app {} was removed, and its keys are revoked", one.name));
-    if one.json { print::json(&json!({ "removed": one.name })) } else { Ok(()) }
+    print::complain(&format!("the app {} was removed, and its keys are revoked", app.name));
+    if one.json { print::json(&json!({ "removed": app.name })) } else { Ok(()) }
 }
 
 async fn rotate_key(core: &Core, apps: &AppDesk, rotate: &RotateKey) -> Result<(), Failed> {
@@ -203,8 +203,8 @@ async fn rotate_key(core: &Core, apps: &AppDesk, rotate: &RotateKey) -> Result<(
     if rotate.grace.is_zero() {
         desk::settle(core).await;
     }
-    print::complain(&format!("the app {} has another key, which is shown this once", rotate.name));
-    key(&made, json!({ "name": rotate.name }), rotate.json)
+    print::complain(&format!("the app {} has another key, which is shown this once", app.name));
+    key(&made, json!({ "name": app.name }), rotate.json)
 }
 
 /// What is shown once.

@@ -1,4 +1,4 @@
-//! `/api/apps`: registered apps, by their names. An app's key is in the reply that makes it, and nowhere afterwards.
+//! `/api/apps`: registered apps, by their ids or names. An app's key is in the reply that makes it, and nowhere afterwards.
 
 use std::time::Duration;
 
@@ -133,9 +133,9 @@ impl Api {
 
     pub(super) async fn list_subjects(&self, received: &Received<'_>, name: &str) -> Result<Reply, No> {
         let [limit, cursor] = listing::query(received, ["limit", "cursor"])?;
-        let listed = ["subjects", name];
-        let window = Window::of(&self.cursors, &listed, &limit, &cursor)?;
         let app = self.setup.apps.find(name).await?;
+        let listed = ["subjects", app.id.as_str()];
+        let window = Window::of(&self.cursors, &listed, &limit, &cursor)?;
         let after = window.after.clone().map(SubjectId::new);
         let found = self.setup.apps.subjects(&app, after.as_ref(), window.ask_for()).await?;
         Ok(window.page(&self.cursors, &listed, found, |subject| subject.id.to_string(), |subject| subject_view(&subject)))

@@ -26,6 +26,11 @@ impl Apps for Store {
         Ok(found.map(Record::read).transpose()?)
     }
 
+    async fn by_id(&self, id: &AppId) -> Result<Option<App>, Outage> {
+        let found: Option<Record> = self.ask_one(Query::by_id(APPS, id.as_str())).await?;
+        Ok(found.map(Record::read).transpose()?)
+    }
+
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<App>, Outage> {
         let after = doc! { "name": { "$gt": after.unwrap_or_default() } };
         let listed: Vec<Record> = self.ask(Query::of(APPS, after).sorted(doc! { "name": 1 }).at_most(limit)).await?;

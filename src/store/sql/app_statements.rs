@@ -8,6 +8,8 @@ pub(super) struct AppStatements {
     /// name
     pub(super) by_name: &'static str,
     /// id
+    pub(super) by_id: &'static str,
+    /// id
     pub(super) lock: &'static str,
     /// after, limit
     pub(super) list: &'static str,
@@ -70,6 +72,7 @@ pub(super) struct AppStatements {
 pub(super) const NUMBERED: AppStatements = AppStatements {
     add: "INSERT INTO apps (id, name, owner, route, revision, created_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     by_name: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE name = $1",
+    by_id: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE id = $1",
     lock: "SELECT route FROM apps WHERE id = $1",
     list: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE name > $1 ORDER BY name LIMIT $2",
     with_routes: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE route IS NOT NULL ORDER BY created_at, id",
@@ -118,6 +121,7 @@ pub(super) const LOCKING: AppStatements = AppStatements { lock: "SELECT route FR
 pub(super) const UNNUMBERED: AppStatements = AppStatements {
     add: "INSERT INTO apps (id, name, owner, route, revision, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
     by_name: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE name = ?",
+    by_id: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE id = ?",
     lock: "SELECT route FROM apps WHERE id = ? FOR UPDATE",
     list: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE name > ? ORDER BY name LIMIT ?",
     with_routes: "SELECT id, name, owner, route, revision, created_at, changed_at FROM apps WHERE route IS NOT NULL ORDER BY created_at, id",

@@ -22,6 +22,11 @@ impl Apps for Store {
         Ok(row.as_ref().map(app).transpose()?.filter(|app| app.name.as_str() == name))
     }
 
+    async fn by_id(&self, id: &AppId) -> Result<Option<App>, Outage> {
+        let row = self.ask_one(self.readers.sql.apps.by_id, &[id.into()]).await?;
+        Ok(row.as_ref().map(app).transpose()?.filter(|app| app.id == *id))
+    }
+
     async fn list(&self, after: Option<&str>, limit: u32) -> Result<Vec<App>, Outage> {
         let rows = self.ask(self.readers.sql.apps.list, &[after.unwrap_or_default().into(), limit.into()]).await?;
         Ok(rows.iter().map(app).collect::<Result<_, _>>()?)

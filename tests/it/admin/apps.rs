@@ -38,9 +38,22 @@ async fn an_app_is_registered_read_changed_given_another_key_and_removed() {
     assert_eq!(desk.all("/api/apps").await.len(), 1);
     assert_eq!(desk.all("/api/apps/billing/subjects").await.len(), 0);
 
+    // Its id is as good as its name, everywhere.
+    let by_id = format!("/api/apps/{}", made.json()["id"].as_str().unwrap());
+    assert_eq!(desk.get(&by_id).await.json(), desk.get("/api/apps/billing").await.json());
+    let changed = desk.send(Method::PATCH, &by_id, Some(&json!({ "owner": "Ada" })), &[]).await;
+    assert_eq!((changed.status, changed.json()["owner"].clone()), (200, json!("Ada")));
+    assert_eq!(desk.all(&format!("{by_id}/subjects")).await.len(), 0);
+    let old = new;
+    let new = desk.post(&format!("{by_id}/rotate-key"), &json!({ "grace": 0 })).await.json()["key"].as_str().unwrap().to_owned();
+    assert_eq!((status(old).await.status, status(new.clone()).await.status), (401, 404));
+    let other = desk.post("/api/apps", &json!({ "name": "other" })).await.json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(desk.delete(&format!("/api/apps/{other}")).await.status, 204);
+    assert_eq!(desk.get("/api/apps/other").await.status, 404);
+
     assert_eq!(desk.delete("/api/apps/billing").await.status, 204);
     assert_eq!(status(new).await.status, 401);
-    for reply in [desk.get("/api/apps/billing").await, desk.delete("/api/apps/billing").await] {
+    for reply in [desk.get(&by_id).await, desk.get("/api/apps/billing").await, desk.delete("/api/apps/billing").await] {
         assert_eq!(reply.status, 404);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use doorward::app::{App, AppName, Apps};
 use doorward::clock::{Clock, SystemClock};
-use doorward::id::KeyId;
+use doorward::id::{AppId, KeyId};
 use doorward::revocation::{Act, Ledger};
 use serde_json::{Value, json};
 
@@ -34,6 +35,12 @@ async fn an_app_is_registered_shown_changed_and_removed() {
     assert_eq!(shown, changed);
     assert_eq!(shown["keys"].as_array().unwrap().len(), 1);
     assert!(!shown.to_string().contains(added["key"].as_str().unwrap()), "a key is shown once");
+    let id = added["id"].as_str().unwrap();
+    assert_eq!(done(gateway, &["app", "show", id, "--json"]), shown, "by its id as by its name");
+    let bank = done(gateway, &["app", "add", "bank", "--json"])["id"].as_str().unwrap().to_owned();
+    assert_eq!(done(gateway, &["app", "set", &bank, "--owner", "Eve", "--json"])["name"], "bank");
+    assert_eq!(done(gateway, &["app", "rotate-key", &bank, "--json"])["name"], "bank");
+    assert_eq!(done(gateway, &["app", "remove", &bank, "--json"]), json!({ "removed": "bank" }));
     done(gateway, &["app", "add", "bank", "--json"]);
     let listed = done(gateway, &["app", "list", "--json"]);
     let names: Vec<&str> = listed.as_array().unwrap().iter().map(|app| app["name"].as_str().unwrap()).collect();
@@ -44,6 +51,28 @@ async fn an_app_is_registered_shown_changed_and_removed() {
     assert_eq!((&without["route"], &without["owner"]), (&Value::Null, &json!("Bob")));
     done(gateway, &["app", "remove", "shop", "--json"]);
     assert_eq!(done(gateway, &["app", "list", "--json"]).as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_is_the_id_of_another_app() {
+    let place = strict_on(Database::Sqlite).await;
+    let now = SystemClock.now();
+    let other = App {
+        id: AppId::new("drawn-without-a-capital"),
+        name: AppName::parse("other").unwrap(),
+        owner: String::new(),
+        route: None,
+        revision: 1,
+        created_at: now,
+        changed_at: now,
+    };
+    assert!(Apps::add(&store(&place), &other).await.unwrap());
+
+    let (code, printed, complaint) = place.gateway.command(&["app", "add", other.id.as_str()]);
+
+    assert_eq!((code, printed.as_str()), (1, ""), "{complaint}");
+    assert!(complaint.contains("with this id"), "{complaint}");
+    assert_eq!(done(&place.gateway, &["app", "show", other.id.as_str(), "--json"])["name"], "other");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -145,6 +145,12 @@ async fn an_app_is_kept_as_it_is_and_its_name_is_one<S: Promised>(fresh: &Fresh<
     assert_eq!(fresh.app("billing").await, Some(billing.clone()));
     assert_eq!(fresh.app("Billing").await, None);
     assert_eq!(fresh.app("billing ").await, None);
+    let by_id = async |id: &str| Apps::by_id(&fresh.store, &AppId::new(id)).await.unwrap();
+    assert_eq!(by_id("id-of-billing").await, Some(billing.clone()));
+    for other in ["billing", "ID-of-billing", "id-of-billing ", ""] {
+        assert_eq!(by_id(other).await, None, "{other:?}");
+    }
+    assert_eq!(fresh.app("id-of-billing").await, None);
     let same_name = App { id: AppId::new("another"), ..billing.clone() };
     assert!(!Apps::add(&fresh.store, &same_name).await.unwrap());
     let same_id = App { id: billing.id.clone(), ..app("other") };
