@@ -69,7 +69,7 @@ struct Handles {
 
 #[derive(Debug, Args)]
 pub(super) struct One {
-    /// An address of the account, or its id
+    /// An address of the account, its user name or its id
     #[arg(value_name = "HANDLE|ID", allow_hyphen_values = true)]
     pub(super) account: String,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub(super) enum Audit {
 pub(super) struct List {
     #[command(flatten)]
     file: ConfigFile,
-    /// What concerns this account: an address of it, or its id
+    /// What concerns this account: an address of it, its user name or its id
     #[arg(long, value_name = "HANDLE|ID", allow_hyphen_values = true)]
     account: Option<String>,
     /// What happened, as `session_begun`
@@ -164,7 +164,7 @@ async fn whose(core: &Core, name: &str) -> Result<AccountId, Failed> {
     if name.contains('@') || name.starts_with('+') {
         return Ok(desk::account(core, name).await?.id);
     }
-    Ok(AccountId::new(name))
+    Ok(desk::by_word(core, name).await?.map_or_else(|| AccountId::new(name), |account| account.id))
 }
 
 async fn verify(core: &Core, list: &List) -> Result<(), Failed> {

@@ -19,7 +19,7 @@ use crate::signin::{Account, Edit, Handle, Registrar, RosterRefusal};
     "name", "no_name", "email", "no_email", "phone", "no_phone", "groups", "no_groups", "add", "drop", "claims", "no_claims",
 ])))]
 pub(super) struct Set {
-    /// An address of the account, or its id
+    /// An address of the account, its user name or its id
     #[arg(value_name = "HANDLE|ID", allow_hyphen_values = true)]
     account: String,
     #[command(flatten)]

@@ -11,8 +11,9 @@ use crate::boot::Core;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::id::AccountId;
+use crate::outage::Outage;
 use crate::revocation::{Act, Entry, Pace, Subject};
-use crate::signin::{Account, Accounts, Handle, Sessions};
+use crate::signin::{Account, Accounts, Handle, Roster, Sessions, Sought};
 use crate::telemetry::{self, LogFormat, TelemetrySettings};
 
 /// What is still running when a command is done gets this long to end.
@@ -109,13 +110,23 @@ pub(super) async fn settle(core: &Core) {
     }
 }
 
-/// The account that `name` names: an address of it, or its id.
+/// The account that `name` names: an address of it, its id, or its user name. No user name is an address, and an id goes before a
+/// user name that somebody has made of it.
 pub(super) async fn account(core: &Core, name: &str) -> Result<Account, Failed> {
     let found = if name.contains('@') || name.starts_with('+') {
         let handle = Handle::parse(name).map_err(|error| Failed::refused(format!("{name} is {error}")))?;
         core.store.find_by_handle(&handle).await?
     } else {
-        Accounts::find(core.store.as_ref(), &AccountId::new(name)).await?
+        by_word(core, name).await?
     };
     found.ok_or_else(|| Failed::refused(format!("there is no account {name}")))
+}
+
+/// The account with this id, else the one with this user name, in any case.
+pub(super) async fn by_word(core: &Core, word: &str) -> Result<Option<Account>, Outage> {
+    if let Some(account) = Accounts::find(core.store.as_ref(), &AccountId::new(word)).await? {
+        return Ok(Some(account));
+    }
+    let sought = Sought { username: Some(word.to_owned()), ..Sought::default() };
+    Ok(Roster::page(core.store.as_ref(), &sought, None, 1).await?.pop())
 }

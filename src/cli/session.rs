@@ -5,19 +5,19 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, print};
 use crate::boot::Core;
-use crate::id::SessionId;
+use crate::id::{AccountId, SessionId};
 use crate::revocation::Act;
 use crate::signin::{self, Sessions};
 
-/// Sessions of one account that are shown, at most.
-const MOST: u32 = 1000;
+/// Sessions that are read at once.
+const PAGE: u32 = 500;
 
 /// Kept with the sessions.
 const REASON: &str = "ended by the operator";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Session {
-    /// List the live sessions of an account
+    /// List the live sessions, of all or of one account
     List(List),
     /// End one session, or all of an account: its tokens are refused at once, on every node
     Revoke(Revoke),
@@ -25,9 +25,9 @@ pub(super) enum Session {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// An address of the account, or its id
+    /// An address of the account, its user name or its id; those of all when unset
     #[arg(value_name = "HANDLE|ID", allow_hyphen_values = true)]
-    account: String,
+    account: Option<String>,
     #[command(flatten)]
     file: ConfigFile,
     /// Print JSON
@@ -52,7 +52,7 @@ struct Which {
     /// The session's id
     #[arg(value_name = "SESSION", allow_hyphen_values = true)]
     session: Option<String>,
-    /// All sessions of the account with this address or id
+    /// All sessions of the account with this address, user name or id
     #[arg(long, alias = "account", value_name = "HANDLE|ID", allow_hyphen_values = true)]
     all_of: Option<String>,
 }
@@ -65,13 +65,32 @@ pub(super) fn run(command: Session) -> Result<(), Failed> {
 }
 
 async fn show(core: &Core, list: &List) -> Result<(), Failed> {
-    let account = desk::account(core, &list.account).await?;
-    let sessions = Sessions::list(core.store.as_ref(), &account.id, core.clock.now(), MOST).await?;
+    let account = match &list.account {
+        Some(named) => Some(desk::account(core, named).await?.id),
+        None => None,
+    };
+    let sessions = live(core, account.as_ref()).await?;
     if list.json {
         return print::json(&sessions.iter().map(as_value).collect());
     }
     let rows: Vec<_> = sessions.iter().map(as_row).collect();
-    print::table(["ID", "CREATED", "LAST SEEN", "EXPIRES", "ADDRESS", "AGENT"], &rows)
+    print::table(["ID", "ACCOUNT", "CREATED", "LAST SEEN", "EXPIRES", "ADDRESS", "AGENT"], &rows)
+}
+
+/// The newest first.
+async fn live(core: &Core, account: Option<&AccountId>) -> Result<Vec<signin::Session>, Failed> {
+    let (now, mut sessions) = (core.clock.now(), Vec::<signin::Session>::new());
+    loop {
+        let after = sessions.last().map(|session| session.id.clone());
+        let page = Sessions::page(core.store.as_ref(), account, after.as_ref(), now, PAGE).await?;
+        let is_last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        sessions.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    sessions.sort_by(|one, other| other.created_at.cmp(&one.created_at));
+    Ok(sessions)
 }
 
 async fn end(core: &Core, revoke: &Revoke) -> Result<(), Failed> {
@@ -97,9 +116,10 @@ async fn known(core: &Core, session: &str) -> Result<SessionId, Failed> {
     }
 }
 
-fn as_row(session: &signin::Session) -> [String; 6] {
+fn as_row(session: &signin::Session) -> [String; 7] {
     [
         session.id.to_string(),
+        session.account.to_string(),
         session.created_at.to_string(),
         session.last_seen_at.to_string(),
         session.expires_at.to_string(),

@@ -34,7 +34,7 @@ use words::Written;
 pub(super) struct Explain {
     #[command(flatten)]
     file: ConfigFile,
-    /// Somebody who is signed in: an address, or the id of an account; nobody when unset
+    /// Somebody who is signed in: an address, a user name, or the id of an account; nobody when unset
     #[arg(long = "as", value_name = "HANDLE|ID", allow_hyphen_values = true)]
     who: Option<String>,
     /// They have shown a second factor, even if the account has none

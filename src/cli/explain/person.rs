@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::boot::Core;
-use crate::cli::Failed;
+use crate::cli::{Failed, desk};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
-use crate::signin::{Account, Accounts, Extra, Factors, Handle, LastClaims, Registration};
+use crate::signin::{Account, Extra, Factors, Handle, LastClaims, Registration};
 use crate::token::{Acr, Amr, Claims, claims};
 
 /// Somebody who is supposed to be signed in.
@@ -39,7 +39,7 @@ pub(super) async fn find(core: &Core, config: &Config, text: &str, how: &How) ->
     };
     let found = match &handle {
         Some(handle) => core.store.find_by_handle(handle).await?,
-        None => Accounts::find(core.store.as_ref(), &AccountId::new(text)).await?,
+        None => desk::by_word(core, text).await?,
     };
     let mut notes = Vec::new();
     let mut account = match (found, &handle, config.otp.registration) {

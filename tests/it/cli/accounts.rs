@@ -1,6 +1,6 @@
 //! `account` and `session`, beside a gateway that runs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{behind_a_door, printed, sign_in};
 use crate::support::smtp::Mailbox;
@@ -30,8 +30,10 @@ async fn an_account_is_made_shown_and_listed() {
     ]));
     let by_email = printed(&gateway.command(&["account", "show", "ADA@example.com", "--json"]));
     let by_id = printed(&gateway.command(&["account", "show", made["id"].as_str().unwrap(), "--json"]));
+    let by_username = printed(&gateway.command(&["account", "show", "Ada", "--json"]));
     let all = printed(&gateway.command(&["account", "list", "--json"]));
 
+    assert_eq!(by_username, made, "user names are unique, whatever their case");
     assert_eq!(made["email"], "ada@example.com");
     assert_eq!(made["phone"], "+491511234567");
     assert_eq!(made["groups"], json!(["staff", "wiki"]));
@@ -112,6 +114,14 @@ async fn one_session_is_ended_and_the_other_goes_on() {
     sign_in(&phone, &mailbox, "ada@example.com", 1).await;
     sign_in(&laptop, &mailbox, "ada@example.com", 2).await;
     let listed = printed(&gateway.command(&["session", "list", "ada@example.com", "--json"]));
+    let other = gateway.person();
+    sign_in(&other, &mailbox, "eve@example.com", 1).await;
+    let all = printed(&gateway.command(&["session", "list", "--json"]));
+    let ids = |sessions: &Value| sessions.as_array().unwrap().iter().map(|session| session["id"].clone()).collect::<Vec<_>>();
+    let of_eve = printed(&gateway.command(&["session", "list", "eve@example.com", "--json"]));
+    assert_eq!(ids(&all), [ids(&of_eve), ids(&listed)].concat(), "without an account those of all, the newest first");
+    let (code, table, _) = gateway.command(&["session", "list"]);
+    assert_eq!((code, table.lines().count()), (0, 4), "{table}");
     let of_phone = phone.get("/auth/session").await.json()["sid"].as_str().unwrap().to_owned();
     assert_eq!(listed.as_array().unwrap().len(), 2);
 

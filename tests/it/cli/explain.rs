@@ -97,10 +97,12 @@ fn it_says_which_route_and_rule_and_why() {
     desk.add(&["ada@example.com", "--group", "staff"]);
     desk.add(&["root@example.com", "--group", "admins"]);
     desk.add(&["eve@evil.com", "--group", "admins"]);
+    desk.add(&["doe@example.com", "--group", "staff", "--username", "doe"]);
     let (home, admin) = ("https://wiki.example.com/x?y=z", "https://wiki.example.com/admin/");
 
     assert_eq!(desk.verdict(&["GET", home]), refused("unauthenticated"));
     assert_eq!(desk.verdict(&["--as", "ada@example.com", "GET", home]), admitted("route[0].rule[2]"));
+    assert_eq!(desk.verdict(&["--as", "Doe", "GET", home]), admitted("route[0].rule[2]"), "by the user name");
     assert_eq!(desk.verdict(&["--as", "eve@evil.com", "GET", home]), refused("forbidden"));
     assert_eq!(desk.verdict(&["--as", "ada@example.com", "GET", admin]), refused("forbidden"));
     assert_eq!(desk.verdict(&["--as", "root@example.com", "GET", admin]), refused("insufficient_user_authentication"));
