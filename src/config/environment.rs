@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use toml::Value;
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, SECRETS};
 use super::place::{self, Place, Step};
 
 const PREFIX: &str = "DOORWARD__";
@@ -28,6 +28,7 @@ struct Override {
 #[derive(Debug, Clone, Copy)]
 enum Reading {
     Text,
+    Truth,
     List,
     NoOther,
 }
@@ -40,6 +41,10 @@ impl Overrides {
         // In the order of places, so that a list's elements come one after another.
         let overrides: BTreeMap<Place, Override> = ours.collect();
         for (place, variable) in &overrides {
+            // What the environment says of a secret goes before what the file says of it, in either form.
+            if let Some(other) = other_form(place).filter(|other| !overrides.contains_key(other)) {
+                place::remove(top, &other);
+            }
             if let Err(at) = place::put(top, place, first_reading(&variable.raw)) {
                 mistakes.push(Mistake::new(place::render(place), format!("{} cannot be set below {}", variable.name, place::render(&at))));
             }
@@ -51,7 +56,11 @@ impl Overrides {
     pub(super) fn read_again(&mut self, place: &[Step]) -> Option<Value> {
         let variable = self.0.get_mut(place)?;
         let (value, next) = match variable.next {
-            Reading::Text => (Value::String(variable.raw.clone()), Reading::List),
+            Reading::Text => (Value::String(variable.raw.clone()), Reading::Truth),
+            Reading::Truth => match truth(&variable.raw) {
+                Some(truth) => (Value::Boolean(truth), Reading::List),
+                None => (list(&variable.raw), Reading::NoOther),
+            },
             Reading::List => (list(&variable.raw), Reading::NoOther),
             Reading::NoOther => return None,
         };
@@ -68,6 +77,23 @@ impl Overrides {
 fn place_of(name: &str) -> Place {
     let step = |part: &str| part.parse().map_or_else(|_| Step::Key(part.to_lowercase()), Step::Index);
     name.split("__").map(step).collect()
+}
+
+/// The key beside a secret from which the same secret could come: `url_file` for `url`, and the other way round.
+fn other_form(place: &[Step]) -> Option<Place> {
+    let (Step::Key(key), parents) = place.split_last()? else { return None };
+    let secret = key.strip_suffix("_file").unwrap_or(key);
+    let other = if secret == key { format!("{secret}_file") } else { secret.to_owned() };
+    SECRETS.contains(&secret).then(|| [parents, &[Step::Key(other)]].concat())
+}
+
+/// As shells and container tools write it.
+fn truth(raw: &str) -> Option<bool> {
+    match raw.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// As TOML where it is a whole number, a truth, a list or an inline table; else as text.

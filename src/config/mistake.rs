@@ -36,7 +36,7 @@ pub(super) fn words(key: &str, said: &str) -> String {
     if let Some(rest) = said.strip_prefix("unknown field ") {
         return unknown_field(rest);
     }
-    if let Some((found, wanted)) = said.strip_prefix("invalid type: ").and_then(|rest| rest.rsplit_once(", expected ")) {
+    if let Some((found, wanted)) = wrong_type(said) {
         return format!("is {}, and should be {}", kind(found), expectation(wanted));
     }
     if SECRETS.iter().any(|secret| key.rsplit('.').next() == Some(secret)) && key != "public_url" {
@@ -49,6 +49,15 @@ pub(super) fn words(key: &str, said: &str) -> String {
         return "is not a URL; write \"https://door.example.com\"".to_owned();
     }
     said.replace("unknown variant", "is").replace('`', "\"").replace(", expected", ", and should be")
+}
+
+/// What a value should be, where serde says that it is of the wrong type.
+pub(super) fn wanted(said: &str) -> Option<String> {
+    wrong_type(said).map(|(_, wanted)| expectation(wanted))
+}
+
+fn wrong_type(said: &str) -> Option<(&str, &str)> {
+    said.strip_prefix("invalid type: ")?.rsplit_once(", expected ")
 }
 
 fn unknown_field(rest: &str) -> String {
@@ -78,7 +87,7 @@ fn expectation(wanted: &str) -> String {
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "a map" => "a section",
-        "u32" | "u64" | "usize" | "u16" => "a whole number that is not negative",
+        "u8" | "u32" | "u64" | "usize" | "u16" => "a whole number that is not negative",
         _ if wanted.starts_with("struct ") => "a section",
         _ if wanted.contains("ocket address") => "an address and a port, as \"127.0.0.1:8080\"",
         _ if wanted.contains("IP network") || wanted.contains("IpNet") => "a network, as \"10.0.0.0/8\"",

@@ -11,7 +11,7 @@ use toml::Value;
 
 use super::Config;
 use super::environment::Overrides;
-use super::mistake::{Mistake, words};
+use super::mistake::{Mistake, wanted, words};
 use super::place::{self, Place, Step};
 
 /// More mistakes than this are not looked for.
@@ -64,7 +64,10 @@ impl<'a> Reader<'a> {
         if self.stand_ins.contains_key(&place) {
             return self.stand_in(place);
         }
-        self.note(&place, &words(&place::render(&place), said));
+        // A variable has no type: it was read in every way that there is, and what was tried last says nothing to who wrote it.
+        let wanted = wanted(said).filter(|_| self.overrides.name(&place).is_some());
+        let problem = wanted.map_or_else(|| words(&place::render(&place), said), |wanted| format!("should be {wanted}"));
+        self.note(&place, &problem);
         self.take_away(&place)
     }
 
