@@ -541,3 +541,29 @@ fn a_claims_hook_is_judged_as_a_webhook_is() {
     let hidden = said("url = \"tiger://scott:tiger@host\"\nsecret = \"tiger\"\non_outage = \"guess\"").join("\n");
     assert!(!hidden.contains("tiger") && hidden.contains("claims_hook.on_outage"), "{hidden}");
 }
+
+#[test]
+fn development_takes_an_encryption_key_of_any_length_and_nothing_else_does() {
+    let with = |key: &str, more: &str| {
+        let text = MINIMAL
+            .replace("https://wiki.example.com", "http://127.0.0.1:8080")
+            .replace("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", key);
+        format!("{text}\n[listen]\npublic = [\"127.0.0.1:8080\"]\n[cookies]\nsecure = false\n{more}")
+    };
+    let development = "[development]\nenabled = true";
+    let derived = |key: &str| read(&with(key, development), &[]).unwrap().root_key().unwrap().derive("x").expose().to_owned();
+
+    for key in ["c2hvcnQ=", "short", "no base64, at all", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gIQ=="] {
+        assert_eq!(derived(key), derived(key), "{key}: the same after every start");
+        let found = mistakes(&with(key, ""), &[]);
+        assert!(matches!(&found[..], [one] if one.starts_with("store.encryption_key: is not ")), "{key}: {found:?}");
+    }
+    assert_ne!(derived("short"), derived("shorter"));
+    let whole = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    assert_eq!(derived(whole), *read(&with(whole, ""), &[]).unwrap().root_key().unwrap().derive("x").expose(), "a whole one is what it is");
+    for empty in ["", "  "] {
+        assert!(read(&with(empty, development), &[]).is_err(), "{empty:?}");
+    }
+    let missing = with(whole, development).replace(&format!("encryption_key = \"{whole}\""), "");
+    assert_eq!(mistakes(&missing, &[]), ["store.encryption_key: is missing; `doorward init` makes one"]);
+}
