@@ -53,7 +53,11 @@ impl Carriers {
     pub(super) fn new(providers: &Providers, challenges: Arc<dyn Challenges>, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
         let line = |channel, provider: &Arc<dyn Provider>| Line { channel, provider: Arc::clone(provider), breaker: Breaker::default() };
         let lines = providers.channels().into_iter().flat_map(|channel| providers.of(channel).iter().map(move |one| line(channel, one)));
-        Self { lines: lines.collect(), challenges, clock, metrics }
+        let lines: Vec<Line> = lines.collect();
+        for line in &lines {
+            metrics.provider(line.channel, line.provider.name());
+        }
+        Self { lines, challenges, clock, metrics }
     }
 
     /// Are all providers of `channel` left alone, since they do not answer?

@@ -10,7 +10,6 @@ use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::modules::http::HttpModules;
-use pingora::protocols::Digest;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{BError, Error, ErrorSource, ErrorType};
@@ -101,21 +100,6 @@ impl ProxyHttp for Phases {
             retries: ctx.retries(),
         };
         Self::in_vain(trial, ctx, error)
-    }
-
-    async fn connected_to_upstream(
-        &self,
-        _session: &mut Session,
-        reused: bool,
-        _peer: &HttpPeer,
-        _fd: std::os::fd::RawFd,
-        _digest: Option<&Digest>,
-        ctx: &mut RequestContext,
-    ) -> pingora::Result<()> {
-        if let (false, Some(backend), Some(endpoint)) = (reused, &ctx.backend, ctx.endpoint()) {
-            backend.upstream.connected(endpoint);
-        }
-        Ok(())
     }
 
     async fn upstream_request_filter(

@@ -52,6 +52,39 @@ impl Decision {
     }
 }
 
+/// What becomes of most requests, and what an operator is woken for.
+const USUAL: [(Decision, &str); 4] =
+    [(Decision::Admitted, "200"), (Decision::Refused, "401"), (Decision::Refused, "403"), (Decision::Outage, "503")];
+
+/// What became of codes that let nobody in.
+const TRIED_IN_VAIN: [&str; 3] = ["wrong", "exhausted", "nothing"];
+
+/// What became of refresh tokens.
+const REFRESHED: [&str; 6] = ["rotated", "concurrent", "ended", "expired", "reused", "unknown"];
+
+/// What is revoked.
+const REVOKED: [&str; 3] = ["token", "session", "account"];
+
+/// Who makes people wait.
+const LIMITS: [&str; 13] = [
+    "attempts",
+    "attempts_per_network",
+    "codes_per_address",
+    "codes_per_network",
+    "resend_after",
+    "sms_countries",
+    "sms_per_day",
+    "sms_prefix",
+    "app_codes",
+    "app_email",
+    "app_sms",
+    "app_whatsapp",
+    "app_verifications",
+];
+
+/// What an operator should look at.
+const ALARMS: [&str; 3] = ["sms_breaker_opened", "sms_cap_near", "sms_cap_reached"];
+
 /// A metric has a name that is taken, or none that Prometheus allows: a mistake in this file.
 #[derive(Debug, thiserror::Error)]
 #[error("the metrics cannot be registered: {0}")]
@@ -96,7 +129,7 @@ impl Metrics {
         let r = &registry;
         let build = keep(r, IntGaugeVec::new(named("build_info", "The version that runs; always 1."), &["version"])?)?;
         build.get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?.set(1);
-        Ok(Self {
+        let metrics = Self {
             requests: counters(r, "requests_total", "Requests that were answered.", &["route", "decision", "code"])?,
             request_duration: keep(
                 r,
@@ -149,7 +182,41 @@ impl Metrics {
                 &["outcome"],
             )?,
             registry,
-        })
+        };
+        metrics.begin();
+        Ok(metrics)
+    }
+
+    /// What can be counted is there from the start, with nothing: who asks by how much it has grown sees the first time too.
+    fn begin(&self) {
+        for channel in [Channel::Email, Channel::Sms, Channel::Whatsapp] {
+            at_nothing(&self.otp_verified, channel.as_str(), &["verified"]);
+            self.expects(channel, "none", &["dropped", "expired"]);
+        }
+        at_nothing(&self.otp_verified, "none", &TRIED_IN_VAIN);
+        for means in [Means::Totp, Means::RecoveryCode] {
+            at_nothing(&self.otp_verified, means.channel(), &TRIED_IN_VAIN);
+            at_nothing(&self.otp_verified, means.channel(), &["verified", "replayed"]);
+        }
+        for (counters, words) in [
+            (&self.refresh, &REFRESHED[..]),
+            (&self.revocations, &REVOKED[..]),
+            (&self.limit_refusals, &LIMITS[..]),
+            (&self.alarms, &ALARMS[..]),
+        ] {
+            words.iter().for_each(|word| drop(counters.get_metric_with_label_values(&[*word])));
+        }
+    }
+
+    /// There is a provider of this name.
+    pub fn provider(&self, channel: Channel, provider: &str) {
+        self.expects(channel, provider, &["sent", "deferred", "refused", "skipped"]);
+    }
+
+    fn expects(&self, channel: Channel, provider: &str, outcomes: &[&str]) {
+        for outcome in outcomes {
+            drop(self.otp_sent.get_metric_with_label_values(&[channel.as_str(), provider, outcome]));
+        }
     }
 
     /// All of it, in Prometheus' text form.
@@ -161,8 +228,11 @@ impl Metrics {
         String::from_utf8_lossy(&text).into_owned()
     }
 
-    /// What the requests of the route `name` count.
+    /// What the requests of the route `name` count. The usual answers are there from the start.
     pub fn route(&self, name: &str) -> RouteMetrics {
+        for (decision, code) in USUAL {
+            drop(self.requests.get_metric_with_label_values(&[name, decision.as_str(), code]));
+        }
         RouteMetrics {
             name: name.into(),
             requests: self.requests.clone(),
@@ -194,11 +264,13 @@ impl Metrics {
 
     /// A refresh token was presented.
     pub fn refresh(&self, outcome: &str) {
+        debug_assert!(REFRESHED.contains(&outcome), "{outcome} is not there from the start");
         count(&self.refresh, &[outcome]);
     }
 
     /// Something was revoked: `token`, `session`, `account`.
     pub fn revocation(&self, kind: &str) {
+        debug_assert!(REVOKED.contains(&kind), "{kind} is not there from the start");
         count(&self.revocations, &[kind]);
     }
 
@@ -250,11 +322,13 @@ impl Metrics {
 
     /// `limit` refused somebody.
     pub fn limit_refusal(&self, limit: &str) {
+        debug_assert!(LIMITS.contains(&limit), "{limit} is not there from the start");
         count(&self.limit_refusals, &[limit]);
     }
 
     /// An operator should look: `sms_breaker_opened`, `sms_cap_near`, `sms_cap_reached`.
     pub fn alarm(&self, alarm: &str) {
+        debug_assert!(ALARMS.contains(&alarm), "{alarm} is not there from the start");
         count(&self.alarms, &[alarm]);
     }
 
@@ -384,6 +458,10 @@ fn count(counters: &IntCounterVec, labels: &[&str]) {
     }
 }
 
+fn at_nothing(counters: &IntCounterVec, first: &str, outcomes: &[&str]) {
+    outcomes.iter().for_each(|outcome| drop(counters.get_metric_with_label_values(&[first, *outcome])));
+}
+
 fn named(name: &str, help: &str) -> Opts {
     Opts::new(name, help).namespace("doorward")
 }
@@ -455,7 +533,11 @@ mod tests {
     #[test]
     fn a_code_that_is_none_counts_nothing() {
         let metrics = Metrics::new().unwrap();
-        metrics.route("wiki").request(Decision::Own, 1000, Duration::ZERO);
-        assert!(!metrics.render().contains("doorward_requests_total{"));
+        let wiki = metrics.route("wiki");
+        let before = metrics.render();
+        wiki.request(Decision::Own, 1000, Duration::ZERO);
+        let counters =
+            |text: &str| text.lines().filter(|line| line.starts_with("doorward_requests_total{")).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(counters(&metrics.render()), counters(&before));
     }
 }

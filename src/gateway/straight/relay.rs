@@ -208,15 +208,8 @@ impl<'a> Relay<'a> {
         let mut alarm = std::mem::take(self.wire.alarm());
         let connected = alarm.within(most, Line::connect(endpoint)).await;
         *self.wire.alarm() = alarm;
-        match connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(line) => {
-                if let Some(backend) = &self.ctx.backend {
-                    backend.upstream.connected(endpoint);
-                }
-                Ok(line)
-            }
-            Err(error) => Err(Phases::not_connected(self.ctx, not_connected(error)).into_up().into()),
-        }
+        let connected = connected.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
+        connected.map_err(|error| Phases::not_connected(self.ctx, not_connected(error)).into_up().into())
     }
 
     /// Ask, and pass on the answer. Whether the app's connection can be used again.

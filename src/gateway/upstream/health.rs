@@ -39,8 +39,8 @@ pub(super) struct Health {
     /// Failures in a row.
     failures: AtomicU32,
     trial: AtomicU8,
-    /// What the metric says; nothing as long as nobody knows.
-    shown: Mutex<Option<bool>>,
+    /// What the metric says.
+    shown: Mutex<bool>,
     /// The same, for who only wants to know that it is good.
     is_shown_up: AtomicBool,
     state: Mutex<State>,
@@ -65,15 +65,16 @@ struct State {
 }
 
 impl Health {
-    /// Of an address of which nothing is known: it is taken to be well.
-    pub(super) fn new(route: &Arc<str>, label: &Arc<str>) -> Self {
+    /// Of an address of which nothing is known: it is taken to be well, and shown so.
+    pub(super) fn new(route: &Arc<str>, label: &Arc<str>, metrics: &Metrics) -> Self {
+        metrics.upstream_up(route, label, true);
         Self {
             route: Arc::clone(route),
             label: Arc::clone(label),
             failures: AtomicU32::new(0),
             trial: AtomicU8::new(OPEN),
-            shown: Mutex::new(None),
-            is_shown_up: AtomicBool::new(false),
+            shown: Mutex::new(true),
+            is_shown_up: AtomicBool::new(true),
             state: Mutex::default(),
         }
     }
@@ -112,13 +113,6 @@ impl Health {
             self.trial.store(ON_TRIAL, Ordering::Release);
         }
         is_over
-    }
-
-    /// It took a connection.
-    pub(super) fn connected(&self, metrics: &Metrics) {
-        if !self.is_shown_up.load(Ordering::Relaxed) && self.shown().is_none() {
-            self.show(metrics, true);
-        }
     }
 
     /// It answered a request. True when the pool should be made again.
@@ -230,14 +224,14 @@ impl Health {
 
     fn show(&self, metrics: &Metrics, is_up: bool) {
         let mut shown = self.shown();
-        if *shown != Some(is_up) {
-            *shown = Some(is_up);
+        if *shown != is_up {
+            *shown = is_up;
             self.is_shown_up.store(is_up, Ordering::Relaxed);
             metrics.upstream_up(&self.route, &self.label, is_up);
         }
     }
 
-    fn shown(&self) -> MutexGuard<'_, Option<bool>> {
+    fn shown(&self) -> MutexGuard<'_, bool> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

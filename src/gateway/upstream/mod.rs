@@ -151,11 +151,6 @@ impl Upstream {
         self.pool.load().has_another(tried)
     }
 
-    /// A connection was made.
-    pub(super) fn connected(&self, endpoint: &Endpoint) {
-        endpoint.health.connected(&self.metrics);
-    }
-
     /// The address has begun to answer.
     pub(super) fn succeeded(&self, attempt: &mut Attempt) {
         if attempt.succeeded(&self.metrics, Instant::now()) {
@@ -198,7 +193,7 @@ impl Upstream {
         for (address, place) in self.names.places(&self.destination.addresses) {
             let label = endpoint::label(&place);
             let known = roster.health.get(&label).map(Arc::clone);
-            let known = known.unwrap_or_else(|| Arc::new(Health::new(&self.route, &label)));
+            let known = known.unwrap_or_else(|| Arc::new(Health::new(&self.route, &label, &self.metrics)));
             health.insert(Arc::clone(&label), Arc::clone(&known));
             let before = roster.endpoints.iter().find(|endpoint| endpoint.label == label && endpoint.weight == address.weight);
             let fresh = || Arc::new(Endpoint::new(address, place, label, &self.common, known));

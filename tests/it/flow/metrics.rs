@@ -34,6 +34,47 @@ const PROMISED: [(&str, &[&str]); 19] = [
     ("doorward_build_info", &["version"]),
 ];
 
+/// Every promised metric has a value, with its labels.
+fn all_promised(text: &str) {
+    for (name, labels) in PROMISED {
+        assert!(text.contains(&format!("# TYPE {name} ")), "{name} is missing");
+        let lines = || text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ', '_'])));
+        assert!(lines().count() > 0, "{name} has no value: {text}");
+        for label in labels {
+            assert!(lines().all(|line| line.contains(&format!("{label}=\""))), "{name} lacks {label}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_promised_metric_is_there_before_anything_happens() {
+    let place = Place::with(Wants::default()).await;
+
+    let text = place.gateway.operator().get("/metrics").await.text();
+
+    all_promised(&text);
+    let app = place.upstream.address();
+    let up = format!("doorward_upstream_up{{address=\"{app}\",route=\"wiki\"}} 1");
+    for line in [
+        r#"doorward_requests_total{code="200",decision="admitted",route="wiki"} 0"#,
+        r#"doorward_requests_total{code="401",decision="refused",route="wiki"} 0"#,
+        r#"doorward_requests_total{code="503",decision="outage",route="wiki"} 0"#,
+        r#"doorward_otp_sent_total{channel="email",outcome="sent",provider="smtp"} 0"#,
+        r#"doorward_otp_sent_total{channel="email",outcome="refused",provider="smtp"} 0"#,
+        r#"doorward_otp_sent_total{channel="email",outcome="dropped",provider="none"} 0"#,
+        r#"doorward_otp_verified_total{channel="email",outcome="verified"} 0"#,
+        r#"doorward_otp_verified_total{channel="none",outcome="wrong"} 0"#,
+        r#"doorward_otp_verified_total{channel="totp",outcome="replayed"} 0"#,
+        r#"doorward_refresh_total{outcome="reused"} 0"#,
+        r#"doorward_revocations_total{kind="account"} 0"#,
+        r#"doorward_limit_refusals_total{limit="attempts"} 0"#,
+        r#"doorward_limit_refusals_total{limit="sms_per_day"} 0"#,
+        up.as_str(),
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_promised_metric_is_there_after_a_day() {
     let redis = Redis::start();
@@ -53,18 +94,11 @@ async fn every_promised_metric_is_there_after_a_day() {
 
     let sent = || async {
         let text = place.gateway.operator().get("/metrics").await.text();
-        text.contains("doorward_otp_sent_total{").then_some(text)
+        text.lines().any(|line| line.starts_with("doorward_otp_sent_total{") && !line.ends_with(" 0")).then_some(text)
     };
     let text = wait::until_async("a mail to be counted", Duration::from_secs(10), sent).await;
 
-    for (name, labels) in PROMISED {
-        assert!(text.contains(&format!("# TYPE {name} ")), "{name} is missing");
-        let lines = || text.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ', '_'])));
-        assert!(lines().count() > 0, "{name} has no value: {text}");
-        for label in labels {
-            assert!(lines().all(|line| line.contains(&format!("{label}=\""))), "{name} lacks {label}");
-        }
-    }
+    all_promised(&text);
     let value = |line: &str| text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse::<f64>().ok());
     for (line, least) in [
         ("doorward_refresh_total{outcome=\"rotated\"}", 1.0),
