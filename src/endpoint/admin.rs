@@ -165,9 +165,7 @@ impl Admin {
     }
 
     fn is_ours(&self, head: &Parts) -> bool {
-        let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
-        let authority = named.or_else(|| head.uri.authority().map(http::uri::Authority::as_str)).unwrap_or_default();
-        let host = without_port(authority);
+        let host = without_port(asked_for(head).unwrap_or_default());
         let is_address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
         is_address || host.eq_ignore_ascii_case("localhost") || (!host.is_empty() && host.eq_ignore_ascii_case(&self.host))
     }
@@ -186,7 +184,13 @@ pub(super) fn without_body(reply: Reply, method: &Method) -> Reply {
     if method == Method::HEAD { reply.map(|_| Bytes::new()) } else { reply }
 }
 
-fn without_port(authority: &str) -> &str {
+/// The host that a request names, with its port.
+pub(super) fn asked_for(head: &Parts) -> Option<&str> {
+    let named = head.headers.get(HOST).and_then(|value| value.to_str().ok());
+    named.or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
+}
+
+pub(super) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => host,
         Some(_) | None => authority,

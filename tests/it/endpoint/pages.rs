@@ -67,6 +67,7 @@ async fn no_page_lets_a_script_or_a_stranger_in() {
     let door = Door::wished(Wish { inbox: true, ..Wish::default() }).await;
     let person = door.visitor();
     person.browses();
+    person.says("host", "127.0.0.1");
 
     for path in ["/auth/login", "/auth/verify", "/auth/logout", "/auth/dev/inbox", "/auth/nothing"] {
         let expected = if path == "/auth/verify" { "'self' https: http:" } else { "'self'" };
@@ -210,21 +211,46 @@ async fn pages_speak_five_languages() {
 #[tokio::test]
 async fn the_inbox_is_there_only_when_it_is_given() {
     let door = Door::wished(Wish { inbox: true, ..Wish::default() }).await;
-    let person = door.visitor();
+    let (person, reader) = (door.visitor(), door.visitor());
     person.browses();
-    assert!(text(&person.get("/auth/dev/inbox").await).contains("No codes have been sent yet."));
+    reader.browses();
+    reader.says("host", "127.0.0.1:8080");
+    assert!(text(&reader.get("/auth/dev/inbox").await).contains("No codes have been sent yet."));
     person.submit("/auth/login", "address=ada@example.com").await;
     let code = door.mailbox.code(1).await;
 
-    let page = person.get("/auth/dev/inbox").await;
+    let page = reader.get("/auth/dev/inbox").await;
     let entry = person.get("/auth/verify").await;
     let tool = door.visitor();
     tool.says("accept", "application/json");
+    tool.says("host", "localhost");
 
     assert!(text(&page).contains(&code) && text(&page).contains("ada@example.com"));
     assert!(text(&entry).contains("/auth/dev/inbox"));
     assert_eq!(super::door::json(&tool.get("/auth/dev/inbox").await)[0]["code"], code);
     assert_eq!(Door::open().await.visitor().get("/auth/dev/inbox").await.status(), 404);
+
+    for (host, status) in [
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("wiki.localhost:8080", 200),
+        ("127.0.0.1", 200),
+        ("127.9.9.9:80", 200),
+        ("[::1]:8080", 200),
+        ("evil.test", 421),
+        ("evil.test:8080", 421),
+        ("localhost.evil.test", 421),
+        ("notlocalhost", 421),
+        ("127.0.0.1.evil.test", 421),
+        ("192.168.0.7", 421),
+        ("wiki.example.com", 421),
+    ] {
+        let caller = door.visitor();
+        caller.says("host", host);
+        let reply = caller.get("/auth/dev/inbox").await;
+        assert_eq!(reply.status(), status, "{host}");
+        assert_eq!(text(&reply).contains(&code), status == 200, "{host}");
+    }
 }
 
 #[tokio::test]
