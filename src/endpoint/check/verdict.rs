@@ -3,7 +3,7 @@
 //! Never a status that a proxy takes for yes: a refusal of gRPC, which is 200 in a proxied request, is 401 or 403 here, and
 //! the proxy says it in gRPC's words.
 
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 
@@ -81,7 +81,7 @@ impl Endpoints {
     pub(super) fn stopped(&self, asked: &Asked<'_>, refusal: Refusal, challenge: Challenge, issued: Option<&Issued>) -> Result<Reply, No> {
         let head = &asked.held.head;
         let mut reply = match (asked.asker(), refuse::page_for(refusal)) {
-            (Asker::Navigation, Some(page)) => self.to_public_page(page, asked),
+            (Asker::Navigation, Some(page)) => challenged(self.to_public_page(page, asked), asked.dialect, refusal),
             (asker, _) => self.said(&refuse::with_challenges(refusal, challenge), asker, head, asked.request_id),
         };
         let by_cookie = !head.headers.contains_key(AUTHORIZATION);
@@ -161,6 +161,16 @@ fn told(client: &HeaderMap, admitted: &Admitted, names: &Names) -> HeaderMap {
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let all: Vec<&[u8]> = headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
     HeaderValue::from_bytes(&all.join(b"; ".as_slice())).ok().filter(|value| !value.is_empty())
+}
+
+/// To nginx a page is told beside a 401, and that names what is missing, as to a program; never `Basic`, at which the browser would open a
+/// window of its own instead.
+fn challenged(mut reply: Reply, dialect: Dialect, refusal: Refusal) -> Reply {
+    if dialect == Dialect::Nginx {
+        let challenges = refuse::with_bearer(refusal).headers.into_iter().filter(|(name, _)| name == WWW_AUTHENTICATE);
+        challenges.for_each(|(name, value)| drop(reply.headers_mut().append(name, value)));
+    }
+    reply
 }
 
 /// nginx knows three answers: 2xx, 401 and 403. A page to go to is told beside a 401.

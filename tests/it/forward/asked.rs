@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use super::{gateway, question, sign_in};
-use crate::support::client::{Raw, Reply};
+use crate::support::client::{Person, Raw, Reply};
 use crate::support::upstream::Upstream;
 
 const DIALECTS: [&str; 5] = ["nginx", "traefik", "caddy", "envoy", "haproxy"];
@@ -36,6 +36,15 @@ async fn who_is_signed_in_is_told_and_who_is_not_is_refused() {
         assert_eq!(strict.status, 401, "{dialect}");
         assert!(strict.header("www-authenticate").unwrap().contains("insufficient_user_authentication"), "{dialect}");
     }
+    // nginx has no redirect: the page is told beside a 401, and that says what is missing.
+    let visit =
+        async |person: &Person, path: &str| question(person, "nginx", "GET", HOST, path).header("Sec-Fetch-Mode", "navigate").send().await;
+    let (strict, no) = (visit(&ada, "/strict").await, visit(&stranger, "/a").await);
+    assert_eq!((strict.status, no.status), (401, 401));
+    assert!(strict.header("location").unwrap().contains("/auth/step-up?"), "{strict:?}");
+    let missing = r#"Bearer realm="doorward", error="insufficient_user_authentication", acr_values="two_factor""#;
+    assert_eq!(strict.all("www-authenticate"), [missing]);
+    assert_eq!(no.all("www-authenticate"), [r#"Bearer realm="doorward""#]);
     assert_eq!(app.count(), 0);
 }
 
