@@ -123,6 +123,14 @@ pub(super) fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {
 
 static BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"doorward\", charset=\"UTF-8\"");
 
+/// An API key that is good, and has not the scope that reading needs (RFC 6750 §3.1).
+pub(super) static SCOPE_READ: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"doorward\", error=\"insufficient_scope\", scope=\"read\"");
+
+/// The same where something is changed.
+pub(super) static SCOPE_ADMIN: HeaderValue =
+    HeaderValue::from_static("Bearer realm=\"doorward\", error=\"insufficient_scope\", scope=\"admin\"");
+
 /// The page on which a person can do something about it, up to `next` in its query.
 pub(super) const fn page_for(refusal: Refusal) -> Option<&'static str> {
     match refusal {

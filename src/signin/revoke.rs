@@ -46,6 +46,17 @@ pub struct Presented {
     pub refresh: Option<Secret<String>>,
 }
 
+/// What an access token that was presented is worth.
+#[derive(Debug)]
+pub enum Worth {
+    /// They are signed in.
+    Good(Claims),
+    /// Its session has ended.
+    Ended,
+    /// It is not ours, or not to be believed any more.
+    Bad,
+}
+
 impl SignIn {
     /// Sign out what was presented, as far as it names anything of ours; nonsense names nothing, and is no error.
     ///
@@ -71,13 +82,25 @@ impl SignIn {
     pub async fn current(&self, presented: &Presented, now: Timestamp) -> Result<Option<Claims>, Outage> {
         let ours = presented.access.iter().find(|token| self.verifier.names_us(token.expose()));
         let Some(token) = ours else { return Ok(None) };
-        let Ok(claims) = self.verifier.check(token.expose(), now) else { return Ok(None) };
+        Ok(match self.worth(token, now).await? {
+            Worth::Good(claims) => Some(claims),
+            Worth::Ended | Worth::Bad => None,
+        })
+    }
+
+    /// What a token that was presented is worth.
+    ///
+    /// # Errors
+    /// An [`Outage`] when it could not be found out.
+    pub async fn worth(&self, token: &Secret<String>, now: Timestamp) -> Result<Worth, Outage> {
+        let Ok(claims) = self.verifier.check(token.expose(), now) else { return Ok(Worth::Bad) };
         let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
-        match self.revocations.ask(ids, now).await? {
-            Standing::Good => Ok(Some(claims)),
+        Ok(match self.revocations.ask(ids, now).await? {
+            Standing::Good => Worth::Good(claims),
+            Standing::Revoked => Worth::Ended,
             // As one whose time is over: the session can be renewed.
-            Standing::Outdated | Standing::Revoked => Ok(None),
-        }
+            Standing::Outdated => Worth::Bad,
+        })
     }
 
     /// The sessions of the person who is signed in, newest first.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::LOCATION;
+use http::header::{LOCATION, WWW_AUTHENTICATE};
 
 use crate::admission::{Refusal, Why};
 use crate::app::{ApiKey, AppDesk, KeyCheck, KeyDesk};
@@ -31,7 +31,7 @@ use crate::endpoint::call::Received;
 use crate::endpoint::page::Reference;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
-use crate::endpoint::{body, openapi};
+use crate::endpoint::{body, openapi, refuse};
 use crate::id::{AccountId, KeyId, SessionId};
 use crate::limits::Spending;
 use crate::random::Entropy;
@@ -111,7 +111,8 @@ impl Api {
         let key = self.caller(received).await?;
         let may = if received.is_safe() { key.may_read() } else { key.may_change() };
         if !may {
-            return Err(Problem::InsufficientScope.into());
+            let needed = if received.is_safe() { &refuse::SCOPE_READ } else { &refuse::SCOPE_ADMIN };
+            return Err(No::from(Problem::InsufficientScope).with(WWW_AUTHENTICATE, needed.clone()));
         }
         if received.body.len() > body::LARGEST {
             return Err(Problem::BodyTooLarge.into());
@@ -127,10 +128,10 @@ impl Api {
 
     /// Whose key it is. One answer to everything that is no good key.
     async fn caller(&self, received: &Received<'_>) -> Result<Arc<ApiKey>, No> {
-        let Some(text) = received.bearer()? else { return Err(Refusal::Unauthenticated.into()) };
+        let Some(text) = received.bearer()? else { return Err(refuse::with_bearer(Refusal::Unauthenticated)) };
         match self.setup.check.authenticate(crate::secret::SecretStr::new(text.expose()), received.call.now).await {
             Ok(key) => Ok(key),
-            Err(Why::Refused(refusal)) => Err(refusal.into()),
+            Err(Why::Refused(refusal)) => Err(refuse::with_bearer(refusal)),
             Err(Why::Outage(outage)) => Err(outage.into()),
         }
     }

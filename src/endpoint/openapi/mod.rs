@@ -151,7 +151,13 @@ pub(super) fn public(prefix: &str) -> Value {
             Problem::Misdirected,
             Problem::Internal,
         ],
-        closed: &[Problem::Refused(Refusal::Unauthenticated), Problem::Refused(Refusal::ConflictingCredentials), Problem::Unavailable],
+        closed: &[
+            Problem::Refused(Refusal::Unauthenticated),
+            Problem::Refused(Refusal::InvalidToken),
+            Problem::Refused(Refusal::SessionEnded),
+            Problem::Refused(Refusal::ConflictingCredentials),
+            Problem::Unavailable,
+        ],
         security: json!([{ "accessToken": [] }, { "session": [] }]),
         schemes: json!({
             "accessToken": { "type": "http", "scheme": "bearer", "bearerFormat": "JWT" },

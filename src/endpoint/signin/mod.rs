@@ -20,9 +20,10 @@ use crate::endpoint::Endpoints;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::Words;
 use crate::endpoint::problem::Problem;
+use crate::endpoint::refuse;
 use crate::endpoint::reply::No;
 use crate::secret::Secret;
-use crate::signin::Presented;
+use crate::signin::{Presented, Worth};
 use crate::token::{Claims, Issued};
 
 /// What `verify-otp` and `refresh` answer (RFC 6749 §5.1).
@@ -73,20 +74,34 @@ impl Endpoints {
     /// Who is signed in; the bearer token counts before the cookie.
     ///
     /// # Errors
-    /// 401 when nobody is; 400 when the two are of different sessions.
+    /// 401 when nobody is, and says so of a bearer token (RFC 6750 §3.1); 400 when the two are of different sessions.
     pub(super) async fn signed_in(&self, received: &Received<'_>) -> Result<Claims, No> {
-        let mut found: Option<Claims> = None;
-        for token in self.presented(received)?.access {
-            let presented = Presented { access: vec![token], refresh: None };
-            match (self.sign_in.current(&presented, received.call.now).await?, &found) {
-                (Some(other), Some(first)) if other.sid != first.sid => return Err(Refusal::ConflictingCredentials.into()),
-                (Some(claims), None) => found = Some(claims),
-                // A token of ours that fails is refused: the cookie beside it is not tried.
-                (None, None) => break,
-                (_, Some(_)) => {}
-            }
+        let carried = self.cookies.read(&received.head.headers)?.access;
+        let shown = match received.bearer()? {
+            Some(token) => Some(self.bearer(&token, received).await?),
+            None => None,
+        };
+        // A bearer token that fails is refused: the cookie beside it is not tried.
+        let held = match (&carried, &shown) {
+            (Some(token), None | Some(Ok(_))) => self.sign_in.worth(token, received.call.now).await?,
+            (Some(_) | None, _) => Worth::Bad,
+        };
+        match (shown, held) {
+            (Some(Ok(first)), Worth::Good(other)) if other.sid != first.sid => Err(Refusal::ConflictingCredentials.into()),
+            (Some(Ok(claims)), _) | (None, Worth::Good(claims)) => Ok(claims),
+            (Some(Err(refusal)), _) => Err(refuse::with_bearer(refusal)),
+            (None, Worth::Ended | Worth::Bad) => Err(Refusal::Unauthenticated.into()),
         }
-        found.ok_or_else(|| Refusal::Unauthenticated.into())
+    }
+
+    /// Who shows a bearer token, or why it is not believed. Here is no app to which one that is not ours could belong, and an API key
+    /// signs nobody in, good or not.
+    async fn bearer(&self, token: &Secret<String>, received: &Received<'_>) -> Result<Result<Claims, Refusal>, No> {
+        Ok(match self.sign_in.worth(token, received.call.now).await? {
+            Worth::Good(claims) => Ok(claims),
+            Worth::Ended => Err(Refusal::SessionEnded),
+            Worth::Bad => Err(Refusal::InvalidToken),
+        })
     }
 
     /// Who is signed in, if anybody is.
@@ -96,7 +111,7 @@ impl Endpoints {
     async fn signed_in_or_not(&self, received: &Received<'_>) -> Result<Option<Claims>, No> {
         match self.signed_in(received).await {
             Ok(claims) => Ok(Some(claims)),
-            Err(no) if no.problem == Problem::Refused(Refusal::Unauthenticated) => Ok(None),
+            Err(no) if is_of_nobody(&no) => Ok(None),
             Err(no) => Err(no),
         }
     }
@@ -106,6 +121,12 @@ impl Endpoints {
         let claims = self.signed_in(received).await.ok()?;
         Some(Words::of(&received.head.headers).signed_in_as.replace("{who}", claims.user()))
     }
+}
+
+/// Does it say that nobody is signed in, whatever was shown?
+pub(super) fn is_of_nobody(no: &No) -> bool {
+    let words = [Refusal::Unauthenticated, Refusal::InvalidToken, Refusal::SessionEnded];
+    words.into_iter().any(|refusal| no.problem == Problem::Refused(refusal))
 }
 
 impl From<Repeated> for Problem {

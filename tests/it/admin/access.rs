@@ -35,6 +35,10 @@ async fn a_key_that_may_read_changes_nothing_and_other_keys_are_nobody() {
     let operator = place.gateway.operator();
     let reply = operator.request(Method::GET, "/api/accounts").bearer(&route).send().await;
     assert_eq!((reply.status, code_of(&reply).as_str()), (403, "insufficient_scope"));
+    let wanted = |scope: &str| Some(format!(r#"Bearer realm="doorward", error="insufficient_scope", scope="{scope}""#));
+    assert_eq!(reply.header("www-authenticate"), wanted("read"));
+    let reply = operator.request(Method::DELETE, "/api/accounts/x").bearer(&route).send().await;
+    assert_eq!((reply.status, reply.header("www-authenticate")), (403, wanted("admin")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,10 +52,11 @@ async fn without_a_good_key_nobody_gets_anything_and_all_are_answered_alike() {
 
     let nothing = operator.get("/api/accounts").await;
     assert_eq!((nothing.status, code_of(&nothing).as_str()), (401, "unauthenticated"));
-    assert!(nothing.header("www-authenticate").unwrap().starts_with("Bearer"));
+    assert_eq!(nothing.header("www-authenticate").as_deref(), Some(r#"Bearer realm="doorward""#));
     for wrong in [mistyped.as_str(), "x", "dwk_", "dwk_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "' OR 1=1 --"] {
         let reply = operator.request(Method::GET, "/api/accounts").bearer(wrong).send().await;
         assert_eq!((reply.status, code_of(&reply).as_str()), (401, "invalid_token"), "{wrong}");
+        assert_eq!(reply.header("www-authenticate").as_deref(), Some(r#"Bearer realm="doorward", error="invalid_token""#));
     }
     // A person who is signed in is no operator, with cookies or with a token.
     let access = person.cookie(crate::flow::place::ACCESS).unwrap();

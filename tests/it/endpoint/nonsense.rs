@@ -320,11 +320,13 @@ async fn tokens_that_are_none_are_nobody() {
         let (by_cookie, by_header) = (door.visitor(), door.visitor());
         by_cookie.set_cookie("__Host-doorward_access", &token);
         by_header.says("authorization", &format!("Bearer {token}"));
-        for visitor in [by_cookie, by_header] {
+        let of_header = if token.is_empty() { "unauthenticated" } else { "invalid_token" };
+        for (visitor, code) in [(by_cookie, "unauthenticated"), (by_header, of_header)] {
             for (method, path) in [("GET", "/auth/session"), ("GET", "/auth/sessions"), ("DELETE", "/auth/sessions/x")] {
                 let reply = visitor.send(method, path, None, b"").await;
-                assert_eq!(problem(&reply), said(401, "unauthenticated"), "{token}");
-                assert!(reply.headers().contains_key("www-authenticate"));
+                assert_eq!(problem(&reply), said(401, code), "{token}");
+                let challenge = reply.headers()["www-authenticate"].to_str().unwrap();
+                assert_eq!(challenge.contains("error=\"invalid_token\""), code == "invalid_token", "{token}");
             }
         }
     }

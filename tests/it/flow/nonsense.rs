@@ -227,3 +227,53 @@ async fn a_refusal_is_one_line_in_the_log() {
     }
     assert!(!place.gateway.log().contains("\"ERROR\"") && !place.gateway.log().contains("panicked"), "{}", place.gateway.log());
 }
+
+/// What a reply asks for, without its words.
+fn challenge(reply: &Reply) -> String {
+    reply.header("www-authenticate").unwrap_or_else(|| panic!("no challenge: {reply:?}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bearer_token_that_fails_is_told_so_at_our_own_endpoints() {
+    let place = Place::on(Database::Sqlite).await;
+    let (ada, eve) = (place.sign_in("ada@example.com").await, place.sign_in("eve@example.com").await);
+    let (token, ended) = (ada.cookie(ACCESS).unwrap(), eve.cookie(ACCESS).unwrap());
+    assert_eq!(eve.post("/auth/logout", &json!({})).await.status, 200);
+    let forged = format!("{}.{}", token.rsplit_once('.').unwrap().0, "A".repeat(43));
+    let foreign = "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJodHRwczovL290aGVyIn0.AAAA";
+    let plain = r#"Bearer realm="doorward""#;
+    let invalid = r#"Bearer realm="doorward", error="invalid_token""#;
+    let endpoints = [
+        (Method::GET, "/auth/session"),
+        (Method::GET, "/auth/sessions"),
+        (Method::DELETE, "/auth/sessions/x"),
+        (Method::POST, "/auth/totp/enroll"),
+    ];
+
+    for (method, path) in endpoints {
+        for (shown, code, expected) in [
+            (forged.as_str(), "invalid_token", invalid),
+            ("dwk_x", "invalid_token", invalid),
+            (ended.as_str(), "session_ended", invalid),
+            (foreign, "invalid_token", invalid),
+            ("nonsense", "invalid_token", invalid),
+        ] {
+            for person in [place.person(), ada.copy()] {
+                let reply = person.request(method.clone(), path).bearer(shown).send().await;
+                assert_eq!(
+                    (reply.status, code_of(&reply).as_str(), challenge(&reply).as_str()),
+                    (401, code, expected),
+                    "{method} {path} {shown:.9}"
+                );
+            }
+        }
+        for cookie in [&forged, &ended] {
+            let person = place.person();
+            person.set_cookie(ACCESS, cookie);
+            let reply = person.request(method.clone(), path).send().await;
+            let said = (reply.status, code_of(&reply), challenge(&reply));
+            assert_eq!(said, (401, "unauthenticated".to_owned(), plain.to_owned()), "{method} {path}: a cookie says nothing of itself");
+        }
+    }
+    assert_eq!(place.person().request(Method::GET, "/auth/session").bearer(&token).send().await.status, 200);
+}

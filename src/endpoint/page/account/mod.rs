@@ -14,8 +14,8 @@ use crate::cookie::Kind;
 use crate::endpoint::call::Received;
 use crate::endpoint::page::login::Phones;
 use crate::endpoint::page::{Form, Frame, Words};
-use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::signin::is_of_nobody;
 use crate::endpoint::{Endpoints, body};
 use crate::signin::{Account, Changed, FactorStatus, Presented, RefreshRefusal};
 use crate::token::{Claims, Issued};
@@ -132,7 +132,7 @@ impl Endpoints {
     pub(super) async fn entrant(&self, received: &Received<'_>) -> Result<Option<Entrant>, No> {
         match self.signed_in(received).await {
             Ok(claims) => return Ok(Some(Entrant { claims, issued: None })),
-            Err(no) if no.problem != Problem::Refused(Refusal::Unauthenticated) => return Err(no),
+            Err(no) if !is_of_nobody(&no) => return Err(no),
             Err(_) => {}
         }
         let Some(token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(None) };
