@@ -1,5 +1,7 @@
 //! `doorward session`: signed-in devices.
 
+use std::cmp::Reverse;
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -89,7 +91,7 @@ async fn live(core: &Core, account: Option<&AccountId>) -> Result<Vec<signin::Se
             break;
         }
     }
-    sessions.sort_by(|one, other| other.created_at.cmp(&one.created_at));
+    sessions.sort_by_key(|session| Reverse(session.created_at));
     Ok(sessions)
 }
 

@@ -55,7 +55,7 @@ pub use keyed::Keyed;
 pub use pending::{Bounds, Counted, Pending, Pendings, Place};
 pub use refresh::RefreshRefusal;
 pub use request::{Ask, AskRefusal, Asked};
-pub use revoke::{Presented, Scope, Worth};
+pub use revoke::{Presented, Scope, Worthless};
 pub use roster::{Draft, Edit, Registrar, Roster, RosterRefusal, Sought, Written};
 pub use session::{Family, NewSession, Session, Sessions};
 pub use settings::{LimitSettings, OtpSettings, Registration, SessionSettings};

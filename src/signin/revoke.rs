@@ -46,11 +46,9 @@ pub struct Presented {
     pub refresh: Option<Secret<String>>,
 }
 
-/// What an access token that was presented is worth.
-#[derive(Debug)]
-pub enum Worth {
-    /// They are signed in.
-    Good(Claims),
+/// Why an access token that was presented signs nobody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worthless {
     /// Its session has ended.
     Ended,
     /// It is not ours, or not to be believed any more.
@@ -82,24 +80,21 @@ impl SignIn {
     pub async fn current(&self, presented: &Presented, now: Timestamp) -> Result<Option<Claims>, Outage> {
         let ours = presented.access.iter().find(|token| self.verifier.names_us(token.expose()));
         let Some(token) = ours else { return Ok(None) };
-        Ok(match self.worth(token, now).await? {
-            Worth::Good(claims) => Some(claims),
-            Worth::Ended | Worth::Bad => None,
-        })
+        Ok(self.worth(token, now).await?.ok())
     }
 
-    /// What a token that was presented is worth.
+    /// Who is signed in by a token that was presented, or why nobody is.
     ///
     /// # Errors
     /// An [`Outage`] when it could not be found out.
-    pub async fn worth(&self, token: &Secret<String>, now: Timestamp) -> Result<Worth, Outage> {
-        let Ok(claims) = self.verifier.check(token.expose(), now) else { return Ok(Worth::Bad) };
+    pub async fn worth(&self, token: &Secret<String>, now: Timestamp) -> Result<Result<Claims, Worthless>, Outage> {
+        let Ok(claims) = self.verifier.check(token.expose(), now) else { return Ok(Err(Worthless::Bad)) };
         let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
         Ok(match self.revocations.ask(ids, now).await? {
-            Standing::Good => Worth::Good(claims),
-            Standing::Revoked => Worth::Ended,
+            Standing::Good => Ok(claims),
+            Standing::Revoked => Err(Worthless::Ended),
             // As one whose time is over: the session can be renewed.
-            Standing::Outdated => Worth::Bad,
+            Standing::Outdated => Err(Worthless::Bad),
         })
     }
 

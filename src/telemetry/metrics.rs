@@ -204,7 +204,9 @@ impl Metrics {
             (&self.limit_refusals, &LIMITS[..]),
             (&self.alarms, &ALARMS[..]),
         ] {
-            words.iter().for_each(|word| drop(counters.get_metric_with_label_values(&[*word])));
+            for word in words {
+                drop(counters.get_metric_with_label_values(&[*word]));
+            }
         }
     }
 
@@ -459,7 +461,9 @@ fn count(counters: &IntCounterVec, labels: &[&str]) {
 }
 
 fn at_nothing(counters: &IntCounterVec, first: &str, outcomes: &[&str]) {
-    outcomes.iter().for_each(|outcome| drop(counters.get_metric_with_label_values(&[first, *outcome])));
+    for outcome in outcomes {
+        drop(counters.get_metric_with_label_values(&[first, *outcome]));
+    }
 }
 
 fn named(name: &str, help: &str) -> Opts {

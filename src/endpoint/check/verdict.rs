@@ -167,8 +167,9 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 /// window of its own instead.
 fn challenged(mut reply: Reply, dialect: Dialect, refusal: Refusal) -> Reply {
     if dialect == Dialect::Nginx {
-        let challenges = refuse::with_bearer(refusal).headers.into_iter().filter(|(name, _)| name == WWW_AUTHENTICATE);
-        challenges.for_each(|(name, value)| drop(reply.headers_mut().append(name, value)));
+        for (name, value) in refuse::with_bearer(refusal).headers.into_iter().filter(|(name, _)| name == WWW_AUTHENTICATE) {
+            reply.headers_mut().append(name, value);
+        }
     }
     reply
 }

@@ -23,7 +23,7 @@ use crate::endpoint::problem::Problem;
 use crate::endpoint::refuse;
 use crate::endpoint::reply::No;
 use crate::secret::Secret;
-use crate::signin::{Presented, Worth};
+use crate::signin::{Presented, Worthless};
 use crate::token::{Claims, Issued};
 
 /// What `verify-otp` and `refresh` answer (RFC 6749 §5.1).
@@ -84,24 +84,24 @@ impl Endpoints {
         // A bearer token that fails is refused: the cookie beside it is not tried.
         let held = match (&carried, &shown) {
             (Some(token), None | Some(Ok(_))) => self.sign_in.worth(token, received.call.now).await?,
-            (Some(_) | None, _) => Worth::Bad,
+            (Some(_) | None, _) => Err(Worthless::Bad),
         };
         match (shown, held) {
-            (Some(Ok(first)), Worth::Good(other)) if other.sid != first.sid => Err(Refusal::ConflictingCredentials.into()),
-            (Some(Ok(claims)), _) | (None, Worth::Good(claims)) => Ok(claims),
+            (Some(Ok(first)), Ok(other)) if other.sid != first.sid => Err(Refusal::ConflictingCredentials.into()),
+            (Some(Ok(claims)), _) | (None, Ok(claims)) => Ok(claims),
             (Some(Err(refusal)), _) => Err(refuse::with_bearer(refusal)),
-            (None, Worth::Ended | Worth::Bad) => Err(Refusal::Unauthenticated.into()),
+            (None, Err(Worthless::Ended | Worthless::Bad)) => Err(Refusal::Unauthenticated.into()),
         }
     }
 
     /// Who shows a bearer token, or why it is not believed. Here is no app to which one that is not ours could belong, and an API key
     /// signs nobody in, good or not.
     async fn bearer(&self, token: &Secret<String>, received: &Received<'_>) -> Result<Result<Claims, Refusal>, No> {
-        Ok(match self.sign_in.worth(token, received.call.now).await? {
-            Worth::Good(claims) => Ok(claims),
-            Worth::Ended => Err(Refusal::SessionEnded),
-            Worth::Bad => Err(Refusal::InvalidToken),
-        })
+        let worth = self.sign_in.worth(token, received.call.now).await?;
+        Ok(worth.map_err(|why| match why {
+            Worthless::Ended => Refusal::SessionEnded,
+            Worthless::Bad => Refusal::InvalidToken,
+        }))
     }
 
     /// Who is signed in, if anybody is.
