@@ -17,6 +17,25 @@ use super::place::{self, Place, Step};
 /// More mistakes than this are not looked for.
 const ROUNDS: usize = 500;
 
+/// What stands there once.
+const SECTIONS: [&str; 15] = [
+    "listen",
+    "tls",
+    "store",
+    "redis",
+    "otp",
+    "tokens",
+    "session",
+    "cookies",
+    "identity",
+    "forward_auth",
+    "delivery",
+    "claims_hook",
+    "limits",
+    "pages",
+    "telemetry",
+];
+
 /// Reads a configuration to its end.
 pub(super) struct Reader<'a> {
     top: Value,
@@ -37,6 +56,7 @@ impl<'a> Reader<'a> {
 
     /// The configuration as far as it can be read; `None` when it cannot. What is wrong is in the mistakes.
     pub(super) fn read(mut self) -> Option<Config> {
+        self.refuse_lists();
         for _ in 0..ROUNDS {
             match serde_path_to_error::deserialize(self.top.clone()) {
                 Ok(config) => return Some(config),
@@ -49,6 +69,17 @@ impl<'a> Reader<'a> {
             }
         }
         None
+    }
+
+    /// `[[otp]]` for `[otp]`: it would be read as a list of the section's values, and what is said of those helps nobody.
+    fn refuse_lists(&mut self) {
+        let is_list = |name: &&str| self.top.get(*name).is_some_and(Value::is_array);
+        let lists: Vec<&str> = SECTIONS.iter().copied().filter(is_list).collect();
+        for name in lists {
+            let place = vec![Step::Key(name.to_owned())];
+            self.note(&place, &format!("is there once: write [{name}], not [[{name}]]"));
+            self.take_away(&place);
+        }
     }
 
     /// Note what is wrong at `place` and change it so that reading can go on. False when it cannot.

@@ -567,3 +567,25 @@ fn development_takes_an_encryption_key_of_any_length_and_nothing_else_does() {
     let missing = with(whole, development).replace(&format!("encryption_key = \"{whole}\""), "");
     assert_eq!(mistakes(&missing, &[]), ["store.encryption_key: is missing; `doorward init` makes one"]);
 }
+
+#[test]
+fn a_number_that_is_too_large_is_told_how_large_it_may_be() {
+    let found = mistakes(&format!("{MINIMAL}\n[limits]\napp_codes = 5000000000\napp_sms = -1\n"), &[]);
+    assert_eq!(
+        found,
+        [
+            "limits.app_codes: should be a whole number from 0 to 4294967295",
+            "limits.app_sms: should be a whole number from 0 to 4294967295",
+        ]
+    );
+}
+
+#[test]
+fn a_section_that_is_written_as_a_list_is_told_how_it_is_written() {
+    let hook =
+        "[[claims_hook]]\nurl = \"http://127.0.0.1:1\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n[[limits]]\nsms_per_day = 1\n";
+    assert_eq!(
+        mistakes(&format!("{MINIMAL}\n{hook}"), &[]),
+        ["claims_hook: is there once: write [claims_hook], not [[claims_hook]]", "limits: is there once: write [limits], not [[limits]]"]
+    );
+}
