@@ -102,7 +102,8 @@ impl<'a> Presented<'a> {
 /// Take from `headers` what is ours.
 ///
 /// # Errors
-/// `Malformed` for several `Authorization` headers, `RepeatedCookie` for a cookie of ours that is there twice.
+/// `Malformed` for several `Authorization` headers, `RepeatedCookie` for a cookie of ours that is there twice,
+/// `ConflictingCredentials` for two keys of ours in one header.
 pub(super) fn extract<'a>(headers: &'a HeaderMap, cookies: &Cookies, tokens: &dyn Tokens) -> Result<Presented<'a>, Refusal> {
     let shown = cookies.look(headers).map_err(|_| Refusal::RepeatedCookie)?;
     let mut fields = headers.get_all(AUTHORIZATION).iter();
@@ -110,7 +111,19 @@ pub(super) fn extract<'a>(headers: &'a HeaderMap, cookies: &Cookies, tokens: &dy
     if fields.next().is_some() {
         return Err(Refusal::Malformed);
     }
-    Ok(Presented { what: what(field.and_then(|value| ours(value, tokens)), shown), _made_here: () })
+    match field.and_then(|value| ours(value, tokens)) {
+        Some(Ours::TwoKeys) => Err(Refusal::ConflictingCredentials),
+        ours => Ok(Presented { what: what(ours, shown), _made_here: () }),
+    }
+}
+
+/// The API key that `Authorization` holds, if it is one and no other beside it.
+pub fn key_in(headers: &HeaderMap) -> Option<Secret<String>> {
+    let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    match key(text)? {
+        Ours::Key(key) => Some(key.secret().keep()),
+        Ours::Token(_) | Ours::TwoKeys => None,
+    }
 }
 
 /// Does one of the `Authorization` headers hold a token or a key of ours?
@@ -122,6 +135,8 @@ pub(super) fn holds_ours(headers: &HeaderMap, tokens: &dyn Tokens) -> bool {
 enum Ours<'a> {
     Token(SecretStr<'a>),
     Key(Token<'a>),
+    /// Which one counts would be a guess.
+    TwoKeys,
 }
 
 fn what<'a>(ours: Option<Ours<'a>>, shown: Shown<'a>) -> What<'a> {
@@ -130,8 +145,9 @@ fn what<'a>(ours: Option<Ours<'a>>, shown: Shown<'a>) -> What<'a> {
     match ours {
         Some(Ours::Token(token)) => What::Header { token, beside: access },
         Some(Ours::Key(key)) => What::Key { key, beside: access },
-        None if access.is_none() && refresh.is_none() => What::Nothing,
-        None => What::Cookies { access, refresh },
+        // Two keys were refused before.
+        Some(Ours::TwoKeys) | None if access.is_none() && refresh.is_none() => What::Nothing,
+        Some(Ours::TwoKeys) | None => What::Cookies { access, refresh },
     }
 }
 
@@ -140,25 +156,31 @@ fn what<'a>(ours: Option<Ours<'a>>, shown: Shown<'a>) -> What<'a> {
 fn ours<'a>(value: &'a HeaderValue, tokens: &dyn Tokens) -> Option<Ours<'a>> {
     let Ok(text) = value.to_str() else {
         let spoiled = String::from_utf8_lossy(value.as_bytes());
-        return key(&spoiled).map(|key| Ours::Key(Token::Held(key.secret().keep())));
+        return key(&spoiled).map(|ours| match ours {
+            Ours::Key(key) => Ours::Key(Token::Held(key.secret().keep())),
+            Ours::Token(_) | Ours::TwoKeys => Ours::TwoKeys,
+        });
     };
-    key(text).map(Ours::Key).or_else(|| {
+    key(text).or_else(|| {
         let (_, token) = credential(text).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
         tokens.names_us(token).then(|| Ours::Token(SecretStr::new(token)))
     })
 }
 
 /// The API key in a credential: a bearer token (RFC 6750 §2.1), or in a user name and password (RFC 7617): clients that can send
-/// nothing else have it as the password, or, where that is empty or a word of theirs, as the user name.
-fn key(text: &str) -> Option<Token<'_>> {
+/// nothing else have it as the password, or, where that is empty or a word of theirs, as the user name. The same in both is one.
+fn key(text: &str) -> Option<Ours<'_>> {
     let (scheme, rest) = credential(text)?;
     if scheme.eq_ignore_ascii_case("bearer") {
-        return names_key(rest).then(|| Token::Shown(SecretStr::new(rest)));
+        return names_key(rest).then(|| Ours::Key(Token::Shown(SecretStr::new(rest))));
     }
     let pair = Some(rest).filter(|_| scheme.eq_ignore_ascii_case("basic")).and_then(decoded)?;
     let (user, password) = pair.expose().split_once(':').unwrap_or((pair.expose(), ""));
+    if names_key(password) && names_key(user) && password != user {
+        return Some(Ours::TwoKeys);
+    }
     let ours = [password, user].into_iter().find(|text| names_key(text))?;
-    Some(Token::Held(Secret::new(ours.to_owned())))
+    Some(Ours::Key(Token::Held(Secret::new(ours.to_owned()))))
 }
 
 /// However it is padded.

@@ -40,7 +40,7 @@ use http::request::Parts;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub use credentials::fuzzing as credentials_fuzzing;
-pub use credentials::{Presented, Tokens};
+pub use credentials::{Presented, Tokens, key_in};
 pub use cross_site::{is_cross_site, is_unsafe};
 pub use host::canonical as canonical_host;
 pub use identity::{Assertions, HeaderEdit};
@@ -83,6 +83,8 @@ pub struct Incoming<'a> {
     pub client: &'a Client,
     /// The authorities that have signed the certificate of who holds the connection, as routes name them.
     pub authorities: &'a [&'a Path],
+    /// What it is called in logs.
+    pub request_id: &'a str,
 }
 
 /// Why it is not let in.

@@ -73,6 +73,9 @@ impl Route {
                 note(field, "should be more than nothing");
             }
         }
+        if settings.connect_timeout > LONGEST_CONNECT {
+            note("connect_timeout", "should be at most 10m: nobody waits longer for a connection");
+        }
         let rules = rule::compile(settings, key, path.as_deref().unwrap_or_default(), mistakes);
         let (host, path) = (host?, path?);
         (mistakes.len() == before).then(|| Self::of(settings, destination, rules, host, path))
@@ -219,6 +222,9 @@ fn is_label(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     (1..=64).contains(&name.len()) && name.bytes().all(allowed)
 }
+
+/// The longest that a connection to an app may take to be made.
+const LONGEST_CONNECT: Duration = Duration::from_mins(10);
 
 const fn timeouts(settings: &RouteSettings) -> [(&'static str, Duration); 4] {
     [

@@ -1,6 +1,7 @@
 //! What the tests of this folder share: routes as they are written, requests, and ports that remember what they were asked.
 
 use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -125,7 +126,7 @@ impl Asked {
     }
 
     pub(super) fn incoming(&self) -> Incoming<'_> {
-        Incoming { head: &self.head, target: &self.target, client: &self.client, authorities: &[] }
+        Incoming { head: &self.head, target: &self.target, client: &self.client, authorities: &[], request_id: "r-1" }
     }
 }
 
@@ -166,7 +167,7 @@ impl Machines for Behind {
         None
     }
 
-    async fn believe(&self, key: SecretStr<'_>, _now: Timestamp) -> Result<Option<Machine>, Outage> {
+    async fn believe(&self, key: SecretStr<'_>, _from: IpAddr, _now: Timestamp) -> Result<Option<Machine>, Outage> {
         self.outage()?;
         Ok(self.machines.lock().unwrap().get(key.expose()).cloned())
     }

@@ -107,6 +107,7 @@ async fn an_expired_cookie_is_renewed_in_passing() {
         assert_eq!(admitted.issued().unwrap().refresh.expose(), "next");
         assert_eq!(admitted.session(), Some(&SessionId::new("session-1")));
         let seen = world.behind.seen.lock().unwrap().clone().unwrap();
+        assert_eq!(seen.request_id, "r-1");
         assert_eq!((seen.address.unwrap().to_string().as_str(), seen.agent.as_str()), ("192.0.2.7", "ü".repeat(128).as_str()));
     }
     assert_eq!(world.behind.asked.load(Ordering::Relaxed), 2);

@@ -1,5 +1,6 @@
 //! Is this key to be believed? Of ours, whole, known, neither revoked nor expired: everything else is one answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,11 +14,13 @@ use crate::app::known::{FRESH, Known, Record};
 use crate::app::scope::Scope;
 use crate::app::store::{ApiKey, ApiKeys};
 use crate::app::used::Uses;
+use crate::client;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
+use crate::limits::{Limits, Quota, Verdict};
 use crate::outage::Outage;
 use crate::revocation::{Ids, Standing};
-use crate::secret::SecretStr;
+use crate::secret::{self, SecretStr};
 use crate::token::{Acr, Amr, Claims};
 
 /// How long a request whose key is known waits to have its record read again.
@@ -41,7 +44,12 @@ pub struct Parts {
     pub issuer: String,
     /// How long a key that is known goes on where the store is out: as long as an access token.
     pub lasts: Duration,
+    /// Counts what each network has looked up, in this process: whoever makes keys up must not ask the store without end.
+    pub looked_up: Arc<dyn Limits>,
 }
+
+/// How many keys that are not known here a network may have looked up in a minute. Keys that are in use are known.
+const LOOKED_UP: Quota = Quota { count: 600, window: Duration::from_secs(60) };
 
 /// Believes keys, and remembers them.
 pub struct KeyCheck {
@@ -64,8 +72,8 @@ impl KeyCheck {
     /// # Errors
     /// `InvalidToken` for a text that is none, or mistyped, or unknown, or expired, or revoked: one answer. An [`Outage`] when it
     /// could not be looked up.
-    pub async fn authenticate(&self, presented: SecretStr<'_>, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
-        let record = self.record(presented, now).await?.ok_or(Refusal::InvalidToken)?;
+    pub async fn authenticate(&self, presented: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
+        let record = self.record(presented, from, now).await?.ok_or(Refusal::InvalidToken)?;
         let claims = &record.machine.claims;
         let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
         let standing = match self.parts.revocations.known(ids, now) {
@@ -75,14 +83,15 @@ impl KeyCheck {
         if standing == Standing::Good { Ok(Arc::clone(&record.key)) } else { Err(Refusal::InvalidToken.into()) }
     }
 
-    async fn record(&self, text: SecretStr<'_>, now: Timestamp) -> Result<Option<Arc<Record>>, Outage> {
+    async fn record(&self, text: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Option<Arc<Record>>, Outage> {
         if let Some(record) = self.at_hand(text, now) {
             return Ok(Some(record));
         }
         let Ok(plain) = PlainKey::parse(text) else { return Ok(None) };
         let found = match self.known.find(text).filter(|record| record.is_within(self.parts.lasts, now)) {
             Some(stale) => self.read_again(&plain, stale, now).await,
-            None => self.read(&plain, now).await?,
+            None if self.may_look_up(from, now).await => self.read(&plain, now).await?,
+            None => None,
         };
         let good = found.filter(|record| record.key.is_good(now));
         match &good {
@@ -93,6 +102,13 @@ impl KeyCheck {
             None => self.known.forget(text),
         }
         Ok(good)
+    }
+
+    /// Has the network of `from` some left of what it may look up? One that cannot be told is not held against anybody.
+    async fn may_look_up(&self, from: IpAddr, now: Timestamp) -> bool {
+        let network = client::network(from).unwrap_or_default();
+        let taken = self.parts.looked_up.take(&format!("keys {}", secret::fingerprint(&network)), LOOKED_UP, now).await;
+        !matches!(taken, Ok(Verdict::Spent(_)))
     }
 
     /// A fresh record of a key whose time is not over.
@@ -140,9 +156,20 @@ impl Machines for KeyCheck {
         self.at_hand(key, now).map(|record| record.machine.clone())
     }
 
-    async fn believe(&self, key: SecretStr<'_>, now: Timestamp) -> Result<Option<Machine>, Outage> {
-        Ok(self.record(key, now).await?.map(|record| record.machine.clone()))
+    async fn believe(&self, key: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Option<Machine>, Outage> {
+        Ok(self.record(key, from, now).await?.map(|record| record.machine.clone()))
     }
+}
+
+/// The machine that holds the key `text`, as the store has it at this moment: nothing is remembered, and nobody is told that it was
+/// used. Whether it is revoked stands in its row.
+///
+/// # Errors
+/// An [`Outage`] when it could not be looked up.
+pub async fn look_up(keys: &dyn ApiKeys, text: SecretStr<'_>, issuer: &str, now: Timestamp) -> Result<Option<Machine>, Outage> {
+    let Ok(plain) = PlainKey::parse(text) else { return Ok(None) };
+    let found = keys.find(plain.id()).await?;
+    Ok(found.filter(|key| key.hash.is_of(&plain) && key.is_good(now)).map(|key| machine(&key, issuer)))
 }
 
 /// What is said of the machine that holds `key`. All its names are the key's id, so that a line of the ledger finds it.

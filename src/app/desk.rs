@@ -12,6 +12,9 @@ use crate::outage::Outage;
 use crate::random::Entropy;
 use crate::revocation::{Act, Revocations};
 
+/// The longest that a key may be good, and that one may go on beside its successor: ten years.
+pub const LONGEST: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
+
 /// Most scopes of one key, and most groups.
 const MOST: usize = 32;
 
@@ -66,7 +69,7 @@ pub enum NotMade {
     #[error("a key has at most 32 groups, each 1 to 64 letters, digits, '.', '-' and '_'")]
     Groups,
     /// It would never be good.
-    #[error("a key is good for a second at least")]
+    #[error("a key is good for a second at least, and for ten years at most; for ever where nothing is said")]
     Lifetime,
     /// Another key that is good has this name.
     #[error("another key has this name")]
@@ -91,12 +94,13 @@ impl KeyDesk {
     }
 
     /// Make a key that follows the key `id`, with its name, owner, scopes and groups, good for as long as that one was meant to be.
-    /// The old one goes on for `grace`; nodes that have seen it learn of its end within half a minute, and at once where `grace`
+    /// The old one goes on for `grace`, ten years at most; nodes that have seen it learn of its end within a second, and at once where `grace`
     /// is zero: then it is revoked.
     ///
     /// # Errors
     /// `Unknown` when there is no such key that is good and has no successor.
     pub async fn replace(&self, id: &KeyId, grace: Duration, now: Timestamp) -> Result<Made, NotMade> {
+        let grace = grace.min(LONGEST);
         let old = self.keys.find(id).await?.ok_or(NotMade::Unknown)?;
         let lifetime = old.expires_at.map(|at| at.since(old.created_at));
         let ApiKey { name, owner, scopes, groups, .. } = old;
@@ -152,7 +156,7 @@ fn examine(new: &NewKey) -> Result<(), NotMade> {
     if new.groups.len() > MOST || !new.groups.iter().all(|group| is_word(group)) {
         return Err(NotMade::Groups);
     }
-    if new.lifetime.is_some_and(|span| span < Duration::from_secs(1)) {
+    if new.lifetime.is_some_and(|span| span < Duration::from_secs(1) || span > LONGEST) {
         return Err(NotMade::Lifetime);
     }
     Ok(())

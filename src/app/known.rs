@@ -19,7 +19,7 @@ use crate::secret::{self, SecretStr};
 const KEPT: usize = 8 * 1024;
 
 /// How long a record is used as it is after it was read.
-pub(super) const FRESH: Duration = Duration::from_secs(30);
+pub(super) const FRESH: Duration = Duration::from_secs(1);
 
 /// How much older than the last one that was told a use must be to be told.
 pub(super) const USED_EVERY: Duration = Duration::from_mins(1);

@@ -33,9 +33,9 @@ mod used;
 mod verify;
 
 pub use authenticator::{Authenticator, Authenticators, ShownStep};
-pub use check::{KeyCheck, Parts};
+pub use check::{KeyCheck, Parts, look_up};
 pub use code::{At, SentCode, SentCodes, Tried, Try};
-pub use desk::{KeyDesk, Made, NewKey, NotMade};
+pub use desk::{KeyDesk, LONGEST as LONGEST_LIFE, Made, NewKey, NotMade};
 pub use enrol::{AuthenticatorStatus, LONGEST_LABEL};
 pub use key::{HashedKey, NotAKey, PlainKey};
 pub use keyed::AppKeyed;

@@ -19,6 +19,9 @@ use crate::outage::Outage;
 /// Keys that are read at once.
 const PAGE: u32 = 500;
 
+/// How often a change is tried anew where others change the same app at once: of those one is done each time.
+const TRIES: usize = 100;
+
 /// The longest route, in bytes of its JSON.
 const LONGEST_ROUTE: usize = 16 * 1024;
 
@@ -142,11 +145,21 @@ impl AppDesk {
         self.apps.find(named).await?.ok_or(AppRefusal::Unknown)
     }
 
-    /// Change an app. Whoever changes it at once with another loses: `Changed`.
+    /// Change an app. Who expects a revision loses to whoever is first: `Changed`; others are done one after the other.
     ///
     /// # Errors
     /// What is wrong with `change`; `Unknown`; `Changed`; an [`Outage`].
     pub async fn change(&self, name: &str, change: AppChange, now: Timestamp) -> Result<App, AppRefusal> {
+        for _ in 0..TRIES {
+            match self.change_once(name, change.clone(), now).await {
+                Err(AppRefusal::Changed) if change.revision.is_none() => {}
+                done => return done,
+            }
+        }
+        Err(Outage::store("the app is changed by others again and again").into())
+    }
+
+    async fn change_once(&self, name: &str, change: AppChange, now: Timestamp) -> Result<App, AppRefusal> {
         let before = self.find(name).await?;
         if change.revision.is_some_and(|revision| revision != before.revision) {
             return Err(AppRefusal::Changed);

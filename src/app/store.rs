@@ -81,6 +81,9 @@ pub trait ApiKeys: Send + Sync {
     /// The keys after this one in the order of their ids, good or not, at most `limit`.
     async fn list(&self, after: Option<&KeyId>, limit: u32) -> Result<Vec<ApiKey>, Outage>;
 
+    /// Forget keys that were over before `before`: expired or revoked. Returns how many.
+    async fn sweep(&self, before: Timestamp) -> Result<u64, Outage>;
+
     /// The key was used at `at`. Kept unless it is known that it was used after `before`; says whether it was kept.
     async fn used(&self, id: &KeyId, at: Timestamp, before: Timestamp) -> Result<bool, Outage>;
 }

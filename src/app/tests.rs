@@ -1,6 +1,6 @@
 //! Keys that are believed, and all those that are not. The store here is in memory, counts its questions and can be out.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::*;
 use crate::admission::{Machines as _, Pass, Refusal, Revocations, Why};
 use crate::clock::Timestamp;
 use crate::id::KeyId;
+use crate::limits::{Limits, Quota, Verdict};
 use crate::outage::Outage;
 use crate::random::SystemEntropy;
 use crate::revocation::{Ids, Standing};
@@ -60,6 +61,10 @@ impl ApiKeys for Behind {
         Err(Outage::store("not here"))
     }
 
+    async fn sweep(&self, _before: Timestamp) -> Result<u64, Outage> {
+        Ok(0)
+    }
+
     async fn used(&self, id: &KeyId, at: Timestamp, before: Timestamp) -> Result<bool, Outage> {
         let is_kept = self.keys.lock().unwrap().get_mut(id.as_str()).is_some_and(|key| {
             let is_newer = key.last_used_at.is_none_or(|last| last <= before);
@@ -97,6 +102,7 @@ impl World {
             slow: Handle::current(),
             issuer: "https://door.example.com".to_owned(),
             lasts: LASTS,
+            looked_up: Arc::new(Counted::default()),
         };
         Self { check: KeyCheck::new(parts), behind }
     }
@@ -133,11 +139,32 @@ impl World {
     }
 
     async fn ask(&self, text: &str, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
-        self.check.authenticate(SecretStr::new(text), now).await
+        self.ask_from("192.0.2.7", text, now).await
+    }
+
+    async fn ask_from(&self, from: &str, text: &str, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
+        self.check.authenticate(SecretStr::new(text), from.parse().unwrap(), now).await
     }
 
     async fn refuses(&self, text: &str, now: Timestamp) -> bool {
         matches!(self.ask(text, now).await, Err(Why::Refused(Refusal::InvalidToken)))
+    }
+}
+
+/// Counts in windows that begin with the first use.
+#[derive(Default)]
+struct Counted(Mutex<HashMap<String, (u32, Timestamp)>>);
+
+#[async_trait]
+impl Limits for Counted {
+    async fn take(&self, key: &str, quota: Quota, now: Timestamp) -> Result<Verdict, Outage> {
+        let mut all = self.0.lock().unwrap();
+        let (used, ends) = all.get(key).copied().filter(|(_, ends)| *ends > now).unwrap_or((0, now.plus(quota.window)));
+        if used >= quota.count {
+            return Ok(Verdict::Spent(ends.since(now)));
+        }
+        all.insert(key.to_owned(), (used + 1, ends));
+        Ok(Verdict::Left(quota.count - used - 1))
     }
 }
 
@@ -159,7 +186,7 @@ async fn a_good_key_is_believed_and_says_whose_it_is() {
     let plain = world.key(|_| ());
 
     let key = world.ask(plain.expose(), NOW).await.unwrap();
-    let machine = world.check.believe(SecretStr::new(plain.expose()), NOW).await.unwrap().unwrap();
+    let machine = world.check.believe(SecretStr::new(plain.expose()), "192.0.2.7".parse().unwrap(), NOW).await.unwrap().unwrap();
 
     assert_eq!((key.name.as_str(), key.may_read(), key.may_change()), ("ci", true, false));
     assert!(key.speaks_for("shop") && !key.speaks_for("shop2"));
@@ -221,6 +248,24 @@ fn swapped(c: char) -> char {
 }
 
 #[tokio::test]
+async fn keys_that_a_network_makes_up_ask_the_store_so_often_and_no_more() {
+    let world = World::new();
+    let (good, fresh) = (world.key(|_| ()), world.key(|_| ()));
+    assert!(world.ask(good.expose(), NOW).await.is_ok());
+    let before = world.asked();
+
+    for _ in 0..1000 {
+        assert!(world.refuses(drawn().expose(), NOW).await);
+    }
+
+    assert_eq!(world.asked() - before, 599, "600 a minute, of which the good one was one");
+    assert!(world.ask(good.expose(), NOW).await.is_ok(), "what is known goes on");
+    assert!(world.ask_from("198.51.100.7", fresh.expose(), NOW).await.is_ok(), "other networks are not held to it");
+    assert!(world.ask(drawn().expose(), later(61)).await.is_err());
+    assert_eq!(world.asked() - before, 601, "it is over in a minute");
+}
+
+#[tokio::test]
 async fn its_time_is_compared_on_every_use() {
     let world = World::new();
     let plain = world.key(|key| key.expires_at = Some(later(10)));
@@ -242,11 +287,11 @@ async fn a_key_that_is_known_and_then_revoked_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn an_end_that_was_given_elsewhere_is_learned_in_half_a_minute() {
+async fn an_end_that_was_given_elsewhere_is_learned_in_a_second() {
     let world = World::new();
     let plain = world.key(|_| ());
     assert!(world.ask(plain.expose(), NOW).await.is_ok());
-    world.change(&plain, |key| key.expires_at = Some(later(5)));
+    world.change(&plain, |key| key.expires_at = Some(NOW.plus(FRESH / 2)));
 
     assert!(world.ask(plain.expose(), NOW.plus(FRESH)).await.is_ok());
     assert!(world.refuses(plain.expose(), NOW.plus(FRESH + Duration::from_millis(1))).await);

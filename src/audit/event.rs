@@ -1,5 +1,7 @@
 //! One thing that happened, as it is told, and as it is kept.
 
+use std::borrow::Cow;
+
 use crate::client::{Seen, device};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
@@ -64,8 +66,9 @@ pub struct Event {
     pub on: Option<Thing>,
     /// Whose account it concerns.
     pub account: Option<AccountId>,
-    /// One more word: a channel, a scope, a reason. Fixed in the program, so that nothing of a stranger gets in.
-    pub detail: &'static str,
+    /// One more word: a channel, a scope, a reason; or several, which say what was changed. Fixed in the program, so that nothing of a
+    /// stranger gets in.
+    pub detail: Cow<'static, str>,
     /// What came of it.
     pub outcome: Outcome,
     /// From where.
@@ -81,7 +84,17 @@ impl Event {
             Who::Account(id) => Some(id.clone()),
             Who::Machine(_) | Who::Operator | Who::Nobody => None,
         };
-        Self { at: now, who, what, on: None, account, detail: "", outcome: Outcome::Done, origin: Origin::default(), times: 1 }
+        Self {
+            at: now,
+            who,
+            what,
+            on: None,
+            account,
+            detail: Cow::Borrowed(""),
+            outcome: Outcome::Done,
+            origin: Origin::default(),
+            times: 1,
+        }
     }
 
     /// To this. If it is an account, that is whom it concerns.
@@ -103,8 +116,15 @@ impl Event {
 
     /// With one more word.
     #[must_use]
-    pub const fn detail(mut self, word: &'static str) -> Self {
-        self.detail = word;
+    pub fn detail(mut self, word: &'static str) -> Self {
+        self.detail = Cow::Borrowed(word);
+        self
+    }
+
+    /// With several words, which say what of it.
+    #[must_use]
+    pub fn details(mut self, words: &[&'static str]) -> Self {
+        self.detail = Cow::Owned(words.join(","));
         self
     }
 
@@ -196,7 +216,7 @@ impl Record {
             what: event.what.as_str().to_owned(),
             thing: plain(thing),
             thing_id: plain(thing_id),
-            detail: plain(event.detail),
+            detail: plain(&event.detail),
             outcome: event.outcome.as_str().to_owned(),
             address: plain(&event.origin.address),
             agent: plain(&event.origin.agent),

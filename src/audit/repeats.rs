@@ -1,6 +1,7 @@
 //! The same refusal again and again is one row, with a number: however many guesses strangers make, the log grows by a bounded
 //! number of rows a minute.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::client;
@@ -17,7 +18,7 @@ const TOLD_APART: usize = 100;
 struct Sort {
     what: What,
     outcome: Outcome,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     account: Option<AccountId>,
     network: Option<String>,
 }
@@ -52,8 +53,8 @@ impl Repeats {
 
     fn sort(&self, event: Event) -> (Sort, Event) {
         let network = event.origin.address.parse().ok().and_then(client::network);
-        let Event { what, outcome, detail, .. } = event;
-        let sort = Sort { what, outcome, detail, account: event.account.clone(), network };
+        let Event { what, outcome, .. } = event;
+        let sort = Sort { what, outcome, detail: event.detail.clone(), account: event.account.clone(), network };
         if self.0.contains_key(&sort) || self.0.len() < TOLD_APART {
             return (sort, event);
         }

@@ -1,13 +1,19 @@
 //! The routes that apps bring, put beside those of the configuration. One that cannot be is left out, and holds nobody back.
+//! Commands that speak of routes without a gateway that runs ask here, too.
+
+use std::path::Path;
 
 use crate::admission::{RouteSettings, Table};
 use crate::app::{App, Judge};
 use crate::clock::Timestamp;
 use crate::config::{Config, Mistake, guest};
 use crate::gateway::{Tls, Trusts};
+use crate::outage::Outage;
+use crate::store;
 
 /// A configuration with the routes of apps in it.
-pub(super) struct Joined {
+#[derive(Debug)]
+pub struct Joined {
     /// All routes, the configuration's first.
     pub config: Config,
     /// How many of them are of apps.
@@ -17,7 +23,7 @@ pub(super) struct Joined {
 }
 
 /// `config` with the routes of `apps`, each if there is a place for it beside those before it.
-pub(super) fn join(config: &Config, apps: &[App], now: Timestamp) -> Joined {
+pub fn join(config: &Config, apps: &[App], now: Timestamp) -> Joined {
     let mut joined = Joined { config: config.clone(), guests: 0, left_out: Vec::new() };
     // A configuration that counts has no mistakes; without its table no guest can be judged.
     let mut table = Table::new(&config.routes, &config.prefix);
@@ -35,6 +41,28 @@ pub(super) fn join(config: &Config, apps: &[App], now: Timestamp) -> Joined {
         }
     }
     joined
+}
+
+/// `config` with the routes of the apps that its database knows of; `None` where there is no database yet, or not one of this
+/// version. Nothing is made or changed. To be called inside a runtime.
+///
+/// # Errors
+/// An [`Outage`] when the database cannot be asked.
+pub async fn joined(config: &Config, now: Timestamp) -> Result<Option<Joined>, Outage> {
+    if is_to_be_made(config.store.url.expose()) {
+        return Ok(None);
+    }
+    let store = store::open(&config.store)?;
+    if !store.pending_migrations().await?.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(join(config, &store.with_routes().await?, now)))
+}
+
+/// A file of SQLite that is not there: who opens it makes it.
+fn is_to_be_made(url: &str) -> bool {
+    let file = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    file.is_some_and(|file| !Path::new(file.split('?').next().unwrap_or(file)).exists())
 }
 
 fn take_in(table: &mut Table, app: &App, config: &Config, now: Timestamp) -> Result<RouteSettings, Vec<Mistake>> {
@@ -64,10 +92,25 @@ pub(super) struct Judged {
 
 impl Judge for Judged {
     fn judge(&self, app: &App, others: &[App]) -> Result<(), Vec<Mistake>> {
+        let odd = no_sockets(app);
+        if !odd.is_empty() {
+            return Err(odd);
+        }
         let all: Vec<App> = others.iter().chain([app]).cloned().collect();
         let joined = join(&self.config, &all, self.now);
         joined.left_out.into_iter().find(|(left, _)| left.id == app.id).map_or(Ok(()), |(_, mistakes)| Err(mistakes))
     }
+}
+
+/// What an app names as a socket and is something else. One that is not there may come when the app is started.
+fn no_sockets(app: &App) -> Vec<Mistake> {
+    let Some(Ok(route)) = app.route.as_ref().map(|route| guest::settings(route, app.name.as_str())) else { return Vec::new() };
+    let is_odd = |url: &str| {
+        let there = url.strip_prefix("unix:").and_then(|path| std::fs::metadata(path).ok());
+        there.is_some_and(|there| !std::os::unix::fs::FileTypeExt::is_socket(&there.file_type()))
+    };
+    let odd = route.upstream.iter().enumerate().filter(|(_, address)| is_odd(&address.url));
+    odd.map(|(index, _)| Mistake::new(format!("route.upstream[{index}]"), "is no socket")).collect()
 }
 
 #[cfg(test)]
@@ -128,6 +171,16 @@ mod tests {
         ];
         assert_eq!(out, expected);
         assert!(Table::new(&joined.config.routes, "/auth").is_ok());
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_no_place_for_requests() {
+        let judged = Judged { config: config(), now: Timestamp::from_secs(1) };
+        let to = |url: &str| app("billing", json!({ "host": "b.example.com", "upstream": ["http://127.0.0.1:1", url] }));
+
+        let refused = judged.judge(&to("unix:/etc/passwd"), &[]).unwrap_err();
+        assert_eq!(refused[0].to_string(), "route.upstream[1]: is no socket");
+        judged.judge(&to("unix:/nowhere/app.sock"), &[]).unwrap();
     }
 
     #[test]

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::app::SentCodes;
+use crate::app::{ApiKeys, SentCodes};
 use crate::boot::core::Core;
 use crate::outage::Outage;
 use crate::signin::{AddressChanges, Challenges, Devices, LastClaims, Pendings, Sessions};
@@ -16,6 +16,9 @@ use crate::token::{Keys, Ring};
 /// Between two looks at the database and Redis.
 const PULSE: Duration = Duration::from_secs(1);
 
+/// Between two tries whether the database can be written to.
+const WRITES: Duration = Duration::from_secs(10);
+
 /// Between two sweeps.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -24,6 +27,9 @@ const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a device is remembered that nobody signs in on: who comes back once a year is not told of it.
 const DEVICES_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// How long an API key that is over is kept, for who asks what became of it.
+const API_KEYS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 /// How long what the claims hook said of somebody is kept after it was last said.
 const CLAIMS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -96,8 +102,10 @@ async fn sweep_once(core: &Core) -> Result<(), Outage> {
     let pendings = Pendings::sweep(core.store.as_ref(), now).await?;
     let claims = LastClaims::sweep(core.store.as_ref(), now.minus(CLAIMS_KEPT)).await?;
     let codes = SentCodes::sweep(core.store.as_ref(), now).await?;
+    let api_keys = ApiKeys::sweep(core.store.as_ref(), now.minus(API_KEYS_KEPT)).await?;
     let keys = Keys::sweep(core.store.as_ref(), now).await?;
     tracing::debug!(
+        api_keys,
         challenges,
         changes,
         claims,
@@ -111,11 +119,16 @@ async fn sweep_once(core: &Core) -> Result<(), Outage> {
     Ok(())
 }
 
+/// Whether something can be written is tried less often, until it cannot: then at every look.
 async fn feel(core: Arc<Core>, pulse: Arc<Pulse>) {
     let mut ticks = tokio::time::interval(PULSE);
+    let (mut writes, mut tried) = (true, Instant::now());
     loop {
         ticks.tick().await;
-        let there = core.store.ping().await.is_ok();
+        if !writes || tried.elapsed() >= WRITES {
+            (writes, tried) = (core.store.can_write().await.is_ok(), Instant::now());
+        }
+        let there = writes && core.store.ping().await.is_ok();
         pulse.0.store(there, Ordering::Relaxed);
         core.metrics.store_up(there);
         core.metrics.redis_up(core.redis.as_ref().is_some_and(|redis| redis.is_whole()));

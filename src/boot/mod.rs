@@ -1,7 +1,7 @@
 //! The composition root: a configuration becomes stores, services and a gateway. The only module that knows them all.
 
 pub mod core;
-mod guests;
+pub mod guests;
 mod handover;
 mod heard;
 mod inbox;

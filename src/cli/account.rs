@@ -104,7 +104,7 @@ pub(super) fn run(command: Account) -> Result<(), Failed> {
 async fn make(core: &Core, add: &Add) -> Result<(), Failed> {
     let account = new_account(core, add)?;
     if Accounts::add(core.store.as_ref(), &account).await? {
-        desk::record(core, What::AccountAdded, Thing::Account(account.id.clone())).await?;
+        desk::record(core, What::AccountAdded, Thing::Account(account.id.clone()), &[]).await?;
         return show(&account, add.json);
     }
     Err(Failed::refused("this address or user name belongs to an account already"))
@@ -145,7 +145,7 @@ async fn remove_factor(core: &Core, one: &One) -> Result<(), Failed> {
     if !Factors::remove(core.store.as_ref(), &account.id).await? {
         return Err(Failed::refused(format!("{} has no authenticator", one.account)));
     }
-    desk::record(core, What::FactorRemoved, Thing::Account(account.id.clone())).await?;
+    desk::record(core, What::FactorRemoved, Thing::Account(account.id.clone()), &[]).await?;
     let ended = desk::revoke(core, Act::Account(account.id.clone()), "authenticator removed by the operator").await?;
     print::complain(&format!("authenticator removed; sessions ended: {}", ended.len()));
     show(&account, one.json)
@@ -168,7 +168,7 @@ async fn disable(core: &Core, one: &One) -> Result<(), Failed> {
 async fn enable(core: &Core, one: &One) -> Result<(), Failed> {
     let account = desk::account(core, &one.account).await?;
     if Accounts::enable(core.store.as_ref(), &account.id).await? {
-        desk::record(core, What::AccountEnabled, Thing::Account(account.id.clone())).await?;
+        desk::record(core, What::AccountEnabled, Thing::Account(account.id.clone()), &[]).await?;
         return show(&desk::account(core, account.id.as_str()).await?, one.json);
     }
     Err(Failed::refused(format!("there is no account {} any more", one.account)))

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
-use crate::app::{ApiKey, ApiKeys, Made, NewKey, NotMade, Scope};
+use crate::app::{ApiKey, ApiKeys, LONGEST_LIFE, Made, NewKey, NotMade, Scope};
 use crate::audit::{Thing, What};
 use crate::boot::Core;
 use crate::clock::Timestamp;
@@ -91,7 +91,8 @@ pub(super) fn run(command: ApiKeyCommand) -> Result<(), Failed> {
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())
+    let span = duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())?;
+    if span > LONGEST_LIFE { Err("should be ten years at most".to_owned()) } else { Ok(span) }
 }
 
 fn make(create: Create) -> Result<(), Failed> {
@@ -105,7 +106,8 @@ fn make(create: Create) -> Result<(), Failed> {
             lifetime: create.lifetime,
         };
         let Made { plain, key } = core.key_desk().create(new, core.clock.now()).await.map_err(not_made)?;
-        desk::record(core, What::ApiKeyCreated, Thing::ApiKey(key.id.to_string())).await?;
+        // It cannot be shown again: whatever the audit log says, it is shown first.
+        let logged = desk::record(core, What::ApiKeyCreated, Thing::ApiKey(key.id.to_string()), &[]).await;
         warn(&config, &key);
         print::complain(&format!("the key {} was made, and is shown this once", key.name));
         if create.json {
@@ -113,9 +115,11 @@ fn make(create: Create) -> Result<(), Failed> {
             if let Some(object) = value.as_object_mut() {
                 object.insert("key".to_owned(), json!(plain.expose()));
             }
-            return print::json(&value);
+            print::json(&value)?;
+        } else {
+            print::line(plain.expose())?;
         }
-        print::line(plain.expose())
+        logged
     })
 }
 

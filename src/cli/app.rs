@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
-use crate::app::{ApiKey, App, AppChange, AppDesk, AppRefusal, Apps, Made, NewApp};
+use crate::app::{ApiKey, App, AppChange, AppDesk, AppRefusal, Apps, LONGEST_LIFE, Made, NewApp};
 use crate::audit::{Thing, What};
 use crate::boot::Core;
 use crate::config::{duration, guest};
@@ -137,16 +137,19 @@ where
 }
 
 fn span(text: &str) -> Result<Duration, String> {
-    duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())
+    let span = duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())?;
+    if span > LONGEST_LIFE { Err("should be ten years at most".to_owned()) } else { Ok(span) }
 }
 
 async fn make(core: &Core, apps: &AppDesk, add: &Add) -> Result<(), Failed> {
     let route = add.route.as_deref().map(route).transpose()?;
     let new = NewApp { name: add.name.clone(), owner: add.owner.clone(), route };
     let (app, made) = apps.create(new, core.clock.now()).await.map_err(refused)?;
-    desk::record(core, What::AppAdded, Thing::App(app.id.to_string())).await?;
+    // Its key cannot be shown again: whatever the audit log says, it is shown first.
+    let logged = desk::record(core, What::AppAdded, Thing::App(app.id.to_string()), &[]).await;
     print::complain(&format!("the app {} was registered; its key is shown this once", app.name));
-    key(&made, as_value(&app), add.json)
+    key(&made, as_value(&app), add.json)?;
+    logged
 }
 
 async fn show(core: &Core, apps: &AppDesk, name: &str, as_json: bool) -> Result<(), Failed> {
@@ -183,15 +186,17 @@ async fn list(apps: &AppDesk, as_json: bool) -> Result<(), Failed> {
 async fn change(core: &Core, apps: &AppDesk, set: &Set) -> Result<(), Failed> {
     let route = set.changes.route.as_deref().map(route).transpose()?;
     let route = if set.changes.no_route { Some(None) } else { route.map(Some) };
+    let fields = [("owner", set.changes.owner.is_some()), ("route", route.is_some())];
+    let fields: Vec<&str> = fields.iter().filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect();
     let change = AppChange { owner: set.changes.owner.clone(), route, revision: None };
     let app = apps.change(&set.name, change, core.clock.now()).await.map_err(refused)?;
-    desk::record(core, What::AppChanged, Thing::App(app.id.to_string())).await?;
+    desk::record(core, What::AppChanged, Thing::App(app.id.to_string()), &fields).await?;
     show(core, apps, &set.name, set.json).await
 }
 
 async fn remove(core: &Core, apps: &AppDesk, one: &One) -> Result<(), Failed> {
     let app = apps.remove(&one.name, None, core.clock.now()).await.map_err(refused)?;
-    desk::record(core, What::AppRemoved, Thing::App(app.id.to_string())).await?;
+    desk::record(core, What::AppRemoved, Thing::App(app.id.to_string()), &[]).await?;
     desk::settle(core).await;
     print::complain(&format!("the app {} was removed, and its keys are revoked", app.name));
     if one.json { print::json(&json!({ "removed": app.name })) } else { Ok(()) }
@@ -199,12 +204,13 @@ async fn remove(core: &Core, apps: &AppDesk, one: &One) -> Result<(), Failed> {
 
 async fn rotate_key(core: &Core, apps: &AppDesk, rotate: &RotateKey) -> Result<(), Failed> {
     let (app, made) = apps.rotate_key(&rotate.name, rotate.grace, core.clock.now()).await.map_err(refused)?;
-    desk::record(core, What::AppKeyRotated, Thing::App(app.id.to_string())).await?;
+    let logged = desk::record(core, What::AppKeyRotated, Thing::App(app.id.to_string()), &[]).await;
     if rotate.grace.is_zero() {
         desk::settle(core).await;
     }
     print::complain(&format!("the app {} has another key, which is shown this once", app.name));
-    key(&made, json!({ "name": app.name }), rotate.json)
+    key(&made, json!({ "name": app.name }), rotate.json)?;
+    logged
 }
 
 /// What is shown once.

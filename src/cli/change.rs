@@ -76,7 +76,7 @@ pub(super) fn set(set: &Set) -> Result<(), Failed> {
             .change(&account.id, expected, &edit, core.clock.now())
             .await
             .map_err(|refusal| refused(&set.account, &refusal))?;
-        desk::record(core, What::AccountChanged, Thing::Account(changed.id.clone())).await?;
+        desk::record(core, What::AccountChanged, Thing::Account(changed.id.clone()), &edit.fields()).await?;
         settled(core).await;
         show(&changed, set.json)
     })
@@ -88,7 +88,7 @@ pub(super) fn remove(one: &One) -> Result<(), Failed> {
         let account = desk::account(core, &one.account).await?;
         let removed =
             registrar(core).remove(&account.id, None, core.clock.now()).await.map_err(|refusal| refused(&one.account, &refusal))?;
-        desk::record(core, What::AccountRemoved, Thing::Account(removed.id.clone())).await?;
+        desk::record(core, What::AccountRemoved, Thing::Account(removed.id.clone()), &[]).await?;
         settled(core).await;
         print::complain("removed; its sessions are over");
         show(&removed, one.json)

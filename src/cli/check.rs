@@ -1,9 +1,11 @@
-//! `doorward check`: every mistake in the configuration at once, each with its key.
+//! `doorward check`: every mistake in the configuration at once, each with its key; and the routes of apps that have no place
+//! beside it.
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ConfigFile, Failed, load, print};
+use super::{ConfigFile, Failed, desk, load, print};
+use crate::boot::guests::Joined;
 
 /// What is checked.
 #[derive(Debug, Args)]
@@ -15,17 +17,40 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// Says `ok`, or fails with every mistake.
+/// Says `ok`, or fails with every mistake. A route of an app that has no place is no mistake in the file: it is left out when
+/// the gateway runs, and said here.
 pub(super) fn run(check: &Check) -> Result<(), Failed> {
-    let found = match load(&check.file.config) {
-        Ok(_) => Vec::new(),
-        Err(Failed::Mistakes(mistakes)) if check.json => mistakes,
+    let (joined, note, found) = match load(&check.file.config) {
+        Ok(config) => {
+            let (joined, note) = desk::beside_apps(&config)?;
+            (Some(joined), note, Vec::new())
+        }
+        Err(Failed::Mistakes(mistakes)) if check.json => (None, None, mistakes),
         Err(failed) => return Err(failed),
     };
+    let left_out = joined.as_ref().map(left_out).unwrap_or_default();
     if !check.json {
+        if let Some(note) = &note {
+            print::complain(&format!("note: {note}"));
+        }
+        for (app, key, problem) in &left_out {
+            print::complain(&print::cell(&format!("note: the route of app {app} is left out: {key} {problem}")));
+        }
         return print::line("ok");
     }
     let mistakes: Value = found.iter().map(|mistake| json!({ "key": mistake.key, "problem": mistake.problem })).collect();
-    print::json(&json!({ "ok": found.is_empty(), "mistakes": mistakes }))?;
+    let left_out: Value = left_out.iter().map(|(app, key, problem)| json!({ "app": app, "key": key, "problem": problem })).collect();
+    let mut said = json!({ "ok": found.is_empty(), "mistakes": mistakes });
+    let guests = joined.map_or(0, |joined| joined.guests);
+    let is_worth_saying = guests > 0 || note.is_some() || left_out.as_array().is_some_and(|all| !all.is_empty());
+    if let Some(said) = said.as_object_mut().filter(|_| is_worth_saying) {
+        said.insert("apps".to_owned(), json!({ "routes": guests, "left_out": left_out, "note": note }));
+    }
+    print::json(&said)?;
     if found.is_empty() { Ok(()) } else { Err(Failed::Shown) }
+}
+
+fn left_out(joined: &Joined) -> Vec<(&str, &str, &str)> {
+    let each = joined.left_out.iter().flat_map(|(app, mistakes)| mistakes.iter().map(move |mistake| (app, mistake)));
+    each.map(|(app, mistake)| (app.name.as_str(), mistake.key.as_str(), mistake.problem.as_str())).collect()
 }

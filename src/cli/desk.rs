@@ -8,7 +8,8 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Failed, load};
 use crate::audit::{Event, Thing, What, Who};
 use crate::boot::Core;
-use crate::clock::Timestamp;
+use crate::boot::guests::{self, Joined};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::Config;
 use crate::id::AccountId;
 use crate::outage::Outage;
@@ -18,6 +19,9 @@ use crate::telemetry::{self, LogFormat, TelemetrySettings};
 
 /// What is still running when a command is done gets this long to end.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a command that can do without the database waits for its answer.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// Do `work` with the stores of the configuration at `path`.
 pub(super) fn at<W>(path: &Path, work: W) -> Result<(), Failed>
@@ -52,6 +56,20 @@ where
     runtime()?.block_on(work())
 }
 
+/// The configuration with the routes of apps, as far as its database knows of any; and what to say where that cannot be asked.
+/// Nothing is made or changed in it.
+pub(super) fn beside_apps(config: &Config) -> Result<(Joined, Option<String>), Failed> {
+    let (runtime, now) = (runtime()?, SystemClock.now());
+    let found = runtime.block_on(async { tokio::time::timeout(LOOK, guests::joined(config, now)).await });
+    runtime.shutdown_timeout(PATIENCE);
+    let (joined, note) = match found {
+        Ok(Ok(joined)) => (joined, None),
+        Ok(Err(outage)) => (None, Some(format!("the routes of apps are not known: {outage}"))),
+        Err(_) => (None, Some("the routes of apps are not known: the database gives no answer".to_owned())),
+    };
+    Ok((joined.unwrap_or_else(|| guests::join(config, &[], now)), note))
+}
+
 fn runtime() -> Result<Runtime, Failed> {
     Ok(Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
@@ -78,7 +96,9 @@ pub(super) async fn revoke(core: &Core, act: Act, reason: &'static str) -> Resul
 /// Whose sessions `act` ends.
 async fn whose(core: &Core, act: &Act) -> Result<Option<AccountId>, Failed> {
     Ok(match act {
-        Act::SessionOf(account, _) | Act::Others(account, _) | Act::Account(account) | Act::Disable(account) => Some(account.clone()),
+        Act::SessionOf(account, _) | Act::Others(account, _) | Act::Account(account) | Act::Disable(account) | Act::Outdate(account, _) => {
+            Some(account.clone())
+        }
         Act::Session(id) => Sessions::find(core.store.as_ref(), id).await?.map(|session| session.account),
         Act::Token(_) | Act::ApiKey(_) => None,
     })
@@ -98,9 +118,11 @@ fn told(subject: &Subject, account: Option<&AccountId>, reason: &'static str, no
     }
 }
 
-/// The audit log is told that the operator did `what` to `thing`. To be called after the act.
-pub(super) async fn record(core: &Core, what: What, thing: Thing) -> Result<(), Failed> {
-    Ok(core.audit.record(Event::new(what, Who::Operator, core.clock.now()).on(thing)).await?)
+/// The audit log is told that the operator did `what` to `thing`, and to which `fields` of it. To be called after the act.
+pub(super) async fn record(core: &Core, what: What, thing: Thing, fields: &[&'static str]) -> Result<(), Failed> {
+    let event = Event::new(what, Who::Operator, core.clock.now()).on(thing).details(fields);
+    let why = |outage| Failed::refused(format!("it is done, and is not in the audit log: {outage}"));
+    core.audit.record(event).await.map_err(why)
 }
 
 /// What was revoked is refused on every node when this returns: without Redis they have looked into the database by then.

@@ -108,6 +108,9 @@ enum Failed {
     /// The answer is no, and stands on standard output.
     #[error("")]
     Shown,
+    /// Whoever read standard output has read enough, as `head` has.
+    #[error("")]
+    Unheard,
 }
 
 impl From<NotServing> for Failed {
@@ -127,7 +130,7 @@ impl From<Outage> for Failed {
 
 impl From<std::io::Error> for Failed {
     fn from(cause: std::io::Error) -> Self {
-        Self::Refused(cause.to_string())
+        if cause.kind() == std::io::ErrorKind::BrokenPipe { Self::Unheard } else { Self::Refused(cause.to_string()) }
     }
 }
 
@@ -148,7 +151,7 @@ pub fn run() -> ExitCode {
         Err(usage) => return misused(&usage),
     };
     match cli.command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failed::Unheard) => ExitCode::SUCCESS,
         Err(Failed::Shown) => ExitCode::FAILURE,
         Err(failed) => {
             print::complain(&failed.to_string());

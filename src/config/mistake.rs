@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Something wrong in a configuration.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Mistake {
     /// Where: `otp.length`, `route[0].upstream`; a file's name when it cannot be read at all.
     pub key: String,
@@ -87,7 +87,10 @@ fn expectation(wanted: &str) -> String {
         "a boolean" => "true or false",
         "a sequence" => "a list",
         "a map" => "a section",
-        "u8" | "u32" | "u64" | "usize" | "u16" => "a whole number that is not negative",
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number that is not negative",
         _ if wanted.starts_with("struct ") => "a section",
         _ if wanted.contains("ocket address") => "an address and a port, as \"127.0.0.1:8080\"",
         _ if wanted.contains("IP network") || wanted.contains("IpNet") => "a network, as \"10.0.0.0/8\"",

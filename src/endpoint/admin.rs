@@ -131,7 +131,7 @@ impl Admin {
             Ok(reply) => reply,
             Err(no) => {
                 no.log(request_id);
-                let mut reply = reply::problem(no.problem, request_id, None);
+                let mut reply = reply::problem_with(no.problem, request_id, &no.mistakes);
                 reply.headers_mut().extend(no.headers);
                 reply
             }

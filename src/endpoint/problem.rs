@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use crate::admission::Refusal;
+use crate::config::Mistake;
 
 /// What we say when we do not do what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum Problem {
     PreconditionFailed,
     /// An account that cannot be kept like this.
     InvalidAccount,
+    /// Neither address nor number would be left of an account.
+    AddressRequired,
     /// A custom claim with the name of a registered one.
     ReservedClaim,
     /// An API key that cannot be made like this.
@@ -70,6 +73,8 @@ pub enum Problem {
     InvalidRefresh,
     /// Something that a decision needs could not be asked.
     Unavailable,
+    /// What was asked is done, and is not in the audit log yet.
+    NotLogged,
     /// The app has as many requests as it may have at once.
     UpstreamBusy,
     /// The app could not be reached, or broke off.
@@ -102,11 +107,13 @@ pub struct Body<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     login_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[Mistake]>::is_empty")]
+    errors: &'a [Mistake],
 }
 
 impl Problem {
     /// All of them, in the order of `docs/errors.md`. Those of [`Refusal`] that differ only in a number stand once.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 56] = [
         Self::Refused(Refusal::Malformed),
         Self::Refused(Refusal::AmbiguousPath),
         Self::Refused(Refusal::RepeatedCookie),
@@ -148,6 +155,7 @@ impl Problem {
         Self::CountryNotAllowed,
         Self::InvalidQuery,
         Self::InvalidAccount,
+        Self::AddressRequired,
         Self::ReservedClaim,
         Self::InvalidKey,
         Self::InvalidApp,
@@ -158,6 +166,7 @@ impl Problem {
         Self::Internal,
         Self::UpstreamFailed,
         Self::Unavailable,
+        Self::NotLogged,
         Self::TooManyStreams,
         Self::UpstreamBusy,
         Self::UpstreamTimeout,
@@ -185,6 +194,7 @@ impl Problem {
             Self::Taken => "taken",
             Self::PreconditionFailed => "precondition_failed",
             Self::InvalidAccount => "invalid_account",
+            Self::AddressRequired => "address_required",
             Self::ReservedClaim => "reserved_claim",
             Self::InvalidKey => "invalid_api_key",
             Self::InvalidApp => "invalid_app",
@@ -197,6 +207,7 @@ impl Problem {
             Self::LimitReached => "limit_reached",
             Self::InvalidRefresh => "invalid_refresh",
             Self::Unavailable => "unavailable",
+            Self::NotLogged => "not_logged",
             Self::UpstreamBusy => "upstream_busy",
             Self::UpstreamFailed => "upstream_failed",
             Self::UpstreamTimeout => "upstream_timeout",
@@ -221,6 +232,7 @@ impl Problem {
             | Self::CountryNotAllowed
             | Self::InvalidQuery
             | Self::InvalidAccount
+            | Self::AddressRequired
             | Self::ReservedClaim
             | Self::InvalidSubject
             | Self::AddressNeeded
@@ -233,7 +245,7 @@ impl Problem {
             Self::InvalidCode | Self::InvalidRefresh => StatusCode::UNAUTHORIZED,
             Self::LastAddress | Self::AlreadyEnrolled | Self::AlreadyEnabled | Self::Taken => StatusCode::CONFLICT,
             Self::TooManyAttempts | Self::ResendTooSoon | Self::LimitReached => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable | Self::TooManyStreams | Self::UpstreamBusy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::NotLogged | Self::TooManyStreams | Self::UpstreamBusy => StatusCode::SERVICE_UNAVAILABLE,
             Self::UpstreamFailed => StatusCode::BAD_GATEWAY,
             Self::UpstreamTimeout => StatusCode::GATEWAY_TIMEOUT,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -266,6 +278,7 @@ impl Problem {
             Self::Taken => "Taken",
             Self::PreconditionFailed => "Changed meanwhile",
             Self::InvalidAccount => "Invalid account",
+            Self::AddressRequired => "Address required",
             Self::ReservedClaim => "Reserved claim",
             Self::InvalidKey => "Invalid API key",
             Self::InvalidApp => "Invalid app",
@@ -278,6 +291,7 @@ impl Problem {
             Self::LimitReached => "Limit reached",
             Self::InvalidRefresh => "Session not renewable",
             Self::Unavailable => "Temporarily unavailable",
+            Self::NotLogged => "Not in the audit log yet",
             Self::UpstreamBusy => "App busy",
             Self::UpstreamFailed => "App not reachable",
             Self::UpstreamTimeout => "App too slow",
@@ -315,11 +329,14 @@ impl Problem {
             Self::InsufficientScope => "The API key has not the scope that this needs.",
             Self::Taken => "This name or address belongs to another one already.",
             Self::PreconditionFailed => "It is not what If-Match says any more. Read it again.",
+            Self::AddressRequired => "An account keeps an e-mail address or a phone number, or nobody could sign in with it.",
             Self::InvalidAccount => {
                 "An account has an address; user names and groups (at most 64, each once) are 1 to 64 letters, digits, '.', '-' and '_'; a \
                  name is one line of at most 128 characters; custom claims are at most 2 KiB of JSON; only an address that is there is verified."
             }
-            Self::ReservedClaim => "A custom claim cannot have the name of a registered one, nor one of more than 64 characters.",
+            Self::ReservedClaim => {
+                "A custom claim cannot have the name of a registered one, nor one of more than 64 characters or with a control character in it."
+            }
             Self::InvalidKey => {
                 "A key has a name and groups of 1 to 64 letters, digits, '.', '-' and '_', 1 to 32 scopes (read, admin, app:NAME, \
                  route:NAME, route:NAME:GET,HEAD), and a life of at least a second."
@@ -337,6 +354,7 @@ impl Problem {
             Self::LimitReached => "Too many requests. Wait as long as Retry-After says.",
             Self::InvalidRefresh => "The session has ended or cannot be renewed. Sign in again.",
             Self::Unavailable => "This cannot be decided at the moment. Try again shortly.",
+            Self::NotLogged => "It is done, and could not be written to the audit log yet. Look at what is there before asking again.",
             Self::UpstreamBusy => "The app behind this address has as many requests as it may have at once. Try again shortly.",
             Self::UpstreamFailed => "The app behind this address could not be reached or broke off its answer.",
             Self::UpstreamTimeout => "The app behind this address did not answer in time.",
@@ -359,7 +377,13 @@ impl Problem {
             code: self.code(),
             request_id,
             login_url,
+            errors: &[],
         }
+    }
+
+    /// The same, with every mistake that was found, each with its key: for an operator, who wrote them.
+    pub fn body_with<'a>(self, request_id: &'a str, errors: &'a [Mistake]) -> Body<'a> {
+        Body { errors, ..self.body(request_id, None) }
     }
 }
 

@@ -111,6 +111,15 @@ pub(super) fn with_bearer(refusal: Refusal) -> No {
     }
 }
 
+/// A key that is good, but not for this (RFC 6750 §3.1).
+pub(super) fn scope_too_small() -> No {
+    let no = No::from(Problem::InsufficientScope);
+    match bearer(Refusal::Forbidden) {
+        Some(bearer) => no.with(WWW_AUTHENTICATE, bearer),
+        None => no,
+    }
+}
+
 /// A refusal with the headers that belong to it. Who has shown nothing on a route that asks for a password is told of nothing else:
 /// docker and curl choose `Bearer` where they are offered both, and have no token.
 pub(super) fn with_challenges(refusal: Refusal, challenge: Challenge) -> No {

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::clock::ceil_secs;
+use crate::config::Mistake;
 use crate::endpoint::problem::Problem;
 use crate::outage::Outage;
 
@@ -25,6 +26,8 @@ pub(super) const OUT_FOR: Duration = Duration::from_secs(5);
 pub(super) struct No {
     pub(super) problem: Problem,
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    /// What is wrong with what was sent, by its keys; for operators alone.
+    pub(super) mistakes: Vec<Mistake>,
     /// For the log, never for a reply.
     outage: Option<Outage>,
 }
@@ -38,6 +41,12 @@ impl No {
     /// With another header.
     pub(super) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
+        self
+    }
+
+    /// With what is wrong, by its keys.
+    pub(super) fn because(mut self, mistakes: Vec<Mistake>) -> Self {
+        self.mistakes = mistakes;
         self
     }
 
@@ -56,7 +65,7 @@ impl No {
 
 impl<P: Into<Problem>> From<P> for No {
     fn from(problem: P) -> Self {
-        Self { problem: problem.into(), headers: Vec::new(), outage: None }
+        Self { problem: problem.into(), headers: Vec::new(), mistakes: Vec::new(), outage: None }
     }
 }
 
@@ -96,6 +105,13 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
 /// A problem in JSON (RFC 9457 §3).
 pub(super) fn problem(problem: Problem, request_id: &str, login_url: Option<&str>) -> Reply {
     let mut reply = json(problem.status(), &problem.body(request_id, login_url));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    reply
+}
+
+/// The same with every mistake that was found, for an operator.
+pub(super) fn problem_with(problem: Problem, request_id: &str, mistakes: &[Mistake]) -> Reply {
+    let mut reply = json(problem.status(), &problem.body_with(request_id, mistakes));
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     reply
 }

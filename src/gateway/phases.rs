@@ -319,8 +319,9 @@ impl Phases {
         let request = session.req_header();
         let live = Arc::clone(&ctx.live);
         let authorities = Handshake::vouched(Handshake::of(session), &live);
+        let (head, request_id) = (request.as_ref(), ctx.request_id.clone());
         let incoming =
-            Incoming { head: request.as_ref(), target: edit::target(request), client: &caller.client, authorities: &authorities };
+            Incoming { head, target: edit::target(request), client: &caller.client, authorities: &authorities, request_id: &request_id };
         let matched = live.gate.matched(&incoming).map_err(|refusal| No::Refused(refusal, Challenge::default()))?;
         ctx.backend = live.backends.of(matched.route());
         if exchange::announces_more(session, matched.route().max_body) {

@@ -49,8 +49,19 @@ impl Revocations {
         Watch(self.parts.slow.spawn(async move { this.keep_watch(clock.as_ref()).await }))
     }
 
+    /// Beside one another: sweeping takes its time, and a head must not be looked for later because of it.
     async fn keep_watch(&self, clock: &dyn Clock) {
-        let mut swept: Option<Instant> = None;
+        tokio::join!(self.keep_looking(clock), self.keep_sweeping(clock));
+    }
+
+    async fn keep_sweeping(&self, clock: &dyn Clock) {
+        loop {
+            self.sweep(clock.now()).await;
+            sleep(SWEEP).await;
+        }
+    }
+
+    async fn keep_looking(&self, clock: &dyn Clock) {
         let mut covered = Instant::now();
         loop {
             match self.look(clock.now()).await {
@@ -60,10 +71,6 @@ impl Revocations {
                     covered = Instant::now();
                 }
                 Looked::Behind => (),
-            }
-            if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
-                swept = Some(Instant::now());
-                self.sweep(clock.now()).await;
             }
             sleep(BREATH).await;
             drop(timeout(self.parts.pace.poll.saturating_sub(BREATH), self.wake.notified()).await);

@@ -90,6 +90,9 @@ pub enum Unfit {
     /// They would not fit into a cookie.
     #[error("custom claims are up to 2 KiB of JSON")]
     ClaimSize,
+    /// Neither address nor number would be left.
+    #[error("an account needs an e-mail address or a phone number, or nobody can sign in with it")]
+    LastAddress,
     /// A mark for an address that is not there.
     #[error("an address that is not there cannot be verified")]
     NoAddress,

@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::limits::Quota;
 use crate::outage::Outage;
 use crate::random;
+use crate::revocation::Act;
 use crate::secret::{self, Secret};
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
@@ -159,6 +160,7 @@ impl SignIn {
                 let told = told::by(&claims.sub, What::AddressChanged, &guess.seen, now).detail(changed_word(changed(&handle)));
                 self.audit.record(told).await?;
                 self.tell_changed(&before, Some(&handle), changed(&handle), &guess.seen, now);
+                self.outdate(&before, now).await?;
                 Ok(())
             }
             // Who has it meanwhile is nobody's business.
@@ -179,11 +181,19 @@ impl SignIn {
             Removed::Gone(before) => {
                 self.audit.record(told::by(&claims.sub, What::AddressRemoved, seen, now).detail(changed_word(which))).await?;
                 self.tell_changed(&before, None, which, seen, now);
+                self.outdate(&before, now).await?;
                 Ok(())
             }
             Removed::Last => Err(AddressRefusal::Last),
             Removed::Nothing => Err(AddressRefusal::Nothing),
         }
+    }
+
+    /// An address was changed, and with it the revision: tokens that speak of the one before are outdated, on every node.
+    async fn outdate(&self, before: &Account, now: Timestamp) -> Result<(), Outage> {
+        let act = Act::Outdate(before.id.clone(), before.revision.saturating_add(1));
+        self.revocations.revoke(act, "address_changed", now).await?;
+        Ok(())
     }
 
     async fn may_change(&self, claims: &Claims, now: Timestamp) -> Result<(), AddressRefusal> {

@@ -117,6 +117,10 @@ pub trait Challenges: Send + Sync {
     /// exactly one caller; false when it was spent, has expired or is unknown.
     async fn spend(&self, id: &str, pointer: &Pointer, now: Timestamp) -> Result<bool, Outage>;
 
+    /// The attempt at `pointer` was right, and what follows could not be done: the code stays, and it is as if it had never been
+    /// tried, at the challenge and in the budget.
+    async fn give_back(&self, pointer: &Pointer, now: Timestamp) -> Result<(), Outage>;
+
     /// The message could not be delivered: the address may be asked for again at once.
     async fn release(&self, handle: &str) -> Result<(), Outage>;
 

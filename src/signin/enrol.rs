@@ -126,6 +126,8 @@ impl SignIn {
         let told = told::shown(Means::Totp, seen, now).of(&claims.sub);
         self.count_second(Means::Totp, &place, &told).await?;
         let Some(factor) = factor else { return Err(self.second_invalid(Means::Totp, Outcome::Nothing, &told).into()) };
+        let shown = Shown::second(&session.amr, Means::Totp, now, session.expires_at);
+        let ready = self.ready_at(&place, &claims.sub, shown, seen, now).await?.ok_or(FactorRefusal::Ended)?;
         let codes = recovery::draw(self.entropy.as_ref())?;
         self.let_count(&claims.sub, &factor, code, &codes, &told).await?;
         self.pendings.settle(&place, now).await?;
@@ -134,8 +136,7 @@ impl SignIn {
         tracing::info!(audit = "factor_added", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has an authenticator from now on", claims.sub);
         self.notify(&claims.sub, Notice::AuthenticatorAdded, seen.language, now);
-        let shown = Shown::second(&session.amr, Means::Totp, now, session.expires_at);
-        let issued = self.exchange(&session, shown, "factor_added", seen, now).await?;
+        let issued = self.exchange(&session, ready, "factor_added", seen, now).await?;
         Ok(Confirmed { issued: issued.ok_or(FactorRefusal::Ended)?, recovery_codes: codes })
     }
 
@@ -144,7 +145,7 @@ impl SignIn {
     pub async fn disable(self: &Arc<Self>, claims: &Claims, proof: &Proof, now: Timestamp) -> Result<Issued, FactorRefusal> {
         let session = self.fresh(claims, now).await?;
         self.may_guess(&proof.seen, now).await?;
-        self.prove_in(claims, proof, now).await?;
+        let ready = self.prove_ready(claims, proof, Shown::first(&session), now).await?.ok_or(FactorRefusal::Ended)?;
         if !self.factors.remove(&claims.sub).await? {
             let told = told::shown(proof.means, &proof.seen, now).of(&claims.sub);
             return Err(self.second_invalid(proof.means, Outcome::Nothing, &told).into());
@@ -153,7 +154,7 @@ impl SignIn {
         tracing::warn!(audit = "factor_removed", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has no authenticator any more", claims.sub);
         self.notify(&claims.sub, Notice::AuthenticatorRemoved, proof.seen.language, now);
-        let issued = self.exchange(&session, Shown::first(&session), "factor_removed", &proof.seen, now).await?;
+        let issued = self.exchange(&session, ready, "factor_removed", &proof.seen, now).await?;
         issued.ok_or(FactorRefusal::Ended)
     }
 

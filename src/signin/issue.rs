@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::audit::{Thing, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
-use crate::id::{SessionId, TokenId};
+use crate::id::{AccountId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random;
 use crate::revocation::Act;
@@ -38,6 +38,13 @@ impl FamilyKey {
         let raw = self.0.raw(&[session.as_str(), &number.to_string()]);
         Secret::new(URL_SAFE_NO_PAD.encode(raw))
     }
+}
+
+/// A session that only has to begin: the claims hook has answered. Who asked it too late would have nothing left to come back with.
+pub(super) struct Ready {
+    account: Account,
+    session: Session,
+    extra: Extra,
 }
 
 /// How a person has shown who they are, and until when their session may last on that.
@@ -80,48 +87,41 @@ fn first(amr: &[Amr]) -> impl Iterator<Item = Amr> {
 }
 
 impl SignIn {
+    /// Get ready for a session of `account`, before anything is spent or has ended.
+    pub(super) async fn ready(&self, account: Account, shown: Shown, seen: &Seen, now: Timestamp) -> Result<Ready, Outage> {
+        let session = self.session(&account, shown, seen, now)?;
+        let extra = self.extra(&account, &session.id, now).await?;
+        Ok(Ready { account, session, extra })
+    }
+
+    /// The same for an account by its id; `None` when there is no such account.
+    pub(super) async fn ready_for(&self, id: &AccountId, shown: Shown, seen: &Seen, now: Timestamp) -> Result<Option<Ready>, Outage> {
+        match self.accounts.find(id).await? {
+            Some(account) => self.ready(account, shown, seen, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// End a session, and begin another in its place, with an id and tokens of its own. `None` when somebody else ended it
     /// first, or the account may not sign in at this moment: it is over then all the same.
     pub(super) async fn exchange(
         self: &Arc<Self>,
         old: &Session,
-        shown: Shown,
+        ready: Ready,
         reason: &'static str,
         seen: &Seen,
         now: Timestamp,
     ) -> Result<Option<Issued>, Outage> {
-        let Some(account) = self.accounts.find(&old.account).await? else { return Ok(None) };
-        // Whoever has to ask for what tokens say asks before anything has ended.
-        let session = self.session(&account, shown, seen, now)?;
-        let extra = self.extra(&account, &session.id, now).await?;
         let told = told::ended(Who::Account(old.account.clone()), &old.account, seen, now);
         if !self.end_by(Act::SessionOf(old.account.clone(), old.id.clone()), reason, &told, None).await? {
             return Ok(None);
         }
-        self.start(&account, session, extra, seen, now).await
+        self.begin(ready, seen, now).await
     }
 
-    /// Begin a session of `account`; `None` when the account may not sign in at this moment.
-    pub(super) async fn begin(
-        self: &Arc<Self>,
-        account: &Account,
-        shown: Shown,
-        seen: &Seen,
-        now: Timestamp,
-    ) -> Result<Option<Issued>, Outage> {
-        let session = self.session(account, shown, seen, now)?;
-        let extra = self.extra(account, &session.id, now).await?;
-        self.start(account, session, extra, seen, now).await
-    }
-
-    async fn start(
-        self: &Arc<Self>,
-        account: &Account,
-        session: Session,
-        extra: Extra,
-        seen: &Seen,
-        now: Timestamp,
-    ) -> Result<Option<Issued>, Outage> {
+    /// Begin the session; `None` when the account may not sign in at this moment.
+    pub(super) async fn begin(self: &Arc<Self>, ready: Ready, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, Outage> {
+        let Ready { account, session, extra } = ready;
         let key = random::bytes::<32>(self.entropy.as_ref())?;
         let sealed = self.sealer.seal(self.entropy.as_ref(), session.id.as_str(), SEALED_FOR, &key)?;
         let refresh = FamilyKey(MacKey::new(&key)).token(&session.id, FIRST);
@@ -134,7 +134,7 @@ impl SignIn {
         let begun = told::by(&account.id, What::SessionBegun, seen, now).on(Thing::Session(session.id.clone()));
         self.audit.record(begun.detail(acr(session.acr))).await?;
         self.meet_device(&account.id, seen, now);
-        self.issue(account, &session, refresh, extra, now).map(Some)
+        self.issue(&account, &session, refresh, extra, now).map(Some)
     }
 
     /// What else tokens of this session say.

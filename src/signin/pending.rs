@@ -76,6 +76,9 @@ pub trait Pendings: Send + Sync {
     /// caller; false when it was spent before, or has expired. Always true for a session.
     async fn settle(&self, place: &Place, now: Timestamp) -> Result<bool, Outage>;
 
+    /// Nothing was compared after all: it is as if the attempt had never been made, at its place and in the budget.
+    async fn give_back(&self, place: &Place, now: Timestamp) -> Result<(), Outage>;
+
     /// Delete what expired before `now`. Returns how many.
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage>;
 }

@@ -15,8 +15,8 @@ use crate::revocation::{Act, Entry, Revocations};
 use crate::signin::account::{self, Account, Accounts, Unfit};
 use crate::signin::address::Handle;
 
-/// How often a change is tried anew where others change the same account at once.
-const TRIES: usize = 8;
+/// How often a change is tried anew where others change the same account at once: of those one is done each time.
+const TRIES: usize = 100;
 
 /// Which accounts are listed: those that are all of this.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,6 +102,23 @@ pub struct Edit {
 }
 
 impl Edit {
+    /// What it can be about, in the words of the admin API.
+    pub const FIELDS: &[&'static str] = &["name", "email", "email_verified", "phone", "phone_verified", "groups", "claims"];
+
+    /// What it is about, in those words.
+    pub fn fields(&self) -> Vec<&'static str> {
+        let is_there = [
+            self.name.is_some(),
+            self.email.is_some(),
+            self.email_verified.is_some(),
+            self.phone.is_some(),
+            self.phone_verified.is_some(),
+            self.groups.is_some(),
+            self.claims.is_some(),
+        ];
+        Self::FIELDS.iter().zip(is_there).filter(|(_, is_there)| *is_there).map(|(name, _)| *name).collect()
+    }
+
     /// `account` after the change.
     ///
     /// # Errors
@@ -130,7 +147,19 @@ impl Edit {
         if nowhere {
             return Err(Unfit::NoAddress);
         }
+        let had_one = account.email.is_some() || account.phone.is_some();
+        if had_one && edited.email.is_none() && edited.phone.is_none() {
+            return Err(Unfit::LastAddress);
+        }
         edited.check().map(|()| edited)
+    }
+}
+
+/// What to say to who was overtaken at every try: who expects a revision is told that it is another one.
+fn contended(expected: Option<i64>) -> RosterRefusal {
+    match expected {
+        Some(_) => RosterRefusal::Stale,
+        None => Outage::store("the account is changed by others again and again").into(),
     }
 }
 
@@ -235,7 +264,7 @@ impl Registrar {
                 Ended::Stale => {}
             }
         }
-        Err(RosterRefusal::Stale)
+        Err(contended(expected))
     }
 
     /// Forget an account, if it is of the revision `expected`, where one is, and end all its sessions; returns it as it was.
@@ -253,7 +282,7 @@ impl Registrar {
                 Ended::Taken | Ended::Stale => {}
             }
         }
-        Err(RosterRefusal::Stale)
+        Err(contended(expected))
     }
 
     /// Let nobody sign in with an account, and end all its sessions; returns it as it is afterwards, and how many lines that took.

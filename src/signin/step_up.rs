@@ -16,7 +16,7 @@ use crate::secret::{self, Secret};
 use crate::signin::account::Account;
 use crate::signin::deliver::Notice;
 use crate::signin::factor::{Means, Step};
-use crate::signin::issue::Shown;
+use crate::signin::issue::{Ready, Shown};
 use crate::signin::pending::{Bounds, Counted, Pending, Place};
 use crate::signin::verify::{Entered, GuessRefusal};
 use crate::signin::{HOUR, PENDING, SignIn, recovery, told, totp};
@@ -67,8 +67,10 @@ impl SignIn {
         if let Some(id) = guess.named.as_ref().or(guess.held.as_ref()) {
             let place = Place::Pending(secret::fingerprint(id.expose()));
             if let Some((account, first)) = self.count_second(proof.means, &place, &told).await? {
+                let shown = Shown::second(&first, proof.means, now, now.plus(self.settings.tokens.refresh_lifetime));
+                let ready = self.ready_at(&place, &account, shown, &proof.seen, now).await?;
                 self.prove(&account, &place, proof, now).await?;
-                return self.finish(&account, &first, proof, now).await;
+                return self.finish(&account, ready, proof, now).await;
             }
         }
         match &guess.session {
@@ -88,20 +90,25 @@ impl SignIn {
         let told = proof.told(now).of(&claims.sub);
         let live = self.live(&claims.sid, now).await?;
         let Some(session) = live else { return Err(self.second_invalid(proof.means, Outcome::Nothing, &told)) };
-        self.prove_in(claims, proof, now).await?;
         let shown = Shown::second(&session.amr, proof.means, now, session.expires_at);
-        let issued = self.exchange(&session, shown, "stepped_up", &proof.seen, now).await?;
+        let ready = self.prove_ready(claims, proof, shown, now).await?;
+        let Some(ready) = ready else { return Err(self.second_invalid(proof.means, Outcome::Nothing, &told)) };
+        let issued = self.exchange(&session, ready, "stepped_up", &proof.seen, now).await?;
         issued.ok_or_else(|| self.second_invalid(proof.means, Outcome::Nothing, &told))
     }
 
     /// The half-finished sign-in is spent: the session begins.
-    async fn finish(self: &Arc<Self>, account: &AccountId, first: &[Amr], proof: &Proof, now: Timestamp) -> Result<Issued, GuessRefusal> {
+    async fn finish(
+        self: &Arc<Self>,
+        account: &AccountId,
+        ready: Option<Ready>,
+        proof: &Proof,
+        now: Timestamp,
+    ) -> Result<Issued, GuessRefusal> {
         let means = proof.means;
         let told = proof.told(now).of(account);
-        let found = self.accounts.find(account).await?;
-        let Some(account) = found else { return Err(self.second_invalid(means, Outcome::Nothing, &told)) };
-        let shown = Shown::second(first, means, now, now.plus(self.settings.tokens.refresh_lifetime));
-        let issued = self.begin(&account, shown, &proof.seen, now).await?;
+        let Some(ready) = ready else { return Err(self.second_invalid(means, Outcome::Nothing, &told)) };
+        let issued = self.begin(ready, &proof.seen, now).await?;
         issued.ok_or_else(|| self.second_invalid(means, Outcome::Nothing, &told))
     }
 
@@ -110,6 +117,43 @@ impl SignIn {
         let place = Place::Session(claims.sub.clone(), claims.sid.clone());
         self.count_second(proof.means, &place, &proof.told(now).of(&claims.sub)).await?;
         self.prove(&claims.sub, &place, proof, now).await
+    }
+
+    /// The same for who will exchange the session for another: ready for that one before anything is used up.
+    pub(super) async fn prove_ready(
+        self: &Arc<Self>,
+        claims: &Claims,
+        proof: &Proof,
+        shown: Shown,
+        now: Timestamp,
+    ) -> Result<Option<Ready>, GuessRefusal> {
+        let place = Place::Session(claims.sub.clone(), claims.sid.clone());
+        self.count_second(proof.means, &place, &proof.told(now).of(&claims.sub)).await?;
+        let ready = self.ready_at(&place, &claims.sub, shown, &proof.seen, now).await?;
+        self.prove(&claims.sub, &place, proof, now).await?;
+        Ok(ready)
+    }
+
+    /// Get ready for a session, whatever will come of the attempt that was counted at `place`. Where that is out, the attempt is
+    /// given back: nothing was compared.
+    pub(super) async fn ready_at(
+        &self,
+        place: &Place,
+        account: &AccountId,
+        shown: Shown,
+        seen: &Seen,
+        now: Timestamp,
+    ) -> Result<Option<Ready>, Outage> {
+        let ready = self.ready_for(account, shown, seen, now).await;
+        if ready.is_err() {
+            self.pendings.give_back(place, now).await?;
+        }
+        ready
+    }
+
+    /// Has this account an authenticator that counts?
+    pub(super) async fn has_second(&self, account: &AccountId) -> Result<bool, Outage> {
+        Ok(self.factors.find(account).await?.is_some_and(|factor| factor.confirmed_at.is_some()))
     }
 
     /// Count one attempt. Whose second factor may be compared now, and the first factors; `None` when there is no such

@@ -14,7 +14,7 @@ use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::challenge::{Attempt, Candidate, Pointer, Taken};
 use crate::signin::factor::Means;
-use crate::signin::issue::Shown;
+use crate::signin::issue::{Ready, Shown};
 use crate::signin::{HOUR, SignIn, issue, told};
 use crate::token::{Acr, Issued};
 
@@ -55,6 +55,15 @@ pub enum GuessRefusal {
     Outage(#[from] Outage),
 }
 
+/// Whose the right code is.
+struct Owner {
+    account: Account,
+    /// The address that it was sent to.
+    handle: Handle,
+    /// Where there is somebody to ask and no second factor to wait for: they have answered.
+    ready: Option<Ready>,
+}
+
 /// How far a person has come with the right code.
 #[derive(Debug, Clone)]
 pub enum Entered {
@@ -90,10 +99,38 @@ impl SignIn {
         let (Some(account), Some(right)) = (account, self.compare(&guess.code, candidates)) else {
             return Err(self.invalid(Outcome::Wrong, told));
         };
+        let owner = match self.owner_of(&account, &right, &guess.seen, now).await {
+            Ok(owner) => owner,
+            Err(outage) => {
+                // The code was right and is not spent: as if it had not been tried, or an outage would use up its attempts.
+                self.challenges.give_back(&pointer, now).await?;
+                return Err(outage.into());
+            }
+        };
         if !self.challenges.spend(&right.id, &pointer, now).await? {
             return Err(self.invalid(Outcome::Nothing, told));
         }
-        self.let_in(&account, &right, &guess.seen, now).await
+        let Some(owner) = owner else { return Err(self.invalid(Outcome::Nothing, told)) };
+        self.let_in(owner, &right, &guess.seen, now).await
+    }
+
+    /// Whose code it is, with everything that could be out. `None` when the account may not sign in, or the address that the code
+    /// was sent to is none of it any more, however young the code is.
+    async fn owner_of(&self, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Option<Owner>, Outage> {
+        let account = self.accounts.find(id).await?.filter(|account| account.disabled_at.is_none());
+        let Some(mut account) = account else { return Ok(None) };
+        let Some(handle) = self.belongs(&mut account, right) else { return Ok(None) };
+        let ready = if self.claims_hook.is_none() || self.has_second(id).await? {
+            None
+        } else {
+            Some(self.ready(account.clone(), self.one_factor(right, now), seen, now).await?)
+        };
+        Ok(Some(Owner { account, handle, ready }))
+    }
+
+    fn one_factor(&self, right: &Candidate, now: Timestamp) -> Shown {
+        let until = now.plus(self.settings.tokens.refresh_lifetime);
+        Shown { amr: vec![issue::amr(right.channel)], acr: Acr::OneFactor, auth_time: now, until }
     }
 
     pub(super) async fn may_guess(&self, seen: &Seen, now: Timestamp) -> Result<(), GuessRefusal> {
@@ -137,38 +174,34 @@ impl SignIn {
         secret::same(typed.as_bytes(), candidate.code.as_bytes())
     }
 
-    async fn let_in(self: &Arc<Self>, id: &AccountId, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Entered, GuessRefusal> {
-        let account = self.accounts.find(id).await?.filter(|account| account.disabled_at.is_none());
-        let told = told::entered(seen, now).of(id);
-        let Some(mut account) = account else { return Err(self.invalid(Outcome::Nothing, told)) };
-        if !self.mark_verified(&mut account, right).await? {
-            return Err(self.invalid(Outcome::Nothing, told));
-        }
+    async fn let_in(self: &Arc<Self>, owner: Owner, right: &Candidate, seen: &Seen, now: Timestamp) -> Result<Entered, GuessRefusal> {
+        let Owner { account, handle, ready } = owner;
+        let told = told::entered(seen, now).of(&account.id);
+        self.accounts.mark_verified(&account.id, &handle).await?;
         self.converted(account.phone.as_deref(), right.channel, now).await;
-        self.tell_right(id, right.channel, seen, now);
-        let amr = vec![issue::amr(right.channel)];
-        if let Some(half) = self.hold_for_second(&account, &amr, now).await? {
+        self.tell_right(&account.id, right.channel, seen, now);
+        let shown = self.one_factor(right, now);
+        if let Some(half) = self.hold_for_second(&account, &shown.amr, now).await? {
             self.events.otp_verified(Some(right.channel), "verified");
             return Ok(half);
         }
-        let until = now.plus(self.settings.tokens.refresh_lifetime);
-        let shown = Shown { amr, acr: Acr::OneFactor, auth_time: now, until };
-        let issued = self.begin(&account, shown, seen, now).await?;
+        let ready = match ready {
+            Some(ready) => ready,
+            None => self.ready(account, shown, seen, now).await?,
+        };
+        let issued = self.begin(ready, seen, now).await?;
         let Some(issued) = issued else { return Err(self.invalid(Outcome::Nothing, told)) };
         self.events.otp_verified(Some(right.channel), "verified");
         Ok(Entered::SignedIn(issued))
     }
 
-    /// The address that the code was sent to belongs to the person. False when it does not belong to the account any more: it
-    /// is no address to sign in with, however young the code is.
-    async fn mark_verified(&self, account: &mut Account, right: &Candidate) -> Result<bool, Outage> {
+    /// The address that the code was sent to, which is verified now. `None` when it is none of the account any more.
+    fn belongs(&self, account: &mut Account, right: &Candidate) -> Option<Handle> {
         let sent_to = |handle: &Handle| self.keyed.handle(handle) == right.handle;
         let email = account.email.clone().map(Handle::Email).filter(sent_to);
         let phone = account.phone.clone().map(Handle::Phone).filter(sent_to);
         account.email_verified |= email.is_some();
         account.phone_verified |= phone.is_some();
-        let Some(handle) = email.or(phone) else { return Ok(false) };
-        self.accounts.mark_verified(&account.id, &handle).await?;
-        Ok(true)
+        email.or(phone)
     }
 }

@@ -39,6 +39,11 @@ pub trait Durable:
     /// Does the database answer?
     async fn ping(&self) -> Result<(), Outage>;
 
+    /// Can something be written? Where a server answers for that by itself, it is not asked.
+    async fn can_write(&self) -> Result<(), Outage> {
+        Ok(())
+    }
+
     /// Bring the database up to date, and name its ledger if it has no name yet. Several nodes may do it at once.
     async fn migrate(&self) -> Result<(), Outage>;
 
@@ -50,6 +55,10 @@ pub trait Durable:
 impl Durable for sql::Store {
     async fn ping(&self) -> Result<(), Outage> {
         self.ping().await
+    }
+
+    async fn can_write(&self) -> Result<(), Outage> {
+        self.can_write().await
     }
 
     async fn migrate(&self) -> Result<(), Outage> {

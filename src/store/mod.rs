@@ -5,6 +5,7 @@ mod durable;
 pub mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongo;
+mod pace;
 pub mod redis;
 mod settings;
 pub mod sql;

@@ -156,7 +156,7 @@ const fn is_first(revision: &i64) -> bool {
 
 /// May a custom claim bear this name?
 pub fn may_be_custom(name: &str) -> bool {
-    !name.is_empty() && !REGISTERED.contains(&name)
+    !name.is_empty() && !name.chars().any(char::is_control) && !REGISTERED.contains(&name)
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn a_custom_claim_never_takes_a_registered_name() {
         assert!(may_be_custom("department"));
-        for name in ["sub", "exp", "amr", "groups", "", "email_verified"] {
+        for name in ["sub", "exp", "amr", "groups", "", "email_verified", "a\nb", "a\0", "\u{85}"] {
             assert!(!may_be_custom(name), "{name}");
         }
     }

@@ -4,9 +4,9 @@ use http::HeaderValue;
 
 /// The key in this value, good or not.
 pub fn key_in(value: &HeaderValue) -> Option<String> {
-    match value.to_str() {
-        Ok(text) => super::key(text),
-        Err(_) => super::key(&String::from_utf8_lossy(value.as_bytes())).map(|key| super::Token::Held(key.secret().keep())),
+    let text = String::from_utf8_lossy(value.as_bytes());
+    match super::key(&text)? {
+        super::Ours::Key(key) => Some(key.secret().expose().to_owned()),
+        super::Ours::Token(_) | super::Ours::TwoKeys => None,
     }
-    .map(|key| key.secret().expose().to_owned())
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use clap::Args;
 use http::header::{COOKIE, HOST};
 use http::request::Parts;
@@ -18,13 +19,17 @@ use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
 use crate::admission::explain::{Explained, Fall, Judged, Nobody, Supposed};
-use crate::admission::{self, Gate, Incoming, Names, Ports, Refusal, Revocations, Table, Tokens, Why};
+use crate::admission::{self, Gate, Incoming, Machine, Machines, Names, Ports, Refusal, Revocations, Table, Tokens, Why};
+use crate::app;
 use crate::boot::Core;
+use crate::boot::guests::{self, Joined};
 use crate::client::Client;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, Timestamp};
 use crate::config::{Config, duration};
 use crate::cookie::{Cookies, Kind};
 use crate::outage::Outage;
+use crate::secret::{Secret, SecretStr};
+use crate::token::Claims;
 use person::{How, Person};
 use target::Target;
 use words::Written;
@@ -75,7 +80,9 @@ struct Asked<'a> {
 
 /// What the words of an answer need to know of the question.
 struct Question<'a> {
+    /// With the routes of apps at its end, so many.
     config: &'a Config,
+    guests: usize,
     gate: &'a Gate,
     method: &'a Method,
     target: &'a Target,
@@ -83,13 +90,31 @@ struct Question<'a> {
     from: IpAddr,
     ago: Duration,
     person: Option<&'a Person>,
+    /// Whose key the request presents, if it is a good one.
+    machine: Option<&'a Machine>,
+    /// Does it present one at all?
+    has_key: bool,
     named: Option<&'a str>,
 }
 
 impl Question<'_> {
     fn who(&self) -> &str {
-        self.named.unwrap_or("nobody")
+        let machine = self.machine.and_then(|machine| machine.claims.preferred_username.as_deref());
+        self.named.or(machine).unwrap_or("nobody")
     }
+
+    fn claims(&self) -> Option<&Claims> {
+        self.person.map(|person| &person.claims).or_else(|| self.machine.map(|machine| machine.claims.as_ref()))
+    }
+}
+
+/// What the answer rests on besides the configuration.
+#[derive(Default)]
+struct Rests<'a> {
+    core: Option<&'a Core>,
+    person: Option<&'a Person>,
+    /// The store's word on the key that the request presents.
+    machine: Option<Machine>,
 }
 
 /// What is answered.
@@ -113,27 +138,60 @@ pub(super) fn run(explain: &Explain) -> Result<(), Failed> {
     let (Some(method), Some(url)) = (&explain.method, &explain.url) else { return Err(Failed::refused("say which method, and which URL")) };
     let asked = &Asked { explain, method, url };
     let mut answer = None;
-    match &explain.who {
-        None => desk::alone(async || {
-            answer = Some(answered(asked, &config, None, None).await?);
+    let key = admission::key_in(&explain.headers.iter().cloned().collect());
+    if explain.who.is_none() && key.is_none() {
+        let (joined, note) = desk::beside_apps(&config)?;
+        desk::alone(async || {
+            answer = Some(answered(asked, &joined, Rests::default()).await?);
             Ok(())
-        })?,
-        Some(who) => desk::with(&config, async |core| {
+        })?;
+        answer = answer.map(|answer| answer.with(note));
+    } else {
+        desk::with(&config, async |core| {
+            let joined = guests::join(&config, &core.store.with_routes().await?, core.clock.now());
             let how = How { second_factor: explain.second_factor, ago: explain.signed_in_for };
-            answer = Some(match person::find(core, &config, who, &how).await? {
-                Ok(person) => answered(asked, &config, Some(core), Some(&person)).await?,
+            let person = match &explain.who {
+                Some(who) => person::find(core, &config, who, &how).await?.map(Some),
+                None => Ok(None),
+            };
+            answer = Some(match person {
+                Ok(person) => {
+                    let machine = machine(core, &config, key.as_ref()).await?;
+                    answered(asked, &joined, Rests { core: Some(core), person: person.as_ref(), machine }).await?
+                }
                 Err(sentence) => nobody(sentence),
             });
             Ok(())
-        })?,
+        })?;
     }
     let answer = answer.ok_or_else(|| Failed::refused("there is no answer"))?;
-    if explain.json {
-        print::json(&as_value(&answer))?;
-    } else {
-        show(&answer)?;
+    let shown = if explain.json { print::json(&as_value(&answer)) } else { show(&answer) };
+    match shown {
+        // Who has read enough is told by the exit code, too.
+        Ok(()) | Err(Failed::Unheard) if answer.decision == "refused" => Err(Failed::Shown),
+        shown => shown,
     }
-    if answer.decision == "refused" { Err(Failed::Shown) } else { Ok(()) }
+}
+
+/// Whose key the request presents.
+async fn machine(core: &Core, config: &Config, key: Option<&Secret<String>>) -> Result<Option<Machine>, Failed> {
+    let Some(key) = key else { return Ok(None) };
+    let issuer = config.public_url.as_str().trim_end_matches('/');
+    Ok(app::look_up(core.store.as_ref(), SecretStr::new(key.expose()), issuer, core.clock.now()).await?)
+}
+
+/// Believes the key that was looked up: the request holds no other.
+struct LookedUp(Option<Machine>);
+
+#[async_trait]
+impl Machines for LookedUp {
+    fn known(&self, _key: SecretStr<'_>, _now: Timestamp) -> Option<Machine> {
+        self.0.clone()
+    }
+
+    async fn believe(&self, _key: SecretStr<'_>, _from: IpAddr, _now: Timestamp) -> Result<Option<Machine>, Outage> {
+        Ok(self.0.clone())
+    }
 }
 
 /// There can be nobody of this name at the door.
@@ -141,21 +199,33 @@ fn nobody(sentence: String) -> Answer {
     Answer { decision: "refused", refusal: None, reason: sentence, facts: Vec::new(), more: json!({}) }
 }
 
-async fn answered(asked: &Asked<'_>, config: &Config, core: Option<&Core>, person: Option<&Person>) -> Result<Answer, Failed> {
+impl Answer {
+    /// With something that the operator should know.
+    fn with(mut self, note: Option<String>) -> Self {
+        self.facts.extend(note.map(|note| ("note", note)));
+        self
+    }
+}
+
+async fn answered(asked: &Asked<'_>, joined: &Joined, rests: Rests<'_>) -> Result<Answer, Failed> {
+    let Rests { core, person, machine } = rests;
+    let config = &joined.config;
     let supposed = match (core, person) {
         (Some(core), Some(person)) => Some(Supposed::new(person.claims.clone(), core.entropy.as_ref()).map_err(Outage::from)?),
         _ => None,
     };
-    let (secure, host) = asked.url.at(config);
+    let (secure, addressed) = asked.url.at(config);
+    let host = host(asked.explain)?.unwrap_or(addressed);
     let cookies = Cookies::new(&config.cookies);
     let head = head(asked, &host, &cookies, supposed.as_ref())?;
     let client = Client { address: asked.explain.from, secure, host: host.clone() };
     let authorities: Vec<&Path> = config.routes.iter().filter_map(|route| route.client_ca.as_deref()).collect();
     let authorities = if asked.explain.client_certificate { authorities } else { Vec::new() };
-    let incoming = Incoming { head: &head, target: &asked.url.asked, client: &client, authorities: &authorities };
-    let gate = gate(config, cookies, core, supposed)?;
+    let incoming = Incoming { head: &head, target: &asked.url.asked, client: &client, authorities: &authorities, request_id: "" };
+    let gate = gate(config, cookies, core, supposed, machine.clone())?;
     let question = Question {
         config,
+        guests: joined.guests,
         gate: &gate,
         method: asked.method,
         target: asked.url,
@@ -163,20 +233,32 @@ async fn answered(asked: &Asked<'_>, config: &Config, core: Option<&Core>, perso
         from: asked.explain.from,
         ago: asked.explain.signed_in_for,
         person,
+        machine: machine.as_ref(),
+        has_key: admission::key_in(&head.headers).is_some(),
         named: asked.explain.who.as_deref(),
     };
     if admission::is_ours(asked.url.path(), &config.prefix) {
         return Ok(own(&question));
     }
-    let explained = gate.explain(&incoming, person.map(|person| &person.claims), SystemClock.now()).await;
+    let explained = gate.explain(&incoming, question.claims(), SystemClock.now()).await;
     tell(&explained, &gate.falls(&incoming).unwrap_or_default(), &question)
+}
+
+/// The host that the client says, where that is another than the URL's.
+fn host(explain: &Explain) -> Result<Option<String>, Failed> {
+    let mut said = explain.headers.iter().filter(|(name, _)| name == HOST);
+    let host = said.next().map(|(_, value)| value.to_str().map(str::to_owned));
+    if said.next().is_some() {
+        return Err(Failed::refused("a request that says Host twice is answered 400"));
+    }
+    host.transpose().map_err(|_| Failed::refused("a host is plain text"))
 }
 
 /// The request as it would come.
 fn head(asked: &Asked<'_>, host: &str, cookies: &Cookies, supposed: Option<&Supposed>) -> Result<Parts, Failed> {
     let wrong = |error: http::Error| Failed::refused(format!("there is no such request: {error}"));
     let mut request = Request::builder().method(asked.method.clone()).header(HOST, host);
-    for (name, value) in &asked.explain.headers {
+    for (name, value) in asked.explain.headers.iter().filter(|(name, _)| name != HOST) {
         request = request.header(name, value);
     }
     if let Some(supposed) = supposed {
@@ -186,7 +268,13 @@ fn head(asked: &Asked<'_>, host: &str, cookies: &Cookies, supposed: Option<&Supp
 }
 
 /// The gate of the configuration, before which the supposed person stands, and nobody else.
-fn gate(config: &Config, cookies: Cookies, core: Option<&Core>, supposed: Option<Supposed>) -> Result<Gate, Failed> {
+fn gate(
+    config: &Config,
+    cookies: Cookies,
+    core: Option<&Core>,
+    supposed: Option<Supposed>,
+    machine: Option<Machine>,
+) -> Result<Gate, Failed> {
     let table = Table::new(&config.routes, &config.prefix).map_err(Failed::Mistakes)?;
     let names = Names::new(&config.identity).map_err(Failed::Mistakes)?;
     let tokens: Arc<dyn Tokens> = match supposed {
@@ -197,7 +285,7 @@ fn gate(config: &Config, cookies: Cookies, core: Option<&Core>, supposed: Option
         Some(core) => Arc::<crate::revocation::Revocations>::clone(&core.revocations),
         None => Arc::new(Nobody),
     };
-    let ports = Ports { tokens, machines: Arc::new(Nobody), renew: Arc::new(Nobody), revocations, assertions: Arc::new(Nobody) };
+    let ports = Ports { tokens, machines: Arc::new(LookedUp(machine)), renew: Arc::new(Nobody), revocations, assertions: Arc::new(Nobody) };
     Ok(Gate::new(table, names, cookies, config.tokens.leeway, ports))
 }
 
@@ -207,7 +295,7 @@ fn own(question: &Question<'_>) -> Answer {
 }
 
 fn tell(explained: &Explained, falls: &[Fall], question: &Question<'_>) -> Result<Answer, Failed> {
-    let route = explained.route.as_ref().and_then(|route| Written::find(question.config, &route.name));
+    let route = explained.route.as_ref().and_then(|route| Written::find(question.config, question.guests, &route.name));
     let mut facts = facts(explained, route.as_ref(), question);
     let mut more = asked(question);
     let mut add = |name: &str, value: Value| drop(more.as_object_mut().map(|object| object.insert(name.to_owned(), value)));

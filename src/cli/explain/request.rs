@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::words::Written;
 use crate::boot::operator;
-use crate::cli::{Failed, print, running};
+use crate::cli::{Failed, desk, print, running};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 
@@ -24,7 +24,8 @@ pub(super) fn look_up(config: &Config, id: &str, as_json: bool) -> Result<(), Fa
     }
     let unread = |error: serde_json::Error| Failed::refused(format!("the gateway's answer cannot be read: {error}"));
     let mut lost: Value = serde_json::from_str(body.trim()).map_err(unread)?;
-    let reason = reason(&lost, config);
+    let (joined, _) = desk::beside_apps(config)?;
+    let reason = reason(&lost, &joined.config, joined.guests);
     if as_json {
         if let Some(lost) = lost.as_object_mut() {
             lost.insert("reason".to_owned(), Value::String(reason));
@@ -39,7 +40,7 @@ fn forgotten(id: &str) -> String {
 }
 
 /// In a sentence.
-fn reason(lost: &Value, config: &Config) -> String {
+fn reason(lost: &Value, config: &Config, guests: usize) -> String {
     let text = |name: &str| lost.get(name).and_then(Value::as_str).unwrap_or_default();
     let code = text("code");
     let Some(name) = lost.get("route").and_then(Value::as_str) else {
@@ -52,7 +53,7 @@ fn reason(lost: &Value, config: &Config) -> String {
     if text("decision") == "admitted" {
         return format!("route \"{name}\" let it in, and its app gave no answer: {code}");
     }
-    let Some(route) = Written::find(config, name) else { return format!("route \"{name}\" refused it: {code}") };
+    let Some(route) = Written::find(config, guests, name) else { return format!("route \"{name}\" refused it: {code}") };
     let places = lost.get("rules").and_then(Value::as_array).into_iter().flatten();
     let places = places.filter_map(|place| usize::try_from(place.as_u64()?).ok());
     let rules: Vec<String> = places.map(|place| format!("{} ({})", route.rule_key(place), route.rule_words(place))).collect();

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Question;
-use super::person::Person;
 use crate::admission::explain::{Explained, Fall, Judged, Lack, Under};
 use crate::admission::{Admitted, Refusal, Require, RouteSettings, RuleSettings};
 use crate::config::Config;
+use crate::token::Claims;
 
 /// A route as the configuration has it.
 pub(super) struct Written<'a> {
-    /// Where it stands: `route[0]`.
+    /// Where it stands: `route[0]`, or with which app.
     pub(super) key: String,
     pub(super) settings: &'a RouteSettings,
     /// Its rules, in their order.
@@ -18,10 +18,12 @@ pub(super) struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
-    /// The route of this name.
-    pub(super) fn find(config: &'a Config, name: &str) -> Option<Self> {
+    /// The route of this name. The last `guests` of the configuration are those of apps.
+    pub(super) fn find(config: &'a Config, guests: usize, name: &str) -> Option<Self> {
         let (index, settings) = config.routes.iter().enumerate().find(|(_, route)| route.name == name)?;
-        Some(Self { key: format!("route[{index}]"), settings, rules: settings.every_rule() })
+        let is_guest = index.saturating_add(guests) >= config.routes.len();
+        let key = if is_guest { format!("app \"{name}\"") } else { format!("route[{index}]") };
+        Some(Self { key, settings, rules: settings.every_rule() })
     }
 
     /// Where its rule number `index` stands: the route itself, where it has no list of rules.
@@ -93,6 +95,7 @@ pub(super) fn stays_out(refusal: Refusal, explained: &Explained, route: Option<&
         Refusal::Unauthenticated if explained.rules.iter().all(|judged| matches!(judged, Judged::NotFor | Judged::OtherNetwork)) => {
             forbidden(name, explained, route, question)
         }
+        Refusal::InvalidToken if question.has_key => "no good API key: mistyped, unknown, expired or revoked".to_owned(),
         Refusal::Unauthenticated => {
             format!("route \"{name}\" is for people who are signed in{}, and nobody is", narrowed(explained, route))
         }
@@ -139,6 +142,14 @@ fn narrowed(explained: &Explained, route: Option<&Written<'_>>) -> String {
 
 fn forbidden(name: &str, explained: &Explained, route: Option<&Written<'_>>, question: &Question<'_>) -> String {
     let who = question.who();
+    if let Some(machine) = question.machine.filter(|machine| !machine.passes.iter().any(|pass| pass.is_for(name, question.method))) {
+        let routes: Vec<&str> = machine.passes.iter().map(|pass| pass.route.as_str()).collect();
+        let routes = if routes.is_empty() { "no route".to_owned() } else { format!("the routes {} alone", routes.join(", ")) };
+        return format!(
+            "{who} is for {routes}, with the methods that its scopes name, and not for {} at route \"{name}\"",
+            question.method
+        );
+    }
     let asked = explained.rules.iter().enumerate().filter(|(_, judged)| !matches!(judged, Judged::NotFor));
     let reasons: Vec<String> = asked.filter_map(|(index, judged)| Some(declines(index, *judged, route?, question))).collect();
     if reasons.is_empty() {
@@ -157,12 +168,11 @@ pub(super) fn declines(index: usize, judged: Judged, route: &Written<'_>, questi
         Judged::OtherNetwork => format!("{key} is for other networks than that of {}", question.from),
         Judged::Admits => format!("{key} lets it in"),
         Judged::Wants(refusal) => format!("{key} would, but {refusal}"),
-        Judged::Lacks(lack) => format!("{key} {}", lacks(lack, &rule, question.person)),
+        Judged::Lacks(lack) => format!("{key} {}", lacks(lack, &rule, question.claims())),
     }
 }
 
-fn lacks(lack: Lack, rule: &RuleSettings, person: Option<&Person>) -> String {
-    let claims = person.map(|person| &person.claims);
+fn lacks(lack: Lack, rule: &RuleSettings, claims: Option<&Claims>) -> String {
     match lack {
         Lack::SignIn => "is for people who are signed in".to_owned(),
         Lack::Account => format!("is for the accounts {} alone", rule.accounts.join(", ")),

@@ -218,6 +218,7 @@ impl From<RosterRefusal> for No {
             RosterRefusal::Unknown => Problem::NotFound.into(),
             RosterRefusal::Stale => Problem::PreconditionFailed.into(),
             RosterRefusal::Taken => Problem::Taken.into(),
+            RosterRefusal::Unfit(Unfit::LastAddress) => Problem::AddressRequired.into(),
             RosterRefusal::Unfit(Unfit::ClaimName) => Problem::ReservedClaim.into(),
             RosterRefusal::Unfit(Unfit::Username | Unfit::Name | Unfit::Groups | Unfit::ClaimSize | Unfit::NoAddress) => {
                 Problem::InvalidAccount.into()

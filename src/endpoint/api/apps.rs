@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::listing::{self, Window};
 use super::{Api, precondition};
 use crate::app::{App, AppChange, AppRefusal, Made, NewApp, Subject};
+use crate::config::Mistake;
 use crate::endpoint::body;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
@@ -163,7 +164,11 @@ fn shown(app: App) -> Reply {
 impl From<AppRefusal> for No {
     fn from(refusal: AppRefusal) -> Self {
         match refusal {
-            AppRefusal::Name(_) | AppRefusal::Owner | AppRefusal::Route(_) => Problem::InvalidApp.into(),
+            AppRefusal::Route(mistakes) => Self::from(Problem::InvalidApp).because(mistakes),
+            AppRefusal::Name(why) => Self::from(Problem::InvalidApp).because(vec![Mistake::new("name", format!("is none: {why}"))]),
+            AppRefusal::Owner => {
+                Self::from(Problem::InvalidApp).because(vec![Mistake::new("owner", "is one line of at most 128 characters")])
+            }
             AppRefusal::Taken => Problem::Taken.into(),
             AppRefusal::Unknown => Problem::NotFound.into(),
             AppRefusal::Changed => Problem::PreconditionFailed.into(),

@@ -2,7 +2,7 @@
 
 use http::header::HeaderName;
 use http::{HeaderValue, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Api;
 use super::listing::{self, Window};
@@ -12,8 +12,9 @@ use crate::audit::{Cursor, Event, Filter, Order, Record, Thing, Wanted, What, Wh
 use crate::clock::Timestamp;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
-use crate::endpoint::reply::{self, No, Reply};
+use crate::endpoint::reply::{self, No, OUT_FOR, Reply};
 use crate::id::{AccountId, SessionId};
+use crate::signin::Edit;
 
 /// Most rows of one export. Who wants more goes on after them.
 const EXPORTED: u32 = 10_000;
@@ -57,19 +58,34 @@ impl Api {
         Ok(reply)
     }
 
-    /// What was done is in the log before it is answered. What cannot be written is kept in memory, and told to the operator;
-    /// it is done all the same.
-    pub(super) async fn record(&self, action: Action, id: &str, key: &ApiKey, received: &Received<'_>) {
-        let Some((what, thing)) = told(action, id) else { return };
+    /// What was done is in the log before it is answered.
+    ///
+    /// # Errors
+    /// 503 `not_logged` when it could not be written: it is done all the same, its row waits in memory, and nobody was promised that
+    /// it lasts.
+    pub(super) async fn record(&self, action: Action, id: &str, key: &ApiKey, received: &Received<'_>) -> Result<(), No> {
+        let Some((what, thing)) = told(action, id) else { return Ok(()) };
         let event = Event::new(what, Who::Machine(key.id.to_string()), received.call.now).on(thing).seen(&received.seen());
-        if let Err(outage) = self.setup.recorder.record(event).await {
-            tracing::error!(
-                request.id = received.call.request_id,
-                "request {} is not in the audit log yet: {outage}",
-                received.call.request_id
-            );
-        }
+        let event = event.details(&changed(action, received.body));
+        self.setup.recorder.record(event).await.map_err(|outage| {
+            let id = &received.call.request_id;
+            tracing::error!(request.id = id, "request {id} was carried out and is not in the audit log yet: {outage}");
+            No::after(Problem::NotLogged, OUT_FOR)
+        })
     }
+}
+
+/// What of it a change is about: the names of members that it has, never what they hold.
+fn changed(action: Action, body: &[u8]) -> Vec<&'static str> {
+    let known: &[&'static str] = if action == Action::ChangeAccount {
+        Edit::FIELDS
+    } else if action == Action::ChangeApp {
+        &["owner", "route"]
+    } else {
+        return Vec::new();
+    };
+    let members = serde_json::from_slice::<Map<String, Value>>(body).unwrap_or_default();
+    known.iter().copied().filter(|name| members.contains_key(*name)).collect()
 }
 
 /// What an action is in the log.

@@ -87,7 +87,7 @@ impl Endpoints {
             return Err(No::from(Refusal::Malformed));
         }
         let asked = Asked { dialect, held: original.into_held(received.head), request_id: &received.call.request_id };
-        let incoming = asked.held.incoming();
+        let incoming = asked.held.incoming(asked.request_id);
         let matched = forward.gate.matched(&incoming).map_err(No::from)?;
         *route = Some(Arc::clone(matched.route()));
         match forward.gate.admit(&incoming, &matched, received.call.now).await {

@@ -43,8 +43,8 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn incoming(&self) -> Incoming<'_> {
-        Incoming { head: &self.head, target: &self.target, client: &self.client, authorities: &[] }
+    pub(super) fn incoming<'a>(&'a self, request_id: &'a str) -> Incoming<'a> {
+        Incoming { head: &self.head, target: &self.target, client: &self.client, authorities: &[], request_id }
     }
 }
 

@@ -71,6 +71,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             Problem::PreconditionFailed,
             Problem::InvalidAddress,
             Problem::InvalidAccount,
+            Problem::AddressRequired,
             Problem::ReservedClaim,
         ],
         if_match: true,

@@ -127,6 +127,7 @@ pub(super) fn admin() -> Value {
             Problem::InsufficientScope,
             Problem::InvalidQuery,
             Problem::Unavailable,
+            Problem::NotLogged,
         ],
         security: json!([{ "apiKey": [] }]),
         schemes: json!({ "apiKey": { "type": "http", "scheme": "bearer", "description": "An API key of scope `read` or `admin`." } }),
@@ -300,6 +301,15 @@ fn problem_shape() -> Value {
             "code": { "type": "string" },
             "request_id": { "type": "string" },
             "login_url": { "type": "string" },
+            "errors": {
+                "type": "array",
+                "description": "What is wrong, where more can be said of it.",
+                "items": {
+                    "type": "object",
+                    "required": ["key", "problem"],
+                    "properties": { "key": { "type": "string" }, "problem": { "type": "string" } },
+                },
+            },
         },
     })
 }

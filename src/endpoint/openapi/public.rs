@@ -51,7 +51,7 @@ const MOVED: &[Problem] = &[
 ];
 
 /// What an app may be answered, whatever it asks for.
-const BY_KEY: [Problem; 3] = [Problem::Refused(Refusal::InvalidToken), Problem::Refused(Refusal::Forbidden), Problem::InvalidSubject];
+const BY_KEY: [Problem; 3] = [Problem::Refused(Refusal::InvalidToken), Problem::InsufficientScope, Problem::InvalidSubject];
 /// What an app may be answered that has a code tried.
 const TRIED_FOR_APP: &[Problem] = &[BY_KEY[0], BY_KEY[1], BY_KEY[2], Problem::InvalidCode, Problem::TooManyAttempts, Problem::LimitReached];
 const AUTHENTICATOR: &[Problem] = &[

@@ -41,7 +41,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         Problem::Refused(refusal) => refused(words, refusal),
         Problem::InvalidRefresh | Problem::InvalidCode => (&words.not_signed_in, Way::SignIn),
         Problem::NotFound | Problem::UnknownSubject | Problem::Misdirected => (&words.not_found, Way::None),
-        Problem::Unavailable => (&words.unavailable, Way::TryAgain),
+        Problem::Unavailable | Problem::NotLogged => (&words.unavailable, Way::TryAgain),
         Problem::UpstreamFailed | Problem::TooManyStreams => (&words.upstream_failed, Way::TryAgain),
         Problem::UpstreamTimeout | Problem::UpstreamBusy => (&words.upstream_timeout, Way::TryAgain),
         Problem::Internal => (&words.internal, Way::TryAgain),
@@ -70,6 +70,7 @@ fn told(words: &'static Words, problem: Problem) -> (&'static Text, Way) {
         | Problem::Taken
         | Problem::PreconditionFailed
         | Problem::InvalidAccount
+        | Problem::AddressRequired
         | Problem::ReservedClaim
         | Problem::InvalidKey
         | Problem::InvalidApp

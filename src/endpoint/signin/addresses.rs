@@ -11,7 +11,7 @@ use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
 use crate::endpoint::{Endpoints, body, refuse};
 use crate::secret::Secret;
-use crate::signin::{AddressGuess, AddressRefusal, Ask, Changed, FRESH};
+use crate::signin::{AddressGuess, AddressRefusal, Ask, Changed, FRESH, RefreshRefusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,7 +54,7 @@ impl Endpoints {
         let guess = AddressGuess { code: body.code, named: body.challenge_id, held, seen: received.seen() };
         self.sign_in.confirm_address(&claims, &guess, received.call.now).await?;
         let reply = reply::json(StatusCode::OK, &Said { message: "The address is yours to sign in with." });
-        Ok(reply::with_cookies(reply, self.cleared([Kind::Challenge])))
+        self.with_new_tokens(received, reply::with_cookies(reply, self.cleared([Kind::Challenge]))).await
     }
 
     /// Take an address away.
@@ -67,7 +67,16 @@ impl Endpoints {
         };
         let claims = self.signed_in(received).await?;
         self.sign_in.remove_address(&claims, which, &received.seen(), received.call.now).await?;
-        Ok(reply::json(StatusCode::OK, &Said { message: "The address is taken away." }))
+        self.with_new_tokens(received, reply::json(StatusCode::OK, &Said { message: "The address is taken away." })).await
+    }
+
+    /// Tokens from before are outdated now: a browser is given new ones with the reply. It is done whether or not there are any.
+    async fn with_new_tokens(&self, received: &Received<'_>, reply: Reply) -> Result<Reply, No> {
+        let Some(token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(reply) };
+        match self.sign_in.refresh(&token, &received.seen(), received.call.now).await {
+            Ok(issued) => Ok(reply::with_cookies(reply, self.session_cookies(&issued)?)),
+            Err(RefreshRefusal::Ended | RefreshRefusal::Replaced | RefreshRefusal::Outage(_)) => Ok(reply),
+        }
     }
 }
 

@@ -109,7 +109,8 @@ impl Straight {
             return None;
         }
         let authorities = Handshake::vouched(link.handshake(), &ctx.live);
-        let incoming = Incoming { head, target: asked.target(), client: &caller.client, authorities: &authorities };
+        let incoming =
+            Incoming { head, target: asked.target(), client: &caller.client, authorities: &authorities, request_id: &ctx.request_id };
         let matched = ctx.live.gate.matched(&incoming).ok()?;
         let backend = ctx.live.backends.of(matched.route()).filter(|backend| backend.upstream.is_plain())?;
         ctx.backend = Some(backend);
@@ -128,8 +129,10 @@ impl Straight {
     ) -> Result<(), No> {
         let live = Arc::clone(&ctx.live);
         let authorities = Handshake::vouched(link.handshake(), &live);
-        let incoming = Incoming { head: asked.head(), target: asked.target(), client: &caller.client, authorities: &authorities };
+        let (head, request_id) = (asked.head(), ctx.request_id.clone());
+        let incoming =
+            Incoming { head, target: asked.target(), client: &caller.client, authorities: &authorities, request_id: &request_id };
         guarded(self.0.admit(&incoming, matched, ctx)).await.unwrap_or(Err(No::Problem(Problem::Internal)))?;
-        if ctx.manner.is_patient { self.0.opens(asked.head(), caller, ctx, || Some(cord(pulled))) } else { Ok(()) }
+        if ctx.manner.is_patient { self.0.opens(head, caller, ctx, || Some(cord(pulled))) } else { Ok(()) }
     }
 }

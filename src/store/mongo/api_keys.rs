@@ -8,7 +8,7 @@ use super::Store;
 use super::fault::Fault;
 use super::indexes::API_KEYS;
 use super::link::Link;
-use super::query::{Query, after, millis, moment, until};
+use super::query::{Query, after, before, millis, moment, until};
 use super::transact::{Act, End};
 use crate::app::{ApiKey, ApiKeys, HashedKey};
 use crate::clock::Timestamp;
@@ -37,6 +37,12 @@ impl ApiKeys for Store {
         let after = doc! { "_id": { "$gt": after.map_or("", KeyId::as_str) } };
         let listed: Vec<Record> = self.ask(Query::of(API_KEYS, after).sorted(doc! { "_id": 1 }).at_most(limit)).await?;
         Ok(listed.into_iter().map(Record::read).collect::<Result<_, _>>()?)
+    }
+
+    async fn sweep(&self, before_moment: Timestamp) -> Result<u64, Outage> {
+        let expired = self.sweep_all(API_KEYS, doc! { "expires_at": before(before_moment) }).await?;
+        let revoked = self.sweep_all(API_KEYS, doc! { "revoked_at": before(before_moment) }).await?;
+        Ok(expired.saturating_add(revoked))
     }
 
     async fn used(&self, id: &KeyId, at: Timestamp, before: Timestamp) -> Result<bool, Outage> {

@@ -35,6 +35,10 @@ impl Challenges for Store {
         self.carry_out(&Spend { id, pointer, now }).await
     }
 
+    async fn give_back(&self, pointer: &Pointer, now: Timestamp) -> Result<(), Outage> {
+        self.carry_out(&GiveBack { pointer, now }).await
+    }
+
     async fn release(&self, handle: &str) -> Result<(), Outage> {
         self.delete(RESENDS, doc! { "_id": handle }).await?;
         Ok(())
@@ -271,6 +275,36 @@ impl Act for Spend<'_> {
         }
         give_back(link, &at.subject, Kind::of(self.pointer), self.now).await?;
         Ok(End::Commit(true))
+    }
+}
+
+/// Take an attempt back that was counted.
+struct GiveBack<'a> {
+    pointer: &'a Pointer,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Act for GiveBack<'_> {
+    type Answer = ();
+
+    fn about(&self) -> &str {
+        match self.pointer {
+            Pointer::Bound { id, .. } => id,
+            Pointer::Unbound { handle, account } => account.as_ref().map_or(handle, AccountId::as_str),
+        }
+    }
+
+    async fn run(&self, link: &mut Link) -> Result<End<()>, Fault> {
+        let Some(at) = pointed(link, self.pointer, self.now).await? else { return Ok(End::RollBack(())) };
+        let field = match self.pointer {
+            Pointer::Bound { .. } => "bound_attempts",
+            Pointer::Unbound { .. } => "unbound_attempts",
+        };
+        let counted = doc! { "_id": &at.id, field: { "$gt": 0_i64 } };
+        link.update(CHALLENGES, counted, doc! { "$inc": { field: -1_i64 } }).await?;
+        give_back(link, &at.subject, Kind::of(self.pointer), self.now).await?;
+        Ok(End::Commit(()))
     }
 }
 

@@ -108,6 +108,7 @@ impl Act for Deed<'_> {
             revocation::Act::Account(account) => stroke.end_sessions(link, account, None).await,
             revocation::Act::Disable(account) => stroke.disable(link, account).await,
             revocation::Act::ApiKey(id) => stroke.end_key(link, id).await,
+            revocation::Act::Outdate(account, revision) => stroke.write(link, vec![Subject::Account(account.clone(), *revision)]).await,
         }
     }
 }

@@ -42,6 +42,10 @@ impl Pendings for Store {
         self.carry_out(&Settle { place, now }).await
     }
 
+    async fn give_back(&self, place: &Place, now: Timestamp) -> Result<(), Outage> {
+        self.carry_out(&GiveBack { place, now }).await
+    }
+
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage> {
         self.sweep_all(PENDING_SIGN_INS, doc! { "expires_at": before(now) }).await
     }
@@ -134,6 +138,38 @@ impl Act for Settle<'_> {
         };
         give_back(link, account.as_str(), KIND, self.now).await?;
         Ok(End::Commit(true))
+    }
+}
+
+/// Take an attempt back that was counted; the half-finished sign-in stays.
+struct GiveBack<'a> {
+    place: &'a Place,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Act for GiveBack<'_> {
+    type Answer = ();
+
+    fn about(&self) -> &str {
+        name(self.place)
+    }
+
+    async fn run(&self, link: &mut Link) -> Result<End<()>, Fault> {
+        let account = match self.place {
+            Place::Pending(id) => {
+                let Some(held) = held(link, id, self.now).await? else { return Ok(End::RollBack(())) };
+                let counted = doc! { "_id": id, "attempts": { "$gt": 0_i64 } };
+                link.update(PENDING_SIGN_INS, counted, doc! { "$inc": { "attempts": -1_i64 } }).await?;
+                AccountId::new(held.account_id)
+            }
+            Place::Session(account, id) => {
+                give_back(link, &of_session(id), KIND, self.now).await?;
+                account.clone()
+            }
+        };
+        give_back(link, account.as_str(), KIND, self.now).await?;
+        Ok(End::Commit(()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! A token's document is never changed: the moment at which token *n* was spent is the one at which token *n + 1* was made.
 
 use std::net::IpAddr;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use mongodb::bson::{Bson, Document, doc};
@@ -18,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId};
 use crate::outage::Outage;
 use crate::signin::{Family, NewSession, Session, Sessions};
+use crate::store::pace;
 
 #[async_trait]
 impl Sessions for Store {
@@ -72,12 +74,14 @@ impl Store {
     async fn sweep_with_tokens(&self, over: &Document) -> Result<u64, Outage> {
         let mut swept = 0_u64;
         loop {
+            let began = Instant::now();
             let ids = self.some_ids(SESSIONS, over).await?;
             if ids.is_empty() {
                 return Ok(swept);
             }
             self.delete_all(REFRESH_TOKENS, doc! { "session_id": { "$in": ids.clone() } }).await?;
             swept = swept.saturating_add(self.delete_all(SESSIONS, doc! { "_id": { "$in": ids } }).await?);
+            pace::give_way(began.elapsed()).await;
         }
     }
 }

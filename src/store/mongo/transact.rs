@@ -14,9 +14,10 @@ use super::fault::Fault;
 use super::link::{Link, Read};
 use super::query::Query;
 use crate::outage::Outage;
+use crate::store::pace;
 
 /// How many documents a sweep deletes in one step.
-const SWEPT: u32 = 500;
+const SWEPT: u32 = 100;
 
 /// The longest that who lost a race waits before the next try.
 const LONGEST: Duration = Duration::from_millis(64);
@@ -124,10 +125,11 @@ impl Store {
         Ok(self.within(self.until_done(act)).await?)
     }
 
-    /// Delete what fits, some documents at a time. Returns how many.
+    /// Delete what fits, some documents at a time, resting in between. Returns how many.
     pub(super) async fn sweep_all(&self, from: &'static str, filter: Document) -> Result<u64, Outage> {
         let mut swept = 0_u64;
         loop {
+            let began = Instant::now();
             let ids = self.some_ids(from, &filter).await?;
             let is_last = ids.len() < usize::try_from(SWEPT).unwrap_or(usize::MAX);
             if !ids.is_empty() {
@@ -137,6 +139,7 @@ impl Store {
             if is_last {
                 return Ok(swept);
             }
+            pace::give_way(began.elapsed()).await;
         }
     }
 

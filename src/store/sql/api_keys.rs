@@ -35,6 +35,12 @@ impl ApiKeys for Store {
         Ok(rows.iter().map(key).collect::<Result<_, _>>()?)
     }
 
+    async fn sweep(&self, before: Timestamp) -> Result<u64, Outage> {
+        let expired = self.sweep_all(self.writers.sql.sweep_expired_keys, before).await?;
+        let revoked = self.sweep_all(self.writers.sql.sweep_revoked_keys, before).await?;
+        Ok(expired.saturating_add(revoked))
+    }
+
     async fn used(&self, id: &KeyId, at: Timestamp, before: Timestamp) -> Result<bool, Outage> {
         let kept = self.change(self.writers.sql.use_api_key, &[at.into(), id.into(), before.into()]).await?;
         Ok(kept > 0)

@@ -100,7 +100,7 @@ pub(super) const NUMBERED: AppStatements = AppStatements {
     delete_code: "DELETE FROM app_codes WHERE id = $1",
     count_attempt: "UPDATE app_codes SET attempts = attempts + 1 WHERE id = $1 AND attempts < $2 AND expires_at > $3",
     spend_code: "DELETE FROM app_codes WHERE id = $1 AND expires_at > $2",
-    sweep_codes: "DELETE FROM app_codes WHERE id IN (SELECT id FROM app_codes WHERE expires_at < $1 LIMIT 500)",
+    sweep_codes: "DELETE FROM app_codes WHERE id IN (SELECT id FROM app_codes WHERE expires_at < $1 LIMIT 100)",
     authenticator: "SELECT sealed, created_at, enabled_at, last_used_at FROM app_authenticators WHERE subject_id = $1",
     renew_authenticator: "UPDATE app_authenticators SET sealed = $1, created_at = $2 WHERE subject_id = $3 AND enabled_at IS NULL",
     add_authenticator: "INSERT INTO app_authenticators (subject_id, sealed, created_at, last_step) VALUES ($1, $2, $3, -1) ON CONFLICT DO \
@@ -148,7 +148,7 @@ pub(super) const UNNUMBERED: AppStatements = AppStatements {
     delete_code: "DELETE FROM app_codes WHERE id = ?",
     count_attempt: "UPDATE app_codes SET attempts = attempts + 1 WHERE id = ? AND attempts < ? AND expires_at > ?",
     spend_code: "DELETE FROM app_codes WHERE id = ? AND expires_at > ?",
-    sweep_codes: "DELETE FROM app_codes WHERE expires_at < ? LIMIT 500",
+    sweep_codes: "DELETE FROM app_codes WHERE expires_at < ? LIMIT 100",
     authenticator: "SELECT sealed, created_at, enabled_at, last_used_at FROM app_authenticators WHERE subject_id = ?",
     renew_authenticator: "UPDATE app_authenticators SET sealed = ?, created_at = ? WHERE subject_id = ? AND enabled_at IS NULL",
     add_authenticator: "INSERT IGNORE INTO app_authenticators (subject_id, sealed, created_at, last_step) VALUES (?, ?, ?, -1)",

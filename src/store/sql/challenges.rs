@@ -31,6 +31,10 @@ impl Challenges for Store {
         self.carry_out(&Spend { id, pointer, now }).await
     }
 
+    async fn give_back(&self, pointer: &Pointer, now: Timestamp) -> Result<(), Outage> {
+        self.carry_out(&GiveBack { pointer, now }).await
+    }
+
     async fn release(&self, handle: &str) -> Result<(), Outage> {
         self.change(self.writers.sql.release_resend, &[handle.into()]).await?;
         Ok(())
@@ -223,6 +227,29 @@ impl Act for Spend<'_> {
         let kind = Kind::of(self.pointer).as_str();
         link.execute(link.sql.give_back_budget, &[(&at.subject).into(), kind.into(), self.now.into()]).await?;
         Ok(End::Commit(true))
+    }
+}
+
+/// Take an attempt back that was counted. The challenge comes first, as it does for who counts one.
+struct GiveBack<'a> {
+    pointer: &'a Pointer,
+    now: Timestamp,
+}
+
+#[async_trait]
+impl Act for GiveBack<'_> {
+    type Answer = ();
+
+    async fn run(&self, link: &mut Link) -> Result<End<()>, Fault> {
+        let Some(at) = pointed(link, self.pointer, self.now).await? else { return Ok(End::RollBack(())) };
+        let (kind, id) = (Kind::of(self.pointer), (&at.id).into());
+        let sql = match self.pointer {
+            Pointer::Bound { .. } => link.sql.give_back_bound_attempt,
+            Pointer::Unbound { .. } => link.sql.give_back_unbound_attempt,
+        };
+        link.execute(sql, &[id]).await?;
+        link.execute(link.sql.give_back_budget, &[(&at.subject).into(), kind.as_str().into(), self.now.into()]).await?;
+        Ok(End::Commit(()))
     }
 }
 

@@ -83,6 +83,17 @@ impl Store {
         self.ask(self.readers.sql.ping, &[]).await.map(drop)
     }
 
+    /// Can something be written? SQLite is asked to: a disk that is full or read-only still answers questions.
+    ///
+    /// # Errors
+    /// An [`Outage`] when not.
+    pub async fn can_write(&self) -> Result<(), Outage> {
+        match self.writers.sql.touch {
+            "" => Ok(()),
+            touch => Ok(self.change(touch, &[]).await.map(drop)?),
+        }
+    }
+
     /// Bring the database up to date, and name its ledger if it has no name yet. Several nodes may do it at once.
     pub async fn migrate(&self) -> Result<(), Outage> {
         migrations::run(&self.place, self.timeout).await?;

@@ -15,6 +15,7 @@ pub(super) const MYSQL: Statements = Statements {
     has_migrations: "SELECT table_name FROM information_schema.tables \
         WHERE table_schema = DATABASE() AND table_name = '_sqlx_migrations'",
     ping: "SELECT 1",
+    touch: "",
     applied_migrations: "SELECT version FROM _sqlx_migrations ORDER BY version",
     account_by_id: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
         created_at, revision FROM accounts WHERE id = ?",
@@ -72,6 +73,9 @@ pub(super) const MYSQL: Statements = Statements {
     renew_budget: "UPDATE failures SET used = 1, ends_at = ? WHERE subject = ? AND kind = ? AND ends_at <= ?",
     add_budget: "INSERT IGNORE INTO failures (subject, kind, used, ends_at) VALUES (?, ?, 1, ?)",
     budget: "SELECT used, ends_at FROM failures WHERE subject = ? AND kind = ?",
+    give_back_bound_attempt: "UPDATE challenges SET bound_attempts = bound_attempts - 1 WHERE id = ? AND bound_attempts > 0",
+    give_back_unbound_attempt: "UPDATE challenges SET unbound_attempts = unbound_attempts - 1 WHERE id = ? AND unbound_attempts > 0",
+    give_back_pending_attempt: "UPDATE pending_sign_ins SET attempts = attempts - 1 WHERE id = ? AND attempts > 0",
     give_back_budget: "UPDATE failures SET used = used - 1 WHERE subject = ? AND kind = ? AND ends_at > ? AND used > 0",
     add_session: "INSERT INTO sessions (id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, \
         family_key, newest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
@@ -204,20 +208,22 @@ pub(super) const MYSQL: Statements = Statements {
         outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id >= ? AND account_id <= ? AND what = ? AND \
         happened_at <= ? AND happened_at >= ? AND (happened_at > ? OR number > ?) ORDER BY account_id, happened_at, number LIMIT ?",
     apps: &UNNUMBERED,
-    sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 500",
-    sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 500",
-    sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 500",
-    sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 100",
-    sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 100",
-    sweep_changes: "DELETE FROM address_changes WHERE expires_at < ? LIMIT 500",
+    sweep_challenges: "DELETE FROM challenges WHERE expires_at < ? LIMIT 100",
+    sweep_budgets: "DELETE FROM failures WHERE ends_at <= ? LIMIT 100",
+    sweep_resends: "DELETE FROM resends WHERE ends_at <= ? LIMIT 100",
+    sweep_expired_sessions: "DELETE FROM sessions WHERE expires_at < ? LIMIT 20",
+    sweep_ended_sessions: "DELETE FROM sessions WHERE ended_at < ? LIMIT 20",
+    sweep_changes: "DELETE FROM address_changes WHERE expires_at < ? LIMIT 100",
     last_claims: "SELECT answer FROM hook_claims WHERE account_id = ?",
     keep_claims: "INSERT INTO hook_claims (account_id, answer, kept_at) VALUES (?, ?, ?) ON DUPLICATE KEY UPDATE \
         answer = VALUES(answer), kept_at = VALUES(kept_at)",
-    sweep_claims: "DELETE FROM hook_claims WHERE kept_at < ? LIMIT 500",
-    sweep_devices: "DELETE FROM devices WHERE seen_at < ? LIMIT 500",
-    sweep_lines: "DELETE FROM revocations WHERE expires_at < ? LIMIT 500",
-    sweep_keys: "DELETE FROM signing_keys WHERE verifies_until <= ? LIMIT 500",
-    sweep_pendings: "DELETE FROM pending_sign_ins WHERE expires_at < ? LIMIT 500",
+    sweep_claims: "DELETE FROM hook_claims WHERE kept_at < ? LIMIT 100",
+    sweep_devices: "DELETE FROM devices WHERE seen_at < ? LIMIT 100",
+    sweep_lines: "DELETE FROM revocations WHERE expires_at < ? LIMIT 100",
+    sweep_keys: "DELETE FROM signing_keys WHERE verifies_until <= ? LIMIT 100",
+    sweep_pendings: "DELETE FROM pending_sign_ins WHERE expires_at < ? LIMIT 100",
+    sweep_expired_keys: "DELETE FROM api_keys WHERE expires_at < ? LIMIT 100",
+    sweep_revoked_keys: "DELETE FROM api_keys WHERE revoked_at < ? LIMIT 100",
 };
 
 const MIGRATIONS: &[Script] = &[

@@ -34,6 +34,10 @@ impl Pendings for Store {
         self.carry_out(&Settle { place, now }).await
     }
 
+    async fn give_back(&self, place: &Place, now: Timestamp) -> Result<(), Outage> {
+        self.carry_out(&GiveBack(Settle { place, now })).await
+    }
+
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage> {
         self.sweep_all(self.writers.sql.sweep_pendings, now).await
     }
@@ -126,6 +130,30 @@ impl Settle<'_> {
     async fn give_back(&self, link: &mut Link, subject: &str) -> Result<(), Fault> {
         link.execute(link.sql.give_back_budget, &[subject.into(), KIND.as_str().into(), self.now.into()]).await?;
         Ok(())
+    }
+}
+
+/// Take an attempt back that was counted; the half-finished sign-in stays.
+struct GiveBack<'a>(Settle<'a>);
+
+#[async_trait]
+impl Act for GiveBack<'_> {
+    type Answer = ();
+
+    async fn run(&self, link: &mut Link) -> Result<End<()>, Fault> {
+        let account = match self.0.place {
+            Place::Pending(id) => {
+                link.execute(link.sql.give_back_pending_attempt, &[id.into()]).await?;
+                let Some(held) = held(link, id, self.0.now).await? else { return Ok(End::RollBack(())) };
+                held.account
+            }
+            Place::Session(account, id) => {
+                self.0.give_back(link, &of_session(id)).await?;
+                account.clone()
+            }
+        };
+        self.0.give_back(link, account.as_str()).await?;
+        Ok(End::Commit(()))
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) const POSTGRES: Statements = Statements {
     session: &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '10s'"],
     begin: "BEGIN",
     migrations: MIGRATIONS,
+    touch: "",
     has_migrations: "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename = '_sqlx_migrations'",
     accounts_page: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
         created_at, revision FROM accounts WHERE id > $1 AND ($2 < 0 OR CASE WHEN disabled_at IS NULL THEN 0 ELSE 1 END = $3) \

@@ -10,6 +10,7 @@ pub(super) const SQLITE: Statements = Statements {
     migrations: MIGRATIONS,
     has_migrations: "SELECT name FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'",
     ping: "SELECT 1",
+    touch: "UPDATE app_routes SET generation = generation WHERE id = 1",
     applied_migrations: "SELECT version FROM _sqlx_migrations ORDER BY version",
     account_by_id: "SELECT id, username, name, email, email_verified, phone, phone_verified, group_names, claims, disabled_at, \
         created_at, revision FROM accounts WHERE id = $1",
@@ -68,6 +69,9 @@ pub(super) const SQLITE: Statements = Statements {
     renew_budget: "UPDATE failures SET used = 1, ends_at = $1 WHERE subject = $2 AND kind = $3 AND ends_at <= $4",
     add_budget: "INSERT INTO failures (subject, kind, used, ends_at) VALUES ($1, $2, 1, $3) ON CONFLICT DO NOTHING",
     budget: "SELECT used, ends_at FROM failures WHERE subject = $1 AND kind = $2",
+    give_back_bound_attempt: "UPDATE challenges SET bound_attempts = bound_attempts - 1 WHERE id = $1 AND bound_attempts > 0",
+    give_back_unbound_attempt: "UPDATE challenges SET unbound_attempts = unbound_attempts - 1 WHERE id = $1 AND unbound_attempts > 0",
+    give_back_pending_attempt: "UPDATE pending_sign_ins SET attempts = attempts - 1 WHERE id = $1 AND attempts > 0",
     give_back_budget: "UPDATE failures SET used = used - 1 WHERE subject = $1 AND kind = $2 AND ends_at > $3 AND used > 0",
     add_session: "INSERT INTO sessions (id, account_id, created_at, last_seen_at, expires_at, auth_time, amr, acr, address, agent, \
         family_key, newest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)",
@@ -197,22 +201,24 @@ pub(super) const SQLITE: Statements = Statements {
         outcome, address, agent, request_id, times, mac FROM audit_log WHERE account_id = $1 AND account_id = $2 AND what = $3 AND \
         happened_at <= $4 AND happened_at >= $5 AND (happened_at > $6 OR number > $7) ORDER BY happened_at, number LIMIT $8",
     apps: &NUMBERED,
-    sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 500)",
-    sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 500)",
-    sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 500)",
-    sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 100)",
-    sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 100)",
-    sweep_changes: "DELETE FROM address_changes WHERE id IN (SELECT id FROM address_changes WHERE expires_at < $1 LIMIT 500)",
+    sweep_challenges: "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 LIMIT 100)",
+    sweep_budgets: "DELETE FROM failures WHERE (subject, kind) IN (SELECT subject, kind FROM failures WHERE ends_at <= $1 LIMIT 100)",
+    sweep_resends: "DELETE FROM resends WHERE handle IN (SELECT handle FROM resends WHERE ends_at <= $1 LIMIT 100)",
+    sweep_expired_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 20)",
+    sweep_ended_sessions: "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT 20)",
+    sweep_changes: "DELETE FROM address_changes WHERE id IN (SELECT id FROM address_changes WHERE expires_at < $1 LIMIT 100)",
     last_claims: "SELECT answer FROM hook_claims WHERE account_id = $1",
     keep_claims: "INSERT INTO hook_claims (account_id, answer, kept_at) VALUES ($1, $2, $3) ON CONFLICT (account_id) DO UPDATE SET \
         answer = excluded.answer, kept_at = excluded.kept_at \
         WHERE hook_claims.answer <> excluded.answer OR hook_claims.kept_at < excluded.kept_at - 86400000",
-    sweep_claims: "DELETE FROM hook_claims WHERE account_id IN (SELECT account_id FROM hook_claims WHERE kept_at < $1 LIMIT 500)",
+    sweep_claims: "DELETE FROM hook_claims WHERE account_id IN (SELECT account_id FROM hook_claims WHERE kept_at < $1 LIMIT 100)",
     sweep_devices: "DELETE FROM devices WHERE (account_id, device) IN (SELECT account_id, device FROM devices WHERE seen_at < $1 LIMIT \
-        500)",
-    sweep_lines: "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE expires_at < $1 LIMIT 500)",
-    sweep_keys: "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE verifies_until <= $1 LIMIT 500)",
-    sweep_pendings: "DELETE FROM pending_sign_ins WHERE id IN (SELECT id FROM pending_sign_ins WHERE expires_at < $1 LIMIT 500)",
+        100)",
+    sweep_lines: "DELETE FROM revocations WHERE number IN (SELECT number FROM revocations WHERE expires_at < $1 LIMIT 100)",
+    sweep_keys: "DELETE FROM signing_keys WHERE kid IN (SELECT kid FROM signing_keys WHERE verifies_until <= $1 LIMIT 100)",
+    sweep_pendings: "DELETE FROM pending_sign_ins WHERE id IN (SELECT id FROM pending_sign_ins WHERE expires_at < $1 LIMIT 100)",
+    sweep_expired_keys: "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < $1 LIMIT 100)",
+    sweep_revoked_keys: "DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE revoked_at < $1 LIMIT 100)",
 };
 
 const MIGRATIONS: &[Script] = &[

@@ -25,6 +25,8 @@ pub(super) struct Statements {
     pub(super) begin: &'static str,
     /// Asks for a sign of life.
     pub(super) ping: &'static str,
+    /// Writes a page and changes nothing; empty where a server knows by itself whether it can write
+    pub(super) touch: &'static str,
     /// How the database came to be what it is.
     pub(super) migrations: &'static [Script],
     /// Is there a table of migrations? One row if there is.
@@ -107,6 +109,12 @@ pub(super) struct Statements {
     pub(super) add_budget: &'static str,
     /// subject, kind
     pub(super) budget: &'static str,
+    /// challenge
+    pub(super) give_back_bound_attempt: &'static str,
+    /// challenge
+    pub(super) give_back_unbound_attempt: &'static str,
+    /// half-finished sign-in
+    pub(super) give_back_pending_attempt: &'static str,
     /// subject, kind, now
     pub(super) give_back_budget: &'static str,
 
@@ -284,8 +292,10 @@ pub(super) struct Statements {
     pub(super) sweep_lines: &'static str,
     pub(super) sweep_keys: &'static str,
     pub(super) sweep_pendings: &'static str,
+    pub(super) sweep_expired_keys: &'static str,
+    pub(super) sweep_revoked_keys: &'static str,
 }
 
 /// How few rows say that a sweep has come to its end: no text deletes fewer at once while there are more. Sessions are deleted so
 /// few at a time, since each takes its tokens along, and SQLite lets nobody else write meanwhile.
-pub(super) const SWEPT: u64 = 100;
+pub(super) const SWEPT: u64 = 20;

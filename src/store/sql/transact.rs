@@ -1,6 +1,6 @@
 //! How an act is carried out: within one deadline, in one transaction, and again when two got in each other's way.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -11,6 +11,7 @@ use super::pool::Pool;
 use super::statements::SWEPT;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
+use crate::store::pace;
 
 /// How often an act is tried before others that are always faster make it an outage.
 const TRIES: u32 = 20;
@@ -72,15 +73,17 @@ impl Store {
         }
     }
 
-    /// Delete what ended before a moment, some rows at a time. Returns how many.
+    /// Delete what ended before a moment, some rows at a time, resting in between. Returns how many.
     pub(super) async fn sweep_all(&self, sql: &'static str, moment: Timestamp) -> Result<u64, Outage> {
         let mut swept = 0_u64;
         loop {
+            let began = Instant::now();
             let some = self.change(sql, &[moment.into()]).await?;
             swept = swept.saturating_add(some);
             if some < SWEPT {
                 return Ok(swept);
             }
+            pace::give_way(began.elapsed()).await;
         }
     }
 }

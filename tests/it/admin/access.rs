@@ -122,6 +122,8 @@ async fn routes_and_limits_are_shown_as_they_count() {
     let limits = desk.get("/api/limits").await.json();
     assert_eq!(limits["sms_today"], json!({ "sent": 0, "left": 7 }));
     assert_eq!(limits["settings"]["sms_countries"], json!(["DE"]));
+    let of_apps = ["app_codes", "app_email", "app_sms", "app_whatsapp", "app_verifications"].map(|name| limits["settings"][name].clone());
+    assert_eq!(of_apps, [5, 5, 3, 3, 10].map(|count| json!(count)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -118,6 +118,10 @@ async fn what_cannot_be_kept_is_refused_in_a_fixed_word() {
         (json!({ "phone_verified": true }), "invalid_account"),
         (json!({ "claims": { "big": "x".repeat(3000) } }), "invalid_account"),
         (json!({ "claims": { "sub": "somebody" } }), "reserved_claim"),
+        (json!({ "claims": { "a\nb": 1 } }), "reserved_claim"),
+        (json!({ "claims": { "a\u{0}": 1 } }), "reserved_claim"),
+        (json!({ "email": null }), "address_required"),
+        (json!({ "email": null, "phone": null }), "address_required"),
         (json!({ "email": "nonsense" }), "invalid_address"),
         (json!({ "phone": "+1" }), "invalid_address"),
         (json!({ "username": "new" }), "invalid_body"),
@@ -143,4 +147,55 @@ async fn what_cannot_be_kept_is_refused_in_a_fixed_word() {
     assert_eq!(form.status, 415);
     let merge = desk.send(Method::PATCH, &path, Some(&json!({ "name": "Ada" })), &[]).await;
     assert_eq!(merge.status, 200);
+}
+
+async fn all_who_change_one_account_at_once_are_done(database: Database) {
+    let place = Place::on(database).await;
+    let desk = Desk::open(&place, "admin").await;
+    let made = desk.post("/api/accounts", &json!({ "email": "ada@example.com" })).await;
+    let path = made.header("location").unwrap();
+
+    let all = (0..12).map(|number| {
+        let (operator, key, path) = (place.gateway.operator(), desk.key.clone(), path.clone());
+        tokio::spawn(async move {
+            let body = json!({ "claims": { format!("claim-{number}"): number } });
+            operator.request(Method::PATCH, &path).bearer(&key).json(&body).send().await.status
+        })
+    });
+    for done in all.collect::<Vec<_>>() {
+        assert_eq!(done.await.unwrap(), 200);
+    }
+
+    assert_eq!(desk.get(&path).await.json()["claims"].as_object().unwrap().len(), 12, "none was lost");
+    let stale = desk.send(Method::PATCH, &path, Some(&json!({ "name": "Ada" })), &[("If-Match", "\"0\"")]).await;
+    assert_eq!(stale.status, 412, "who says what it must be is told when it is not");
+}
+
+mod at_once {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_sqlite() {
+        all_who_change_one_account_at_once_are_done(Database::Sqlite).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_postgresql() {
+        all_who_change_one_account_at_once_are_done(Database::Postgres).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_has_a_number_may_lose_its_address() {
+    let place = Place::on(Database::Sqlite).await;
+    let desk = Desk::open(&place, "admin").await;
+    let made = desk.post("/api/accounts", &json!({ "email": "ada@example.com", "phone": "+4915112345678" })).await;
+    let path = made.header("location").unwrap();
+
+    assert_eq!(desk.patch(&path, &json!({ "email": null })).await.status, 200);
+    let (code, _, complaint) = place.gateway.command(&["account", "set", "+4915112345678", "--no-phone"]);
+
+    assert_eq!(code, 1);
+    assert!(complaint.contains("needs an e-mail address or a phone number"), "{complaint}");
+    assert_eq!(desk.get(&path).await.json()["phone"], "+4915112345678");
 }

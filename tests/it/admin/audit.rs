@@ -1,9 +1,14 @@
 //! Every change is in the audit log, and the log is read and exported here.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::desk::{Desk, code_of};
-use crate::flow::place::{Database, Place, on_each_database};
+use crate::flow::place::{Database, Place, Wants, on_each_database};
+use crate::support::cable::{Cable, Flow};
+use crate::support::postgres::Postgres;
+use crate::support::wait;
 
 fn words(records: &[Value]) -> Vec<&str> {
     records.iter().map(|record| record["what"].as_str().unwrap()).collect()
@@ -30,6 +35,7 @@ async fn every_change_is_in_the_log_before_it_is_answered(database: Database) {
     let changed = &records[0];
     assert_eq!((&changed["who"], &changed["outcome"], &changed["account"]), (&json!("machine"), &json!("done"), &json!(account)));
     assert_eq!(changed["address"], "127.0.0.1");
+    assert_eq!(changed["detail"], "groups", "what of it, not what it is now");
     assert!(changed["who_id"].as_str().is_some_and(|id| desk.key.contains(id)), "{changed}");
     // What was refused changed nothing, and is not there.
     let all = desk.all("/api/audit?what=account_added").await.len();
@@ -76,4 +82,60 @@ async fn an_export_is_a_record_in_a_line_and_says_what_the_listing_says() {
     ] {
         assert_eq!(code_of(&desk.get(&format!("/api/audit?{query}")).await), code, "{query}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_is_not_in_the_log_is_no_success() {
+    let place = Place::on(Database::Postgres).await;
+    let desk = Desk::open(&place, "admin").await;
+    let made = desk.post("/api/accounts", &json!({ "email": "ada@example.com" })).await;
+    let path = made.header("location").unwrap();
+    let sql = |sql: &str| drop(Postgres::shared().psql(&place.wants.store, sql));
+
+    sql("ALTER TABLE audit_log RENAME TO gone");
+    let changed = desk.patch(&path, &json!({ "groups": ["staff"], "name": "Ada" })).await;
+    let key = desk.post("/api/apikeys", &json!({ "name": "ci", "scopes": ["read"] })).await;
+    let (code, printed, complaint) = place.gateway.command(&["apikey", "create", "cli", "--scope", "read"]);
+
+    for reply in [&changed, &key] {
+        assert_eq!((reply.status, code_of(reply).as_str()), (503, "not_logged"), "{}", reply.text());
+        assert!(reply.header("retry-after").is_some());
+    }
+    assert_eq!(desk.get(&path).await.json()["groups"], json!(["staff"]), "it is done");
+    assert_eq!(code, 1);
+    assert!(printed.starts_with("dwk_"), "a key that was made is shown, whatever the log says: {complaint}");
+    assert!(complaint.contains("it is done, and is not in the audit log"), "{complaint}");
+    sql("ALTER TABLE gone RENAME TO audit_log");
+    let look = async || {
+        let listed = desk.get("/api/audit?what=account_changed").await.json();
+        listed["items"].as_array().and_then(|items| items.first()).map(|row| row["detail"].clone())
+    };
+    let detail = wait::until_async("the row that waited", Duration::from_secs(10), look).await;
+    assert_eq!(detail, "name,groups");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_cable_is_pulled_nothing_is_changed_and_nothing_is_said_to_be() {
+    let port = Postgres::shared().url("postgres").rsplit_once(':').and_then(|(_, rest)| rest.split('/').next()?.parse::<u16>().ok());
+    let cable = Cable::to(port.unwrap());
+    let url = Database::Postgres.url();
+    let through = url.replacen(&format!(":{}/", port.unwrap()), &format!(":{}/", cable.port()), 1);
+    assert_ne!(url, through);
+    let place = Place::with(Wants { store: through, sections: vec![("store", "timeout = \"1s\"")], ..Wants::default() }).await;
+    let desk = Desk::open(&place, "admin").await;
+    let made = desk.post("/api/accounts", &json!({ "email": "ada@example.com" })).await;
+    let path = made.header("location").unwrap();
+
+    cable.flow(Flow::Refused);
+    cable.cut();
+    let refused = desk.patch(&path, &json!({ "groups": ["staff"] })).await;
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    cable.flow(Flow::Free);
+    let look = async || (desk.get(&path).await.status == 200).then_some(());
+    wait::until_async("the database to be back", Duration::from_secs(20), look).await;
+
+    assert_eq!(desk.get(&path).await.json()["groups"], json!([]));
+    assert_eq!(desk.patch(&path, &json!({ "groups": ["staff"] })).await.status, 200);
+    let rows = desk.all("/api/audit?what=account_changed").await;
+    assert_eq!(rows.len(), 1, "one change, one row: {rows:?}");
 }

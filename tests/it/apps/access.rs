@@ -73,7 +73,7 @@ async fn only_an_apps_own_key_speaks_for_it() {
         ("of-two", vec!["app:shop", "app:unknown"]),
     ] {
         for reply in all(&key_with(&place, name, &scopes).await).await {
-            assert_refused(&reply, 403, "forbidden");
+            assert_refused(&reply, 403, "insufficient_scope");
         }
     }
     let another = key_with(&place, "another-of-shop", &["app:shop", "read"]).await;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::{done, on_each_database, strict_on};
+use crate::admin::desk::Desk;
 use crate::flow::place::{Database, Place};
 use crate::support::child::Signal;
 use crate::support::client::Person;
@@ -131,6 +132,7 @@ async fn a_route_that_is_in_somebodys_way_is_refused() {
     let place = strict_on(Database::Sqlite).await;
     let app = Upstream::start().await;
     registered(&place.gateway, "shop", &public("shop.example.com", &app));
+    let desk = Desk::open(&place, "admin").await;
     let with = |more: Value| {
         let mut route = json!({ "upstream": [app.url()], "require": "public" });
         route.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -157,11 +159,19 @@ async fn a_route_that_is_in_somebodys_way_is_refused() {
         (with(json!({ "path": "/x", "client_ca": "/nowhere" })), "route.client_ca"),
         (with(json!({ "path": "/x", "requires": "public" })), "route.requires"),
         (with(json!({ "path": "/x", "max_age": "soon" })), "route.max_age"),
+        (with(json!({ "path": "/x", "connect_timeout": "1000000h" })), "route.connect_timeout"),
+        (with(json!({ "path": "/x", "upstream": ["unix:/etc/passwd"] })), "route.upstream[0]"),
     ] {
         let (code, complaint) = register(&place.gateway, "bank", &route);
         assert_eq!(code, 1, "{route}");
         assert!(complaint.contains(key), "{route}: {complaint}");
+        let refused = desk.post("/api/apps", &json!({ "name": "bank", "route": route })).await;
+        let (said, told) = (refused.json(), complaint.contains(refused.json()["errors"][0]["problem"].as_str().unwrap()));
+        assert_eq!((refused.status, &said["code"], &said["errors"][0]["key"]), (422, &json!("invalid_app"), &json!(key)), "{route}");
+        assert!(told, "the command says the same: {complaint}{said}");
     }
+    let nameless = desk.post("/api/apps", &json!({ "name": "No Name" })).await.json();
+    assert_eq!(nameless["errors"][0]["key"], "name");
 
     assert_eq!(done(&place.gateway, &["app", "list", "--json"]).as_array().unwrap().len(), 1, "nothing was registered");
     registered(&place.gateway, "bank", &with(json!({ "path": "/bank" })));

@@ -198,6 +198,107 @@ fn headers_of_the_client_count() {
 }
 
 #[test]
+fn the_host_that_the_client_says_is_the_one_that_counts() {
+    let desk = Desk::new("");
+    let host = |host: &str, url: &str| desk.explain(&["--header", &format!("Host: {host}"), "POST", url]);
+
+    let (code, answer) = host("bank.example.com", "https://127.0.0.1:8443/money");
+    assert_eq!((code, &answer["route"], &answer["host"]), (1, &json!("bank"), &json!("bank.example.com")));
+    let (code, answer) = host("nowhere.example.com", "https://wiki.example.com/");
+    assert_eq!((code, &answer["code"]), (1, &json!("no_route")));
+    let twice = desk.run(&["explain", "--header", "Host: a", "--header", "Host: b", "GET", "https://wiki.example.com/"]);
+    assert_eq!((twice.0, twice.1.as_str(), twice.2.contains("Host twice")), (1, "", true));
+}
+
+#[test]
+fn whoever_has_read_enough_is_told_nothing_more() {
+    let desk = Desk::new("");
+    let url = "https://wiki.example.com/x/..%2fadmin";
+    for arguments in [&["explain", "GET", url][..], &["explain", "--json", "GET", url], &["account", "list"]] {
+        let (code, complaint) = unheard(&desk, arguments);
+        assert_eq!(complaint, "", "{arguments:?}");
+        assert_eq!(code, i32::from(arguments[0] == "explain"), "{arguments:?}");
+    }
+}
+
+/// Runs a command whose reader has gone: its exit code, and what it complained.
+fn unheard(desk: &Desk, arguments: &[&str]) -> (i32, String) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_doorward"));
+    command.args(arguments).envs(desk.environment.iter().map(|(name, value)| (name, value)));
+    let done = command.stdin(std::process::Stdio::null()).stdout(writer).output().unwrap();
+    (done.status.code().unwrap(), String::from_utf8(done.stderr).unwrap())
+}
+
+#[test]
+fn a_good_key_is_good_and_another_is_none() {
+    let desk = Desk::new("");
+    let mut text = std::fs::read_to_string(&desk.environment[0].1).unwrap();
+    text.push_str("\n[[route]]\nname = \"git\"\nhost = \"git.example.com\"\nupstream = [\"http://127.0.0.1:1\"]\n");
+    std::fs::write(&desk.environment[0].1, text).unwrap();
+    let made = desk.run(&["apikey", "create", "ci", "--scope", "route:git:GET"]);
+    assert_eq!(made.0, 0, "{}", made.2);
+    let key = made.1.trim().to_owned();
+    let url = "https://git.example.com/x";
+    let basic = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("git:{key}"));
+
+    for header in [format!("Authorization: Bearer {key}"), format!("Authorization: Basic {basic}")] {
+        let (code, answer) = desk.explain(&["--header", &header, "GET", url]);
+        assert_eq!((code, &answer["decision"]), (0, &json!("admitted")), "{answer}");
+        assert!(answer["reason"].as_str().unwrap().contains("apikey:ci"), "{answer}");
+    }
+    let bearer = format!("Authorization: Bearer {key}");
+    let (code, elsewhere) = desk.explain(&["--header", &bearer, "GET", "https://bank.example.com/money"]);
+    assert_eq!((code, &elsewhere["code"]), (1, &json!("forbidden")));
+    assert!(elsewhere["reason"].as_str().unwrap().contains("is for the routes git alone"), "{elsewhere}");
+    let other = format!("Authorization: Bearer {}x", &key[..key.len() - 1]);
+    let (code, wrong) = desk.explain(&["--header", &other, "GET", url]);
+    assert_eq!((code, &wrong["code"]), (1, &json!("invalid_token")));
+    assert!(!wrong.to_string().contains(&key[..30]), "a key is not repeated");
+    assert_eq!(desk.run(&["apikey", "revoke", "ci"]).0, 0);
+    assert_eq!(desk.explain(&["--header", &bearer, "GET", url]).1["code"], "invalid_token");
+    let used = desk.run(&["apikey", "list", "--json"]).1;
+    assert!(used.contains("\"last_used_at\": null"), "asking is no use of it: {used}");
+}
+
+#[test]
+fn the_routes_of_apps_are_known_and_those_that_are_left_out_are_told() {
+    let desk = Desk::new("");
+    let file = std::path::Path::new(&desk.environment[0].1).to_owned();
+    let add = |name: &str, host: &str| {
+        let route = file.with_file_name("route.json");
+        std::fs::write(&route, json!({ "host": host, "upstream": ["http://127.0.0.1:1"], "groups": ["staff"] }).to_string()).unwrap();
+        let (code, _, complaint) = desk.run(&["app", "add", name, "--route", route.to_str().unwrap()]);
+        assert_eq!(code, 0, "{complaint}");
+    };
+    let url = "https://shop.example.com/";
+    assert_eq!(desk.verdict(&["GET", url]), refused("no_route"), "nothing is there yet");
+    add("shop", "shop.example.com");
+    desk.add(&["ada@example.com", "--group", "staff"]);
+
+    let (code, alone) = desk.explain(&["GET", url]);
+    assert_eq!(
+        (code, &alone["code"], &alone["route"], &alone["route_key"]),
+        (1, &json!("unauthenticated"), &json!("shop"), &json!("app \"shop\""))
+    );
+    assert_eq!(desk.verdict(&["--as", "ada@example.com", "GET", url]), admitted("app \"shop\""));
+    let (code, printed, complaint) = desk.run(&["check"]);
+    assert_eq!((code, printed.as_str(), complaint.as_str()), (0, "ok\n", ""));
+
+    // The configuration comes first: from now on the host is its own.
+    let mut text = std::fs::read_to_string(&file).unwrap();
+    write!(text, "\n[[route]]\nname = \"new\"\nhost = \"shop.example.com\"\nupstream = [\"http://127.0.0.1:1\"]\n").unwrap();
+    std::fs::write(&file, text).unwrap();
+    let (code, printed, complaint) = desk.run(&["check"]);
+    assert_eq!((code, printed.as_str()), (0, "ok\n"));
+    assert!(complaint.contains("the route of app shop is left out: route.path"), "{complaint}");
+    let told: Value = serde_json::from_str(&desk.run(&["check", "--json"]).1).unwrap();
+    assert_eq!((&told["ok"], &told["apps"]["left_out"][0]["app"]), (&json!(true), &json!("shop")));
+    assert_eq!(desk.explain(&["GET", url]).1["route"], "new");
+}
+
+#[test]
 fn our_own_paths_are_no_routes() {
     let desk = Desk::new("");
     let (code, answer) = desk.explain(&["GET", "https://anything.example.com/auth/login"]);

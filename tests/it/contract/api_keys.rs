@@ -20,6 +20,7 @@ on_each_database!(
     of_twenty_who_revoke_one_key_at_once_one_writes_the_line,
     a_use_is_kept_once_a_minute,
     a_use_never_goes_back,
+    keys_that_were_over_long_ago_are_forgotten,
 );
 
 /// What this suite is about, and what it needs beside it.
@@ -226,4 +227,17 @@ async fn a_use_never_goes_back<S: Promised>(fresh: &Fresh<S>) {
     assert!(!fresh.store.used(&KeyId::new("a"), at(NOW - 1), at(NOW - 1)).await.unwrap());
 
     assert_eq!(fresh.api_key("a").await.unwrap().last_used_at, Some(at(NOW)));
+}
+
+async fn keys_that_were_over_long_ago_are_forgotten<S: Promised>(fresh: &Fresh<S>) {
+    let expired = |id: &str, until: i64| ApiKey { expires_at: Some(at(until)), ..key(id, id) };
+    for one in [key("lasting", "lasting"), expired("old", NOW - 1), expired("young", NOW), key("revoked", "revoked")] {
+        assert!(fresh.add_key_of(&one).await);
+    }
+    assert_eq!(fresh.revoke_key("revoked").await.len(), 1);
+
+    assert_eq!(ApiKeys::sweep(&fresh.store, at(NOW)).await.unwrap(), 1);
+    assert!(fresh.api_key("old").await.is_none());
+    assert_eq!(ApiKeys::sweep(&fresh.store, at(NOW + 1)).await.unwrap(), 2);
+    assert!(fresh.api_key("lasting").await.is_some() && fresh.api_key("young").await.is_none());
 }

@@ -24,6 +24,7 @@ on_each_database!(
     of_twenty_who_spend_at_once_one_does,
     what_is_spent_is_gone,
     spending_gives_back_to_the_budget_that_was_used,
+    an_attempt_that_is_given_back_was_never_made,
     of_twenty_who_ask_at_once_one_opens,
     an_address_may_be_asked_for_again_after_its_wait,
     a_released_address_may_be_asked_for_at_once,
@@ -399,4 +400,24 @@ impl<S: Promised> Sweep for S {
     async fn sweep_challenges(&self, now: i64) -> u64 {
         Challenges::sweep(self, at(now)).await.unwrap()
     }
+}
+
+async fn an_attempt_that_is_given_back_was_never_made<S: Promised>(fresh: &Fresh<S>) {
+    fresh.open(&challenge("one", NOW)).await;
+    for pointer in [bound("one"), unbound("mail", Some("ada"))] {
+        for round in 0..12 {
+            assert!(is_counted(&fresh.take(pointer.clone(), at(NOW)).await), "{pointer:?}, round {round}");
+            fresh.store.give_back(&pointer, at(NOW)).await.unwrap();
+        }
+        // What was not taken is not given back.
+        for _ in 0..3 {
+            fresh.store.give_back(&pointer, at(NOW)).await.unwrap();
+        }
+        for _ in 0..5 {
+            assert!(is_counted(&fresh.take(pointer.clone(), at(NOW)).await), "{pointer:?}");
+        }
+        assert!(matches!(fresh.take(pointer.clone(), at(NOW)).await, Taken::Exhausted(_)), "{pointer:?}");
+    }
+    fresh.store.give_back(&bound("unknown"), at(NOW)).await.unwrap();
+    assert!(fresh.store.spend("one", &bound("one"), at(NOW)).await.unwrap(), "the code is there still");
 }

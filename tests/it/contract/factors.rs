@@ -34,6 +34,7 @@ on_each_database!(
     an_attempt_that_finds_no_budget_is_not_counted_at_its_place,
     of_twenty_who_settle_at_once_one_does,
     settling_gives_back_what_the_attempt_took,
+    an_attempt_at_a_second_factor_that_is_given_back_was_never_made,
     sweeping_deletes_half_finished_sign_ins_that_are_over,
 );
 
@@ -400,4 +401,21 @@ async fn sweeping_deletes_half_finished_sign_ins_that_are_over<S: Promised>(fres
     assert_eq!(Pendings::sweep(&fresh.store, at(NOW + LIFETIME + 1)).await.unwrap(), 1);
 
     assert!(is_counted(&fresh.count(&half("two"), NOW).await));
+}
+
+async fn an_attempt_at_a_second_factor_that_is_given_back_was_never_made<S: Promised>(fresh: &Fresh<S>) {
+    fresh.store.hold(&pending("one")).await.unwrap();
+    for place in [half("one"), of_session("s")] {
+        for _ in 0..12 {
+            assert!(is_counted(&fresh.count(&place, NOW).await), "{place:?}");
+            Pendings::give_back(&fresh.store, &place, at(NOW)).await.unwrap();
+        }
+        Pendings::give_back(&fresh.store, &place, at(NOW)).await.unwrap();
+        for _ in 0..5 {
+            assert!(is_counted(&fresh.count(&place, NOW).await), "{place:?}");
+        }
+        assert!(matches!(fresh.count(&place, NOW).await, Counted::Exhausted(_)), "{place:?}");
+    }
+    Pendings::give_back(&fresh.store, &half("unknown"), at(NOW)).await.unwrap();
+    assert!(fresh.store.settle(&half("one"), at(NOW)).await.unwrap(), "the half-finished sign-in is there still");
 }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use doorward::secret::MacKey;
 use serde_json::{Value, json};
 
-use super::place::{ACCESS, Place, REFRESH, Wants, ask, claims_of, verify};
+use super::factors::enrol;
+use super::place::{ACCESS, Database, Place, REFRESH, Wants, ask, claims_of, code_of, verify, wrong};
 use crate::support::cable::{Cable, Flow};
 use crate::support::client::Person;
 use crate::support::provider::{Manner, Provider};
@@ -219,3 +220,100 @@ async fn fifty_renewals_at_once_sign_nobody_out() {
         assert_eq!(done.await.unwrap(), 200);
     }
 }
+
+/// On this database, where nothing is issued while the hook is out.
+async fn refusing_on(database: Database, hook: &Provider) -> Place {
+    let sections = vec![("claims_hook", lines(&hook.url(), "on_outage = \"refuse\""))];
+    Place::with(Wants { store: database.url(), sections, routes: SALES, ..Wants::default() }).await
+}
+
+async fn its_outage_spends_no_code(database: Database) {
+    let hook = Provider::start();
+    let place = refusing_on(database, &hook).await;
+    let ada = place.person();
+    let code = place.code_for(&ada, ADA).await;
+
+    hook.behave(Manner::Answer(500));
+    // More often than a challenge and an account have attempts.
+    for round in 0..12 {
+        let refused = verify(&ada, ADA, &code).await;
+        assert_eq!((refused.status, code_of(&refused).as_str()), (503, "unavailable"), "round {round}");
+        assert!(refused.header("retry-after").is_some() && ada.cookie(ACCESS).is_none());
+    }
+    let asked = hook.requests().len();
+    assert_eq!(verify(&ada, ADA, &wrong(&code)).await.status, 401, "a wrong one is wrong");
+    assert_eq!(hook.requests().len(), asked, "nobody is asked about a wrong code");
+
+    hook.behave(says(&sales()));
+    let (one, two) = tokio::join!(verify(&ada, ADA, &code), async {
+        let other = ada.copy();
+        verify(&other, ADA, &code).await
+    });
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 401], "it works once");
+    assert_eq!(verify(&ada, ADA, &code).await.status, 401);
+}
+
+async fn wrong_codes_are_counted_while_it_is_out(database: Database) {
+    let hook = Provider::start();
+    let place = refusing_on(database, &hook).await;
+    let ada = place.person();
+    let code = place.code_for(&ada, ADA).await;
+    hook.behave(Manner::Answer(500));
+
+    for _ in 0..5 {
+        assert_eq!(verify(&ada, ADA, &code).await.status, 503);
+        assert_eq!(verify(&ada, ADA, &wrong(&code)).await.status, 401);
+    }
+
+    assert_eq!(verify(&ada, ADA, &code).await.status, 429, "the right one, too");
+    hook.behave(says(&sales()));
+    assert_eq!(verify(&ada, ADA, &code).await.status, 429);
+}
+
+async fn its_outage_spends_no_second_factor(database: Database) {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let place = refusing_on(database, &hook).await;
+    let ada = place.sign_in(ADA).await;
+    let (_, codes) = enrol(&ada).await;
+    let half = place.person();
+    let code = place.code_for(&half, ADA).await;
+    let told = verify(&half, ADA, &code).await.json();
+    assert_eq!(told["second_factor_required"], true);
+    let recover = async |person: &Person| {
+        let body = json!({ "challenge_id": told["challenge_id"], "code": codes[0] });
+        person.post("/auth/verify-recovery", &body).await.status
+    };
+    let step_up = async || ada.post("/auth/verify-recovery", &json!({ "code": codes[1] })).await.status;
+
+    hook.behave(Manner::Answer(500));
+    for _ in 0..12 {
+        assert_eq!((recover(&half).await, step_up().await), (503, 503));
+    }
+    hook.behave(says(&sales()));
+
+    assert_eq!((recover(&half).await, step_up().await), (200, 200));
+    assert_eq!(recover(&place.person()).await, 401, "it is spent now");
+}
+
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite { on_each_database!(@Sqlite $($name)+); }
+        mod postgres { on_each_database!(@Postgres $($name)+); }
+        mod mariadb { on_each_database!(@MariaDb $($name)+); }
+        #[cfg(feature = "mongodb")]
+        mod mongodb { on_each_database!(@MongoDb $($name)+); }
+    };
+    (@$database:ident $($name:ident)+) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(super::Database::$database).await;
+            }
+        )+
+    };
+}
+
+on_each_database!(its_outage_spends_no_code, wrong_codes_are_counted_while_it_is_out, its_outage_spends_no_second_factor);

@@ -260,3 +260,23 @@ async fn a_killed_process_has_lost_no_sign_out_that_it_acknowledged() {
         assert_eq!(person.get("/page").await.status, 401);
     }
 }
+
+/// A disk that is full, or another program that never lets go: questions are answered, and nothing can be kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_written_to_is_not_ready() {
+    let place = Place::on(Database::Sqlite).await;
+    assert_eq!(ready(&place).await, "ok");
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect(&place.wants.store).await.unwrap();
+
+    let mut writer = pool.acquire().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *writer).await.unwrap();
+    let says = async |status: &str| {
+        let look = async || (ready(&place).await == status).then_some(());
+        wait::until_async(&format!("/readyz to say {status}"), Duration::from_secs(40), look).await;
+    };
+    says("not_ready").await;
+    assert_eq!(place.gateway.operator().get("/readyz").await.status, 503);
+    sqlx::raw_sql("ROLLBACK").execute(&mut *writer).await.unwrap();
+
+    says("ok").await;
+}

@@ -88,6 +88,8 @@ async fn nonsense_is_told_and_makes_nothing() {
         (&["create", "ci", "--scope", "route:wiki:get"], 2, "is no scope"),
         (&["create", "ci", "--scope", "read", "--expires", "soon"], 2, "span of time"),
         (&["create", "ci", "--scope", "read", "--expires", "0s"], 1, "a second at least"),
+        (&["create", "ci", "--scope", "read", "--expires", "99999999d"], 2, "ten years at most"),
+        (&["create", "ci", "--scope", "read", "--expires", "3661d"], 2, "ten years at most"),
         (&["create", "c i", "--scope", "read"], 1, "a key's name is"),
         (&["create", "a:b", "--scope", "read"], 1, "a key's name is"),
         (&["create", "", "--scope", "read"], 1, "a key's name is"),

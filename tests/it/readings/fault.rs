@@ -64,7 +64,7 @@ pub fn table(routes: &[Route]) -> Table {
 fn decide(table: &Table, target: &str) -> Result<Matched, Refusal> {
     let head = Request::new(()).into_parts().0;
     let client = Client { address: "192.0.2.7".parse().unwrap(), secure: true, host: "wiki.example.com".to_owned() };
-    table.matched(&Incoming { head: &head, target, client: &client, authorities: &[] })
+    table.matched(&Incoming { head: &head, target, client: &client, authorities: &[], request_id: "" })
 }
 
 /// What a server reads, and whether it is blind to letter case.
