@@ -61,6 +61,6 @@ fn operations_have_names_of_their_own_and_answers_for_every_error() {
 fn an_error_names_its_codes() {
     let found = &admin()["paths"]["/api/accounts/{id}"]["patch"]["responses"]["422"];
     let codes = &found["content"]["application/problem+json"]["schema"]["allOf"][1]["properties"]["code"]["enum"];
-    let expected = ["invalid_query", "invalid_address", "invalid_account", "reserved_claim", "invalid_body"];
+    let expected = ["invalid_query", "invalid_address", "invalid_account", "address_required", "reserved_claim", "invalid_body"];
     assert_eq!(codes.as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect::<Vec<_>>(), expected);
 }
