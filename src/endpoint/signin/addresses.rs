@@ -71,7 +71,7 @@ impl Endpoints {
     }
 
     /// Tokens from before are outdated now: a browser is given new ones with the reply. It is done whether or not there are any.
-    async fn with_new_tokens(&self, received: &Received<'_>, reply: Reply) -> Result<Reply, No> {
+    pub(in crate::endpoint) async fn with_new_tokens(&self, received: &Received<'_>, reply: Reply) -> Result<Reply, No> {
         let Some(token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(reply) };
         match self.sign_in.refresh(&token, &received.seen(), received.call.now).await {
             Ok(issued) => Ok(reply::with_cookies(reply, self.session_cookies(&issued)?)),

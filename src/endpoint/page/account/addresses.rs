@@ -97,7 +97,10 @@ impl Endpoints {
         let code = Secret::new(code.chars().filter(|c| !c.is_whitespace()).collect());
         let guess = AddressGuess { code, named: None, held, seen: received.seen() };
         match self.sign_in.confirm_address(claims, &guess, received.call.now).await {
-            Ok(()) => Ok(reply::with_cookies(self.done(Done::AddressSet)?, self.cookies.clear(Kind::Challenge))),
+            Ok(()) => {
+                let reply = reply::with_cookies(self.done(Done::AddressSet)?, self.cookies.clear(Kind::Challenge));
+                self.with_new_tokens(received, reply).await
+            }
             Err(AddressRefusal::Guess(refusal)) => self.show_address_code(received, Some(Complaint::of_guess(refusal, wrong)?)),
             Err(refusal) => Err(refusal.into()),
         }
@@ -112,7 +115,7 @@ impl Endpoints {
             _ => return Err(Problem::InvalidBody.into()),
         };
         match self.sign_in.remove_address(claims, which, &received.seen(), received.call.now).await {
-            Ok(()) => self.done(Done::AddressRemoved),
+            Ok(()) => self.with_new_tokens(received, self.done(Done::AddressRemoved)?).await,
             Err(AddressRefusal::Last) => self.done(Done::LastAddress),
             Err(AddressRefusal::Nothing) => self.done(Done::Gone),
             Err(AddressRefusal::NotFresh) => self.to_step_up(Need::Fresh, &self.onward("")),
