@@ -3,7 +3,6 @@
 //!
 //! Apart, because no request of anybody takes this way.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -168,7 +167,7 @@ impl Machines for Nobody {
         None
     }
 
-    async fn believe(&self, _key: SecretStr<'_>, _from: IpAddr, _now: Timestamp) -> Result<Option<Machine>, Outage> {
+    async fn believe(&self, _key: SecretStr<'_>, _now: Timestamp) -> Result<Option<Machine>, Outage> {
         Ok(None)
     }
 }

@@ -3,7 +3,6 @@
 //! A machine is no person: it has claims of its own, which say so (`amr: ["apikey"]`), and passes only the routes that its key
 //! names.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -51,12 +50,11 @@ pub trait Machines: Send + Sync {
     /// The machine that holds `key`, where that is at hand: without waiting. `None` means [`Machines::believe`].
     fn known(&self, key: SecretStr<'_>, now: Timestamp) -> Option<Machine>;
 
-    /// The machine that holds `key`, if it is one of ours and to be believed at `now`. A client's network that shows many unknown
-    /// keys is not looked up for, for a while: none of them is believed then.
+    /// The machine that holds `key`, if it is one of ours and to be believed at `now`.
     ///
     /// # Errors
     /// An [`Outage`] when it could not be looked up.
-    async fn believe(&self, key: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Option<Machine>, Outage>;
+    async fn believe(&self, key: SecretStr<'_>, now: Timestamp) -> Result<Option<Machine>, Outage>;
 }
 
 /// Does `text` say that it is a key of ours, whether or not it is one? One that was written in capitals is still nobody else's.

@@ -1,7 +1,6 @@
 //! What the tests of this folder share: routes as they are written, requests, and ports that remember what they were asked.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -167,7 +166,7 @@ impl Machines for Behind {
         None
     }
 
-    async fn believe(&self, key: SecretStr<'_>, _from: IpAddr, _now: Timestamp) -> Result<Option<Machine>, Outage> {
+    async fn believe(&self, key: SecretStr<'_>, _now: Timestamp) -> Result<Option<Machine>, Outage> {
         self.outage()?;
         Ok(self.machines.lock().unwrap().get(key.expose()).cloned())
     }

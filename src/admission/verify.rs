@@ -1,7 +1,6 @@
 //! Is the token, or the API key, to be believed? With an access cookie that is not, a good refresh cookie renews the session in
 //! passing.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::admission::credentials::{Presented, Token, Tokens, What};
@@ -46,7 +45,7 @@ impl Verifier<'_> {
         match presented.what {
             What::Nothing => Ok(None),
             What::Header { token, beside } => Ok(Some(self.header(token, beside)?)),
-            What::Key { key, beside } => Ok(Some(self.machine(key, beside, incoming.client.address).await?)),
+            What::Key { key, beside } => Ok(Some(self.machine(key, beside).await?)),
             What::Cookies { access, refresh } => {
                 let good = access.and_then(|token| self.believed(Token::Shown(token), false));
                 match (good, refresh) {
@@ -65,10 +64,10 @@ impl Verifier<'_> {
     }
 
     /// Whoever is signed in beside a key is somebody else.
-    async fn machine<'a>(&self, key: Token<'a>, beside: Option<SecretStr<'a>>, from: IpAddr) -> Result<Verified<'a>, Why> {
+    async fn machine<'a>(&self, key: Token<'a>, beside: Option<SecretStr<'a>>) -> Result<Verified<'a>, Why> {
         let machine = match self.machines.known(key.secret(), self.now) {
             Some(machine) => machine,
-            None => self.machines.believe(key.secret(), from, self.now).await?.ok_or(Refusal::InvalidToken)?,
+            None => self.machines.believe(key.secret(), self.now).await?.ok_or(Refusal::InvalidToken)?,
         };
         if beside.is_some_and(|cookie| self.tokens.check(cookie.expose(), self.now).is_some()) {
             return Err(Refusal::ConflictingCredentials.into());

@@ -1,12 +1,12 @@
 //! Is this key to be believed? Of ours, whole, known, neither revoked nor expired: everything else is one answer.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use crate::admission::{MACHINE_PREFIX, Machine, Machines, Pass, Refusal, Revocations, Why};
 use crate::app::key::{HashedKey, PlainKey};
@@ -14,13 +14,11 @@ use crate::app::known::{FRESH, Known, Record};
 use crate::app::scope::Scope;
 use crate::app::store::{ApiKey, ApiKeys};
 use crate::app::used::Uses;
-use crate::client;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
-use crate::limits::{Limits, Quota, Verdict};
 use crate::outage::Outage;
 use crate::revocation::{Ids, Standing};
-use crate::secret::{self, SecretStr};
+use crate::secret::SecretStr;
 use crate::token::{Acr, Amr, Claims};
 
 /// How long a request whose key is known waits to have its record read again.
@@ -44,18 +42,18 @@ pub struct Parts {
     pub issuer: String,
     /// How long a key that is known goes on where the store is out: as long as an access token.
     pub lasts: Duration,
-    /// Counts what each network has looked up, in this process: whoever makes keys up must not ask the store without end.
-    pub looked_up: Arc<dyn Limits>,
 }
 
-/// How many keys that are not known here a network may have looked up in a minute. Keys that are in use are known.
-const LOOKED_UP: Quota = Quota { count: 600, window: Duration::from_secs(60) };
+/// How many keys that are not known here are looked up at once. Whoever makes keys up waits, and the store has time for others; keys
+/// that are in use are known, and wait for nobody.
+const AT_ONCE: usize = 8;
 
 /// Believes keys, and remembers them.
 pub struct KeyCheck {
     parts: Parts,
     known: Known,
     uses: Uses,
+    unknown: Semaphore,
     /// Until when the store is left alone; milliseconds.
     alone_until: AtomicI64,
 }
@@ -64,7 +62,7 @@ impl KeyCheck {
     /// Nothing is known yet.
     pub fn new(parts: Parts) -> Self {
         let uses = Uses::start(Arc::clone(&parts.keys), &parts.slow);
-        Self { parts, known: Known::new(), uses, alone_until: AtomicI64::new(i64::MIN) }
+        Self { parts, known: Known::new(), uses, unknown: Semaphore::new(AT_ONCE), alone_until: AtomicI64::new(i64::MIN) }
     }
 
     /// The key that `presented` is, for an endpoint of ours that takes keys. Its scopes are for the caller to look at.
@@ -72,8 +70,8 @@ impl KeyCheck {
     /// # Errors
     /// `InvalidToken` for a text that is none, or mistyped, or unknown, or expired, or revoked: one answer. An [`Outage`] when it
     /// could not be looked up.
-    pub async fn authenticate(&self, presented: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
-        let record = self.record(presented, from, now).await?.ok_or(Refusal::InvalidToken)?;
+    pub async fn authenticate(&self, presented: SecretStr<'_>, now: Timestamp) -> Result<Arc<ApiKey>, Why> {
+        let record = self.record(presented, now).await?.ok_or(Refusal::InvalidToken)?;
         let claims = &record.machine.claims;
         let ids = Ids { token: &claims.jti, session: &claims.sid, account: &claims.sub, revision: claims.revision };
         let standing = match self.parts.revocations.known(ids, now) {
@@ -83,15 +81,18 @@ impl KeyCheck {
         if standing == Standing::Good { Ok(Arc::clone(&record.key)) } else { Err(Refusal::InvalidToken.into()) }
     }
 
-    async fn record(&self, text: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Option<Arc<Record>>, Outage> {
+    async fn record(&self, text: SecretStr<'_>, now: Timestamp) -> Result<Option<Arc<Record>>, Outage> {
         if let Some(record) = self.at_hand(text, now) {
             return Ok(Some(record));
         }
         let Ok(plain) = PlainKey::parse(text) else { return Ok(None) };
         let found = match self.known.find(text).filter(|record| record.is_within(self.parts.lasts, now)) {
             Some(stale) => self.read_again(&plain, stale, now).await,
-            None if self.may_look_up(from, now).await => self.read(&plain, now).await?,
-            None => None,
+            None => {
+                // It is never closed.
+                let _place = self.unknown.acquire().await.ok();
+                self.read(&plain, now).await?
+            }
         };
         let good = found.filter(|record| record.key.is_good(now));
         match &good {
@@ -102,13 +103,6 @@ impl KeyCheck {
             None => self.known.forget(text),
         }
         Ok(good)
-    }
-
-    /// Has the network of `from` some left of what it may look up? One that cannot be told is not held against anybody.
-    async fn may_look_up(&self, from: IpAddr, now: Timestamp) -> bool {
-        let network = client::network(from).unwrap_or_default();
-        let taken = self.parts.looked_up.take(&format!("keys {}", secret::fingerprint(&network)), LOOKED_UP, now).await;
-        !matches!(taken, Ok(Verdict::Spent(_)))
     }
 
     /// A fresh record of a key whose time is not over.
@@ -156,8 +150,8 @@ impl Machines for KeyCheck {
         self.at_hand(key, now).map(|record| record.machine.clone())
     }
 
-    async fn believe(&self, key: SecretStr<'_>, from: IpAddr, now: Timestamp) -> Result<Option<Machine>, Outage> {
-        Ok(self.record(key, from, now).await?.map(|record| record.machine.clone()))
+    async fn believe(&self, key: SecretStr<'_>, now: Timestamp) -> Result<Option<Machine>, Outage> {
+        Ok(self.record(key, now).await?.map(|record| record.machine.clone()))
     }
 }
 

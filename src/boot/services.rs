@@ -21,7 +21,6 @@ use crate::gateway::{Lasting, Opened};
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
 use crate::signin::{Accounts, Channel, ClaimsHook, ClaimsSource, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
-use crate::store::memory::MemoryLimits;
 use crate::token::{Issued, Minter, Ring, Verifier};
 
 /// `public_url` as issuer: without a slash at its end.
@@ -44,7 +43,6 @@ pub fn key_check(config: &Config, core: &Core, slow: &Handle) -> Arc<KeyCheck> {
         slow: slow.clone(),
         issuer: issuer(config),
         lasts: config.tokens.access_lifetime,
-        looked_up: Arc::new(MemoryLimits::new()),
     }))
 }
 

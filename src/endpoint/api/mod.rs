@@ -129,12 +129,7 @@ impl Api {
     /// Whose key it is. One answer to everything that is no good key.
     async fn caller(&self, received: &Received<'_>) -> Result<Arc<ApiKey>, No> {
         let Some(text) = received.bearer()? else { return Err(refuse::with_bearer(Refusal::Unauthenticated)) };
-        match self
-            .setup
-            .check
-            .authenticate(crate::secret::SecretStr::new(text.expose()), received.call.client.address, received.call.now)
-            .await
-        {
+        match self.setup.check.authenticate(crate::secret::SecretStr::new(text.expose()), received.call.now).await {
             Ok(key) => Ok(key),
             Err(Why::Refused(refusal)) => Err(refuse::with_bearer(refusal)),
             Err(Why::Outage(outage)) => Err(outage.into()),

@@ -34,8 +34,7 @@ impl ForApps {
     /// 401 without a key, or with one that is not to be believed; 403 with one that speaks for no app, or for several.
     async fn caller(&self, received: &Received<'_>) -> Result<App, No> {
         let Some(key) = received.bearer()? else { return Err(refuse::with_bearer(Refusal::Unauthenticated)) };
-        let key =
-            self.keys.authenticate(SecretStr::new(key.expose()), received.call.client.address, received.call.now).await.map_err(refused)?;
+        let key = self.keys.authenticate(SecretStr::new(key.expose()), received.call.now).await.map_err(refused)?;
         let mut names = key.apps();
         let (Some(name), None) = (names.next(), names.next()) else { return Err(refuse::scope_too_small()) };
         let app = self.codes.app(name, key.created_at).await?;
