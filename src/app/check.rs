@@ -86,13 +86,12 @@ impl KeyCheck {
             return Ok(Some(record));
         }
         let Ok(plain) = PlainKey::parse(text) else { return Ok(None) };
-        let found = match self.known.find(text).filter(|record| record.is_within(self.parts.lasts, now)) {
-            Some(stale) => self.read_again(&plain, stale, now).await,
-            None => {
-                // It is never closed.
-                let _place = self.unknown.acquire().await.ok();
-                self.read(&plain, now).await?
-            }
+        let found = if let Some(stale) = self.known.find(text).filter(|record| record.is_within(self.parts.lasts, now)) {
+            self.read_again(&plain, stale, now).await
+        } else {
+            // It is never closed.
+            let _place = self.unknown.acquire().await.ok();
+            self.read(&plain, now).await?
         };
         let good = found.filter(|record| record.key.is_good(now));
         match &good {
