@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use doorward::admission::credentials_fuzzing::key_in;
+use doorward::admission::credentials_fuzzing::{Found, key_in};
 use doorward::app::{PlainKey, Scope};
 use doorward::random::{Entropy, NoEntropy};
 use doorward::secret::SecretStr;
@@ -56,9 +56,11 @@ fn bearer(text: &str) {
     let found = key_in(&value);
     if let Some((scheme, token)) = text.trim().split_once([' ', '\t']) {
         let is_ours = scheme.eq_ignore_ascii_case("bearer") && token.trim_start().starts_with("dwk_");
-        assert!(!is_ours || found.is_some(), "a key would travel on: {text:?}");
+        assert!(!is_ours || found != Found::Nothing, "a key would travel on: {text:?}");
     }
-    assert!(found.is_none_or(|found| found[..4].eq_ignore_ascii_case("dwk_")));
+    if let Found::Key(found) = found {
+        assert!(names_key(&found), "{found:?}");
+    }
 }
 
 /// User name and password.
@@ -66,8 +68,17 @@ fn basic(text: &str) {
     let Ok(value) = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(text))) else { return };
     let found = key_in(&value);
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
-    let wanted = [password, user].into_iter().find(|word| word.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("dwk_")));
-    assert_eq!(found.as_deref(), wanted, "{text:?}");
+    let wanted = match (names_key(user), names_key(password)) {
+        (true, true) if user != password => Found::Two,
+        (_, true) => Found::Key(password.to_owned()),
+        (true, false) => Found::Key(user.to_owned()),
+        (false, false) => Found::Nothing,
+    };
+    assert_eq!(found, wanted, "{text:?}");
+}
+
+fn names_key(text: &str) -> bool {
+    text.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("dwk_"))
 }
 
 fn scope(text: &str) {
