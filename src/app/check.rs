@@ -48,6 +48,9 @@ pub struct Parts {
 /// that are in use are known, and wait for nobody.
 const AT_ONCE: usize = 8;
 
+/// How long one of the others waits for its turn: a store that does not answer must not gather a crowd.
+const TURN: Duration = Duration::from_secs(5);
+
 /// Believes keys, and remembers them.
 pub struct KeyCheck {
     parts: Parts,
@@ -89,8 +92,8 @@ impl KeyCheck {
         let found = if let Some(stale) = self.known.find(text).filter(|record| record.is_within(self.parts.lasts, now)) {
             self.read_again(&plain, stale, now).await
         } else {
-            // It is never closed.
-            let _place = self.unknown.acquire().await.ok();
+            let turn = tokio::time::timeout(TURN, self.unknown.acquire()).await;
+            let _turn = turn.map_err(|_| Outage::store("too many keys that are not known here wait to be looked up"))?;
             self.read(&plain, now).await?
         };
         let good = found.filter(|record| record.key.is_good(now));

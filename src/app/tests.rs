@@ -35,6 +35,7 @@ struct Behind {
     waiting: AtomicUsize,
     most: AtomicUsize,
     is_out: AtomicBool,
+    hangs: AtomicBool,
 }
 
 impl Behind {
@@ -59,6 +60,9 @@ impl ApiKeys for Behind {
         self.most.fetch_max(self.waiting.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         for _ in 0..10 {
             yield_now().await;
+        }
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
         }
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         self.out()?;
@@ -251,6 +255,26 @@ async fn keys_that_are_made_up_wait_for_one_another_and_one_that_is_known_for_no
     assert!(world.ask(fresh.expose(), NOW).await.is_ok(), "a good one has its turn");
     assert!(asking.join_all().await.into_iter().all(|refused| refused));
     assert_eq!((world.asked(), world.behind.most.load(Ordering::SeqCst)), (502, 8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_ever_behind_a_store_that_does_not_answer() {
+    let world = Arc::new(World::new());
+    let known = world.key(|_| ());
+    assert!(world.ask(known.expose(), NOW).await.is_ok());
+    world.behind.hangs.store(true, Ordering::SeqCst);
+    let mut hanging = JoinSet::new();
+    for _ in 0..8 {
+        let world = Arc::clone(&world);
+        hanging.spawn(async move { world.refuses(drawn().expose(), NOW).await });
+    }
+    while world.asked() < 9 {
+        yield_now().await;
+    }
+
+    assert!(matches!(world.ask(drawn().expose(), NOW).await, Err(Why::Outage(_))));
+    assert_eq!(world.asked(), 9, "it was not even asked");
+    assert!(world.ask(known.expose(), NOW).await.is_ok());
 }
 
 #[tokio::test]

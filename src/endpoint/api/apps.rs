@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::listing::{self, Window};
-use super::{Api, precondition};
+use super::{About, Api, precondition};
 use crate::app::{App, AppChange, AppRefusal, Made, NewApp, Subject};
 use crate::config::Mistake;
 use crate::endpoint::body;
 use crate::endpoint::call::Received;
 use crate::endpoint::problem::Problem;
 use crate::endpoint::reply::{self, No, Reply};
-use crate::id::SubjectId;
+use crate::id::{AppId, SubjectId};
 
 /// How long the old key goes on where nothing else is said, in seconds.
 const GRACE: u64 = 24 * 3600;
@@ -102,11 +102,11 @@ impl Api {
         let Asked { name, owner, route } = body::json(received)?;
         let (app, made) = self.setup.apps.create(NewApp { name, owner, route }, received.call.now).await?;
         let location = HeaderValue::try_from(format!("/api/apps/{}", app.name)).map_err(|_| Problem::Internal)?;
-        let revision = app.revision;
+        let (revision, id) = (app.revision, app.id.clone());
         let reply = reply::json(StatusCode::CREATED, &Shown { view: View::from(app), key: made.plain.expose() });
         let mut reply = precondition::tagged(reply, revision);
         reply.headers_mut().insert(LOCATION, location);
-        Ok(reply)
+        Ok(about(reply, &id))
     }
 
     pub(super) async fn show_app(&self, name: &str) -> Result<Reply, No> {
@@ -121,15 +121,15 @@ impl Api {
 
     pub(super) async fn remove_app(&self, received: &Received<'_>, name: &str) -> Result<Reply, No> {
         let revision = precondition::expected(&received.head.headers)?;
-        self.setup.apps.remove(name, revision, received.call.now).await?;
-        Ok(reply::empty(StatusCode::NO_CONTENT))
+        let app = self.setup.apps.remove(name, revision, received.call.now).await?;
+        Ok(about(reply::empty(StatusCode::NO_CONTENT), &app.id))
     }
 
     pub(super) async fn rotate_app_key(&self, received: &Received<'_>, name: &str) -> Result<Reply, No> {
         let asked = if received.body.is_empty() { AskedAgain::default() } else { body::json(received)? };
         let grace = Duration::from_secs(asked.grace.unwrap_or(GRACE).min(LONGEST));
-        let (_, Made { plain, key }) = self.setup.apps.rotate_key(name, grace, received.call.now).await?;
-        Ok(reply::json(StatusCode::CREATED, &json!({ "id": key.id.to_string(), "key": plain.expose() })))
+        let (app, Made { plain, key }) = self.setup.apps.rotate_key(name, grace, received.call.now).await?;
+        Ok(about(reply::json(StatusCode::CREATED, &json!({ "id": key.id.to_string(), "key": plain.expose() })), &app.id))
     }
 
     pub(super) async fn list_subjects(&self, received: &Received<'_>, name: &str) -> Result<Reply, No> {
@@ -157,8 +157,14 @@ fn subject_view(subject: &Subject) -> Value {
 }
 
 fn shown(app: App) -> Reply {
-    let revision = app.revision;
-    precondition::tagged(reply::json(StatusCode::OK, &View::from(app)), revision)
+    let (revision, id) = (app.revision, app.id.clone());
+    about(precondition::tagged(reply::json(StatusCode::OK, &View::from(app)), revision), &id)
+}
+
+/// The log knows an app by its id, whatever it was called in the path.
+fn about(mut reply: Reply, id: &AppId) -> Reply {
+    reply.extensions_mut().insert(About(id.to_string()));
+    reply
 }
 
 impl From<AppRefusal> for No {

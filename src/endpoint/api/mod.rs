@@ -81,6 +81,10 @@ pub struct Api {
     reference: Reference,
 }
 
+/// What a reply is about, for the log, where the path may call it otherwise.
+#[derive(Clone)]
+struct About(String);
+
 impl Api {
     /// From what it is made of.
     ///
@@ -120,9 +124,11 @@ impl Api {
         if !found.action.takes_query() && !received.query().is_empty() {
             return Err(Problem::InvalidQuery.into());
         }
-        let reply = self.carry_out(found.action, found.id, received).await?;
+        let mut reply = self.carry_out(found.action, found.id, received).await?;
+        let about = reply.extensions_mut().remove::<About>();
         let made = reply.headers().get(LOCATION).and_then(|place| place.to_str().ok()).and_then(|place| place.rsplit('/').next());
-        self.record(found.action, made.unwrap_or(found.id), &key, received).await?;
+        let id = about.as_ref().map(|about| about.0.as_str()).or(made).unwrap_or(found.id);
+        self.record(found.action, id, &key, received).await?;
         Ok(reply)
     }
 

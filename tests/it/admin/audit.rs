@@ -55,6 +55,25 @@ on_each_database! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_is_one_thing_in_the_log_however_it_is_named() {
+    let place = Place::on(Database::Sqlite).await;
+    let desk = Desk::open(&place, "admin").await;
+    let made = desk.post("/api/apps", &json!({ "name": "shop" })).await.json();
+    let id = made["id"].as_str().unwrap();
+
+    desk.patch("/api/apps/shop", &json!({ "owner": "Ada" })).await;
+    desk.patch(&format!("/api/apps/{id}"), &json!({ "owner": "Grace" })).await;
+    desk.post("/api/apps/shop/rotate-key", &json!({})).await;
+    desk.delete("/api/apps/shop").await;
+
+    let records = desk.all("/api/audit?order=oldest").await;
+    let of_app: Vec<&Value> = records.iter().filter(|record| record["thing"] == "app").collect();
+    let told: Vec<&str> = of_app.iter().map(|record| record["what"].as_str().unwrap()).collect();
+    assert_eq!(told, ["app_added", "app_changed", "app_changed", "app_key_rotated", "app_removed"]);
+    assert!(of_app.iter().all(|record| record["thing_id"] == *id), "{of_app:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_export_is_a_record_in_a_line_and_says_what_the_listing_says() {
     let place = Place::on(Database::Sqlite).await;
     let desk = Desk::open(&place, "admin").await;
