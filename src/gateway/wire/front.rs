@@ -131,7 +131,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Front<A> {
         shutdown: &ShutdownWatch,
     ) -> Option<Box<Wire>> {
         if let (Some(straight), Some(fields)) = (&self.straight, wire.plain) {
-            match straight.serve(&mut wire, head, fields, link, is_last).await {
+            // A connection has no room for a request as long as there is none.
+            match Box::pin(straight.serve(&mut wire, head, fields, link, is_last)).await {
                 Served::Kept => return Some(wire),
                 Served::Closed => {
                     Shutdown::shutdown(&mut *wire).await;

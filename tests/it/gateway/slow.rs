@@ -19,10 +19,9 @@ use crate::support::wait;
 const CROWD: usize = 2_000;
 /// The most that one of them may cost in the gateway's memory, in bytes.
 ///
-/// A head that is not whole: the socket and its task, which has room for all that may become of a request (some 16 KiB), and what
-/// has come of the head. A body: besides, the request and its
+/// A head that is not whole: the socket and its task, and what has come of the head. A body: besides, the request and its
 /// connection to the app, whose buffer is 64 KiB where the framework reads a body of unknown length, and less where it knows.
-const HEAD: usize = 32 * 1024;
+const HEAD: usize = 24 * 1024;
 const BODY: usize = 128 * 1024;
 /// A response that nobody reads: besides, what is read of it at once (64 KiB) and what was gathered for one write.
 const RESPONSE: usize = 192 * 1024;
