@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
-use crate::app::{ApiKey, ApiKeys, LONGEST_LIFE, Made, NewKey, NotMade, Scope};
+use crate::app::{ApiKey, ApiKeys, Made, NewKey, NotMade, Scope};
 use crate::audit::{Thing, What};
 use crate::boot::Core;
 use crate::clock::Timestamp;
-use crate::config::{Config, duration};
+use crate::config::Config;
 use crate::id::KeyId;
 use crate::revocation::Act;
 
@@ -37,7 +37,7 @@ pub(super) struct Create {
     #[arg(long = "scope", alias = "scopes", value_name = "SCOPE", required = true)]
     scopes: Vec<Scope>,
     /// How long it is good, as 90d; for ever when left out
-    #[arg(long = "expires", visible_alias = "expires-in", aliases = ["ttl", "lifetime"], value_name = "SPAN", value_parser = span)]
+    #[arg(long = "expires", visible_alias = "expires-in", aliases = ["ttl", "lifetime"], value_name = "SPAN", value_parser = super::span_of_key)]
     lifetime: Option<Duration>,
     /// Who answers for it
     #[arg(long, value_name = "WHO")]
@@ -88,11 +88,6 @@ pub(super) fn run(command: ApiKeyCommand) -> Result<(), Failed> {
         ApiKeyCommand::List(list) => desk::at(&list.file.config, async |core| show_all(core, list.json).await),
         ApiKeyCommand::Revoke(revoke) => desk::at(&revoke.file.config, async |core| end(core, &revoke).await),
     }
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    let span = duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())?;
-    if span > LONGEST_LIFE { Err("should be ten years at most".to_owned()) } else { Ok(span) }
 }
 
 fn make(create: Create) -> Result<(), Failed> {

@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
-use crate::app::{ApiKey, App, AppChange, AppDesk, AppRefusal, Apps, LONGEST_LIFE, Made, NewApp};
+use crate::app::{ApiKey, App, AppChange, AppDesk, AppRefusal, Apps, Made, NewApp};
 use crate::audit::{Thing, What};
 use crate::boot::Core;
-use crate::config::{duration, guest};
+use crate::config::guest;
 
 /// Apps that are read at once.
 const PAGE: u32 = 500;
@@ -108,7 +108,7 @@ pub(super) struct RotateKey {
     #[arg(value_name = "NAME|ID", allow_hyphen_values = true)]
     name: String,
     /// How long the old key goes on, as 24h; 0s: not at all
-    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = span)]
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = super::span_of_key)]
     grace: Duration,
     #[command(flatten)]
     file: ConfigFile,
@@ -134,11 +134,6 @@ where
 {
     let config = load(path)?;
     desk::with(&config, async |core| work(core, &core.app_desk(&config)).await)
-}
-
-fn span(text: &str) -> Result<Duration, String> {
-    let span = duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())?;
-    if span > LONGEST_LIFE { Err("should be ten years at most".to_owned()) } else { Ok(span) }
 }
 
 async fn make(core: &Core, apps: &AppDesk, add: &Add) -> Result<(), Failed> {

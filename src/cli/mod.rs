@@ -23,11 +23,13 @@ mod snippet;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::LONGEST_LIFE;
 use crate::boot::NotServing;
-use crate::config::{Config, Mistake};
+use crate::config::{Config, Mistake, duration};
 use crate::outage::Outage;
 
 /// A reverse proxy that authenticates: one-time codes in front of apps that have no sign-in of their own.
@@ -194,4 +196,10 @@ fn misused(usage: &clap::Error) -> ExitCode {
 
 fn load(path: &Path) -> Result<Config, Failed> {
     Config::load(path).map_err(Failed::Mistakes)
+}
+
+/// How long a key is good, or goes on beside its successor.
+fn span_of_key(text: &str) -> Result<Duration, String> {
+    let span = duration::parse(text).ok_or_else(|| "should be a span of time, as 12h or 90d".to_owned())?;
+    if span > LONGEST_LIFE { Err("should be ten years at most".to_owned()) } else { Ok(span) }
 }

@@ -190,6 +190,7 @@ pub(super) fn asked_for(head: &Parts) -> Option<&str> {
     named.or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
 }
 
+/// A host without its port.
 pub(super) fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && (!host.contains(':') || host.ends_with(']')) => host,

@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, StatusCode};
 use crate::admission::{Admitted, Challenge, Names, Refusal};
 use crate::cookie::Kind;
 use crate::endpoint::Endpoints;
+use crate::endpoint::admin::without_port;
 use crate::endpoint::asker::Asker;
 use crate::endpoint::check::dialect::Dialect;
 use crate::endpoint::check::original::Held;
@@ -57,11 +58,6 @@ fn is_safe(head: &Parts) -> bool {
     head.method == Method::GET || head.method == Method::HEAD
 }
 
-/// A host without its port.
-fn name_of(host: &str) -> &str {
-    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit())).map_or(host, |(name, _)| name)
-}
-
 impl Endpoints {
     /// Yes, with every header that the app is to see instead of the client's own; one that is missing here is to be removed.
     pub(super) fn passed(&self, asked: &Asked<'_>, admitted: &Admitted, names: &Names) -> Result<Reply, No> {
@@ -104,7 +100,7 @@ impl Endpoints {
     /// is given there, signing in there would lead nowhere: then on that host itself, which the proxy must lead to us.
     fn to_public_page(&self, page: &str, asked: &Asked<'_>) -> Reply {
         let public = self.places.public_url();
-        let host = name_of(&asked.held.client.host);
+        let host = without_port(&asked.held.client.host);
         let is_shared = public.host_str().is_some_and(|ours| self.cookies.are_shared(ours, host));
         let (base, back) = if is_shared { (public.as_str().trim_end_matches('/'), asked.url()) } else { ("", asked.path()) };
         let next = back.map(|back| self.places.next(&back)).unwrap_or_default();

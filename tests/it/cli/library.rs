@@ -22,9 +22,12 @@ use crate::support::{folder, ports, wait};
 
 const SOURCE: &str = include_str!("../../../examples/own_delivery.rs");
 
-/// The example, built as its first lines say.
+/// The example, built as its first lines say, with the features that these tests have: the package is there as it needs it.
 fn example() -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--locked", "--example", "own_delivery"]).output().expect("cargo");
+    let features = [("mongodb", cfg!(feature = "mongodb")), ("otel", cfg!(feature = "otel"))];
+    let features: Vec<_> = features.into_iter().filter(|(_, is_on)| *is_on).map(|(name, _)| name).collect();
+    let arguments = ["build", "--locked", "--example", "own_delivery", "--features", &features.join(",")];
+    let built = Command::new(env!("CARGO")).args(arguments).output().expect("cargo");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     Path::new(env!("CARGO_BIN_EXE_doorward")).parent().expect("a folder").join("examples/own_delivery")
 }

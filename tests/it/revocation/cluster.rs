@@ -1,10 +1,7 @@
 //! Redis as a cluster: whoever has our keys dies, stands still, comes back, hands them on; its replica is late. Whoever was
 //! signed out stays out, and nobody is thrown out, in the midst of requests.
 
-use serde_json::json;
-
-use super::house::{House, Load, SOON};
-use crate::flow::place::{Place, Wants};
+use super::house::{House, Load, SOON, is_an_outage_and_no_more};
 use crate::support::client::Person;
 use crate::support::cluster::Cluster;
 use crate::support::gateway::Gateway;
@@ -298,12 +295,5 @@ async fn a_user_of_few_rights_is_enough_and_all_keys_are_in_one_slot() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_that_is_not_there_is_an_outage_of_redis_and_no_more() {
-    let url = "redis+cluster://127.0.0.1:9".to_owned();
-    let place = Place::with(Wants { redis: Some(url), ..Wants::default() }).await;
-    let (ada, eve) = (place.sign_in("ada@example.com").await, place.sign_in("eve@example.com").await);
-    let kept = eve.copy();
-    assert_eq!(eve.post("/auth/logout", &json!({})).await.status, 200);
-    assert_eq!((ada.get("/page").await.status, kept.get("/page").await.status), (200, 401));
-    assert_eq!(place.gateway.operator().get("/readyz").await.json()["status"], "degraded");
-    place.gateway.wait_for_log("Redis does not take writes");
+    is_an_outage_and_no_more("redis+cluster://127.0.0.1:9").await;
 }

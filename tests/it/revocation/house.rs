@@ -15,6 +15,17 @@ use crate::support::wait;
 /// Long enough for a machine that does much else.
 pub const SOON: Duration = Duration::from_secs(90);
 
+/// A Redis of which nobody says where it is: an outage like any other.
+pub async fn is_an_outage_and_no_more(url: &str) {
+    let place = Place::with(Wants { redis: Some(url.to_owned()), ..Wants::default() }).await;
+    let (ada, eve) = (place.sign_in("ada@example.com").await, place.sign_in("eve@example.com").await);
+    let kept = eve.copy();
+    assert_eq!(eve.post("/auth/logout", &json!({})).await.status, 200);
+    assert_eq!((ada.get("/page").await.status, kept.get("/page").await.status), (200, 401));
+    assert_eq!(place.gateway.operator().get("/readyz").await.json()["status"], "degraded");
+    place.gateway.wait_for_log("Redis does not take writes");
+}
+
 /// Two nodes.
 pub struct House {
     pub place: Place,

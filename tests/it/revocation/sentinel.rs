@@ -1,10 +1,7 @@
 //! Redis behind sentinels: a primary dies, stands still, comes back; its replica is late. Whoever was signed out stays out, and
 //! nobody is thrown out, in the midst of requests.
 
-use serde_json::json;
-
-use super::house::{House, Load};
-use crate::flow::place::{Place, Wants};
+use super::house::{House, Load, is_an_outage_and_no_more};
 use crate::support::child::Signal;
 use crate::support::client::Person;
 use crate::support::sentinel::Watched;
@@ -88,12 +85,5 @@ async fn a_failover_lets_nobody_in_and_throws_nobody_out_with_a_mirror() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sentinels_that_know_nothing_are_an_outage_of_redis_and_no_more() {
-    let url = "redis+sentinel://127.0.0.1:9/main".to_owned();
-    let place = Place::with(Wants { redis: Some(url), ..Wants::default() }).await;
-    let (ada, eve) = (place.sign_in("ada@example.com").await, place.sign_in("eve@example.com").await);
-    let kept = eve.copy();
-    assert_eq!(eve.post("/auth/logout", &json!({})).await.status, 200);
-    assert_eq!((ada.get("/page").await.status, kept.get("/page").await.status), (200, 401));
-    assert_eq!(place.gateway.operator().get("/readyz").await.json()["status"], "degraded");
-    place.gateway.wait_for_log("Redis does not take writes");
+    is_an_outage_and_no_more("redis+sentinel://127.0.0.1:9/main").await;
 }
