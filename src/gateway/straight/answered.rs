@@ -76,7 +76,9 @@ impl Answered {
         }
         let mut fields = Fields { is_old: response.version == Some(0), ..Fields::default() };
         let connection = response.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("connection"));
-        fields.nominated = connection.flat_map(|field| edit::options(field.value)).collect();
+        // A tunnel's protocol is named for the client, too: without it no browser takes the tunnel (RFC 6455 §4.1).
+        let is_tunnels = |option: &[u8]| status == StatusCode::SWITCHING_PROTOCOLS && option.eq_ignore_ascii_case(b"upgrade");
+        fields.nominated = connection.flat_map(|field| edit::options(field.value)).filter(|option| !is_tunnels(option)).collect();
         for field in &*response.headers {
             fields.pass_on(field.name.as_bytes(), field.value, to, &mut text)?;
         }

@@ -133,6 +133,28 @@ async fn what_comes_before_an_answer_and_what_is_none_is_the_same_on_both() {
 }
 
 #[tokio::test]
+async fn a_tunnel_begins_in_the_same_way_on_both() {
+    const KEY: &str = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let app = Upstream::start().await;
+    let edge = Edge::before(&app);
+    let mut heads = Vec::new();
+    // The framework's way is that of who says `TE`.
+    for more in ["", "TE: trailers\r\n"] {
+        app.raw_next(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\nSec-X: y\r\n\r\n");
+        let mut client = Raw::connect(edge.address()).await;
+        client.send(format!("GET /x HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{KEY}{more}\r\n")).await;
+        heads.push(client.reply_head().await.expect("a head"));
+    }
+    let seen = seen(&heads);
+    let lower = |(status, headers, _): &Seen| {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (name.clone(), value.to_lowercase())).collect();
+        (*status, headers)
+    };
+    assert_eq!(lower(&seen[0]), lower(&seen[1]));
+    assert_eq!((heads[0].status, heads[0].header("Upgrade").as_deref()), (101, Some("WebSocket")));
+}
+
+#[tokio::test]
 async fn an_app_is_told_the_same_on_both() {
     let app = Upstream::start().await;
     let edge = Edge::before(&app);

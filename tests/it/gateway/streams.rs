@@ -33,6 +33,7 @@ async fn a_websocket_passes_and_may_be_silent() {
     raw.send_frame(CLOSE_FRAME, "").await;
 
     assert_eq!((head.status, head.header("Sec-WebSocket-Accept").as_deref()), (101, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
+    assert_eq!((head.header("Upgrade").as_deref(), head.header("Connection").as_deref()), (Some("websocket"), Some("Upgrade")));
     assert_eq!(first, Some((TEXT_FRAME, "hello".to_owned())));
     assert!(!gone);
     assert_eq!(second, Some((TEXT_FRAME, "still there".to_owned())));

@@ -9,6 +9,7 @@ mod devices;
 mod house;
 mod keyboard;
 mod languages;
+mod live;
 mod phone;
 mod step_up;
 mod tour;
