@@ -19,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora::apps::{HttpServerApp, ServerApp};
 use pingora::protocols::Stream;
+use pingora::protocols::l4::ext::set_tcp_keepalive;
 use pingora::protocols::l4::socket::SocketAddr;
 use pingora::server::{ListenFds, ShutdownWatch};
 use pingora::services::Service;
@@ -36,6 +37,7 @@ use super::flight::Flights;
 use super::listener::{Bound, Ear, SocketFile};
 use super::live::Swap;
 use super::tls::{Secured, Tls};
+use super::upstream::PROBES;
 use super::wire::Front;
 use crate::admission::Table;
 use crate::clock::Clock;
@@ -259,6 +261,8 @@ impl Listening {
             Awake::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
+                // Who vanishes without a word is found out, however silent what they had opened may be.
+                set_tcp_keepalive(&stream, &PROBES).map_err(io::Error::other)?;
                 Ok((Raw::Tcp(stream), Some(peer.into())))
             }
             Awake::Unix(listener) => {

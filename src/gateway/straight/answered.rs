@@ -215,11 +215,22 @@ impl Fields<'_> {
         // One that has two lengths is not believed either (RFC 9112 §6.3).
         let stays = if self.is_old { self.closes == Some(false) } else { self.closes != Some(true) };
         let stays = stays && !(self.is_chunked && (self.is_old || self.length.is_some()));
+        // A body behind a status that has none would be the next one's answer.
+        let stays = stays && !self.announces_what_never_is(status);
         if !is_informational {
             self.set(if to.keeps { b"keep-alive" } else { b"close" }, to, &mut text);
         }
         text.extend_from_slice(b"\r\n");
         Ok(Answered { status, length, text, body, keeps_line: stays && !body.is_open(), is_event_stream: self.is_event_stream })
+    }
+
+    /// Is a body announced that a response of this status never has? After 304 a length is that of what is not sent (RFC 9110 §8.6).
+    fn announces_what_never_is(&self, status: StatusCode) -> bool {
+        match status {
+            StatusCode::NO_CONTENT => self.is_chunked || self.length.is_some_and(|length| length > 0),
+            StatusCode::NOT_MODIFIED => self.is_chunked,
+            _ => false,
+        }
     }
 
     /// The last head on its connection (RFC 9110 §15.2.2).

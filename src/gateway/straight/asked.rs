@@ -49,7 +49,7 @@ impl Asked {
         let raw = head.freeze();
         match parse(&raw, fields) {
             Some((head, target, fields)) => {
-                let closes = head.headers.get(CONNECTION).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
+                let closes = head.headers.get_all(CONNECTION).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
                 // Where there is another `Upgrade`, it is not plain.
                 let upgrades = head.headers.contains_key(UPGRADE);
                 Ok(Self { raw, head, target, fields, closes, upgrades })

@@ -193,6 +193,10 @@ impl Wire {
         let count = self.framing.take(self.ahead.get(..most).unwrap_or_default()).map_err(unsound)?;
         out.put_slice(self.ahead.get(..count).unwrap_or_default());
         self.ahead.advance(count);
+        if self.ahead.is_empty() {
+            // Its memory, too: a tunnel may be silent for days after it.
+            self.ahead = BytesMut::new();
+        }
         Ok(())
     }
 
@@ -242,6 +246,11 @@ impl Wire {
     /// Ready when the client has left. The request has arrived whole, and what comes is kept.
     pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
         self.poll_ahead(context).map(|_| ())
+    }
+
+    /// Has the client sent so much ahead that nobody reads on, and nobody would see it leave?
+    pub(super) fn is_full(&self) -> bool {
+        self.ahead.len() >= MOST_AHEAD
     }
 
     /// The one timer of this connection, for whoever waits for it or for its request.

@@ -1,5 +1,6 @@
 //! How many connections there may be: in all, and from one network. Whoever comes on top is closed at once.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Edge, get, public};
@@ -76,4 +77,25 @@ async fn the_admin_listener_is_there_when_all_places_are_taken() {
     assert!(is_turned_away(&edge, "").await);
 
     assert_eq!(edge.gateway.operator().get("/healthz").await.status, 200);
+}
+
+/// What the system knows of the timer of the gateway's end of this connection (`proc_pid_net(5)`): 2 asks whether the other end is there.
+fn timer(gateway: SocketAddr, client: SocketAddr) -> Option<String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the system's table");
+    let ends = [format!(":{:04X}", gateway.port()), format!(":{:04X}", client.port())];
+    table.lines().find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let is_it = fields.get(1)?.ends_with(&ends[0]) && fields.get(2)?.ends_with(&ends[1]);
+        is_it.then(|| fields.get(5).map(|timer| timer[..2].to_owned()))?
+    })
+}
+
+/// A client may vanish without a word behind a stream that is silent: nobody else would find out.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_system_asks_whether_a_silent_client_is_still_there() {
+    let app = Upstream::start().await;
+    let edge = edge(&app, "");
+    let held = held(&edge, "").await;
+
+    assert_eq!(timer(edge.address(), held.address()).as_deref(), Some("02"));
 }

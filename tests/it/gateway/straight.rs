@@ -202,3 +202,43 @@ async fn a_connection_on_which_head_was_asked_is_not_used_again() {
 
     assert_eq!((app.count(), app.connections()), (2, 2));
 }
+
+/// What is announced and never is may come all the same, later.
+#[tokio::test]
+async fn a_connection_on_which_a_body_was_announced_that_never_is_is_not_used_again() {
+    let app = Upstream::start().await;
+    let edge = Edge::start("", &super::public("app", &[&app.url()], ""));
+    let mut client = Raw::connect(edge.address()).await;
+    for (answer, connections) in [
+        ("HTTP/1.1 204 No Content\r\n", 1),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n", 1),
+        ("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n", 1),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n", 2),
+        ("HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n", 3),
+        ("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n", 4),
+    ] {
+        let pieces = app.pieces_next();
+        pieces.send(format!("{answer}\r\n").into_bytes()).unwrap();
+        drop(pieces);
+        client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+        assert!(client.reply().await.unwrap().status < 400);
+
+        client.send("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await;
+        assert_eq!(client.reply().await.unwrap().status, 200);
+        assert_eq!(app.connections(), connections, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_says_so_in_any_line() {
+    let app = Upstream::start().await;
+    let edge = Edge::before(&app);
+    for lines in
+        ["Connection: close\r\n", "Connection: keep-alive\r\nConnection: close\r\n", "Connection: Close\r\nConnection: keep-alive\r\n"]
+    {
+        let mut client = Raw::connect(edge.address()).await;
+        client.send(format!("GET /x HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n")).await;
+        assert_eq!(client.reply().await.unwrap().header("Connection").as_deref(), Some("close"), "{lines}");
+        assert!(client.is_closed_within(std::time::Duration::from_secs(5)).await, "{lines}");
+    }
+}

@@ -74,6 +74,11 @@ impl Raw {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// Our end.
+    pub fn address(&self) -> SocketAddr {
+        self.stream.local_addr().expect("a connection")
+    }
+
     /// Sends bytes on a connection of its own and reads one answer.
     pub async fn exchange(address: SocketAddr, bytes: impl AsRef<[u8]>) -> Reply {
         let mut connection = Self::connect(address).await;
