@@ -33,8 +33,13 @@
 //!
 //! *Without the database* nobody can commit, so a shared index is believed at the last known head. What remains open needs two
 //! failures at once: a node that is cut off from the database (or gets no answer within [`Pace::patience`](super::Pace))
-//! alone, while another one is cut off from Redis alone. The first learns of the other's revocations when either returns.
+//! alone, while another one is cut off from Redis alone. The first learns of the other's revocations when either returns. The
+//! same where a late replica takes the place of a Redis just when the database does not answer polls.
+//!
+//! *A Redis that is two* (a network that is cut in the middle, an old primary that still takes writes on one side and a new one on
+//! the other) is believed on each side as it was, until the next poll of the ledger: within the bound, not at the next question.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -85,7 +90,7 @@ impl Revocations {
     async fn ask_around(&self, ids: Ids<'_>, now: Timestamp) -> Result<Standing, Outage> {
         let (standing, source) = match self.ask_index(ids, now).await {
             Word::Sure(standing) => (standing, self.parts.index.source()),
-            Word::Unsure(marker) if self.suffices(marker) => self.ask_ledger_briefly(ids, now).await,
+            Word::Unsure(marker) if self.suffices(marker) => self.ask_ledger_briefly(ids, marker, now).await?,
             Word::Unsure(_) => (self.ask_ledger(ids, now).await?, Source::Ledger),
         };
         self.parts.observer.checked(source);
@@ -121,11 +126,19 @@ impl Revocations {
     }
 
     /// The index has all that is known here, it is only not sure that nothing was added: where the ledger does not answer as
-    /// fast as a poll must, the database is out, and nobody can commit.
-    async fn ask_ledger_briefly(&self, ids: Ids<'_>, now: Timestamp) -> (Standing, Source) {
-        match timeout(self.parts.pace.patience, self.ask_ledger(ids, now)).await {
-            Ok(Ok(standing)) => (standing, Source::Ledger),
-            Ok(Err(_)) | Err(_) => (Standing::Good, self.parts.index.source()),
+    /// fast as a poll must, the database is out, and nobody can commit. After a new connection to the index that alone is not
+    /// enough: what was committed before may be gone from it, so the ledger is waited for until a poll has come to an end.
+    async fn ask_ledger_briefly(&self, ids: Ids<'_>, marker: Option<i64>, now: Timestamp) -> Result<(Standing, Source), Outage> {
+        let mut asking = pin!(self.ask_ledger(ids, now));
+        loop {
+            let asked = timeout(self.parts.pace.patience, asking.as_mut()).await;
+            let is_believed = self.suffices(marker) && self.known.look().was_asked_since(self.parts.index.feed());
+            match asked {
+                Ok(Ok(standing)) => return Ok((standing, Source::Ledger)),
+                Ok(Err(_)) | Err(_) if is_believed => return Ok((Standing::Good, self.parts.index.source())),
+                Ok(Err(outage)) => return Err(outage),
+                Err(_) => {}
+            }
         }
     }
 

@@ -41,6 +41,14 @@ impl Known {
         }
     }
 
+    /// Was the ledger asked, with an answer or in vain, since the index is the one that it is?
+    pub fn was_asked_since(&self, feed: Feed) -> bool {
+        match feed {
+            Feed::Own => true,
+            Feed::Shared { since } => self.out || self.polled.is_some_and(|polled| polled >= since),
+        }
+    }
+
     fn reaches(&self, marker: Option<i64>) -> bool {
         self.head.as_ref().is_some_and(|head| marker >= Some(head.number))
     }
@@ -165,6 +173,17 @@ mod tests {
         assert!(out.covers(Some(5), shared, began + BOUND, BOUND));
         assert!(!out.covers(Some(4), shared, began + BOUND, BOUND));
         assert!(!polled(5, began).covers_without_database(Some(5), Feed::Own));
+    }
+
+    #[test]
+    fn a_poll_from_before_a_connection_says_nothing_of_what_is_there_now() {
+        let began = Instant::now();
+        let (same, newer) = (Feed::Shared { since: began }, Feed::Shared { since: began + TICK });
+        let out = Known { out: true, ..polled(5, began) };
+        assert!(polled(5, began).was_asked_since(same));
+        assert!(!polled(5, began).was_asked_since(newer));
+        assert!(out.was_asked_since(newer));
+        assert!(!Known::default().was_asked_since(same));
     }
 
     #[test]

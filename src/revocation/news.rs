@@ -1,5 +1,7 @@
 //! What was revoked since the last look: for those who hold something open, and cannot ask at each use of it.
 
+use tokio::time::timeout;
+
 use crate::clock::Timestamp;
 use crate::outage::Outage;
 use crate::revocation::Revocations;
@@ -49,7 +51,9 @@ impl Revocations {
 
     /// The next lines after `seen`, and how far they reach.
     async fn read(&self, seen: &Head, head: &Head, now: Timestamp) -> Result<(Vec<Entry>, Head), Outage> {
-        let entries = self.parts.ledger.since(seen.number, now, PAGE).await?;
+        let read = self.parts.ledger.since(seen.number, now, PAGE);
+        // As long as a poll may take: who holds something open asks elsewhere meanwhile.
+        let entries = timeout(self.parts.pace.patience, read).await.map_err(Outage::store)??;
         let is_full = u32::try_from(entries.len()).is_ok_and(|count| count >= PAGE);
         let last = entries.last().map_or(seen.number, |entry| entry.number);
         let number = if is_full { last } else { last.max(head.number) };

@@ -132,6 +132,8 @@ impl Revocations {
         let marker = match marker {
             Some(number) if number > head.number => {
                 tracing::warn!("The index has seen line {number}, the ledger ends with {}: it was set back. Starting over.", head.number);
+                // Numbers are given out anew: what was reached says nothing of the lines to come.
+                self.reached.send_replace(0);
                 self.parts.index.forget(&head.ledger, number).await?;
                 None
             }

@@ -90,9 +90,11 @@ impl Index for RedisIndex {
     }
 
     async fn marker(&self, ledger: &str) -> Result<Option<i64>, Outage> {
-        let mut command = redis::cmd("GET");
-        command.arg(&self.marker);
-        let marker: Option<String> = self.redis.run(async |mut connection| command.query_async(&mut connection).await).await?;
+        let mut command = redis::cmd("MGET");
+        // Of the two, one is never there: of a node that keys are being moved from, that is not answered.
+        command.arg(&self.marker).arg(&self.nobody);
+        let (marker, _): (Option<String>, Option<String>) =
+            self.redis.run(async |mut connection| command.query_async(&mut connection).await).await?;
         Ok(number_of(marker.as_deref(), ledger))
     }
 

@@ -57,6 +57,8 @@ pub struct Redis {
 #[derive(Debug)]
 struct Ends {
     info: ConnectionInfo,
+    /// What its cluster calls it.
+    node: Option<String>,
     client: Client,
     /// The same, for connections on which Redis may speak first (RESP3).
     pushing: Client,
@@ -226,10 +228,11 @@ impl Redis {
                 ("cluster names", owner.info, Some(owner.node))
             }
         };
-        if self.ends().is_ok_and(|ends| ends.info.addr() == info.addr()) && !self.torn.is_open() {
+        if self.ends().is_ok_and(|ends| ends.info.addr() == info.addr() && ends.node == node) && !self.torn.is_open() {
             return Ok(false);
         }
-        let ends = Arc::new(Ends::to(&info, self.password.as_ref()).map_err(|error| error.to_string())?);
+        let ends = Ends::to(&info, self.password.as_ref()).map_err(|error| error.to_string())?;
+        let ends = Arc::new(Ends { node: node.clone(), ..ends });
         // Before anybody connects there.
         if let Some(node) = &node {
             let seat = Seat { tag: &self.tag, node, is_torn: self.torn.is_open() };
@@ -314,7 +317,7 @@ pub(super) fn untimed() -> AsyncConnectionConfig {
 impl Ends {
     fn to(info: &ConnectionInfo, password: Option<&Secret<String>>) -> RedisResult<Self> {
         let client = |protocol| client(info.clone(), password, protocol);
-        Ok(Self { info: info.clone(), client: client(None)?, pushing: client(Some(ProtocolVersion::RESP3))? })
+        Ok(Self { info: info.clone(), node: None, client: client(None)?, pushing: client(Some(ProtocolVersion::RESP3))? })
     }
 }
 
