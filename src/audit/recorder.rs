@@ -83,6 +83,14 @@ impl Recorder {
         self.give(events, false).await
     }
 
+    /// The same where the answer must not fail any more: the act cannot be done again, and holds what nobody could be given again
+    /// (tokens, recovery codes). An event that cannot be written now is kept as [`Recorder::record`] keeps it.
+    pub async fn record_or_keep(&self, events: Vec<Event>) {
+        if let Err(outage) = self.record_all(events).await {
+            tracing::error!(cause = %outage, "an event of the audit log waits in memory, since it cannot be written: {outage}");
+        }
+    }
+
     /// Have `event` written within a second. Refusals of one sort are counted, and written once a minute.
     pub fn note(&self, event: Event) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

@@ -139,15 +139,20 @@ fn new_account(core: &Core, add: &Add) -> Result<signin::Account, Failed> {
     })
 }
 
-/// Sessions end too: some may be of two factors, and the phone may be in other hands.
+/// Sessions end too: some may be of two factors, and the phone may be in other hands. They end first, so that all of it can be done
+/// again after an outage, and once more for those that began meanwhile.
 async fn remove_factor(core: &Core, one: &One) -> Result<(), Failed> {
+    const REASON: &str = "factor_removed_by_operator";
     let account = desk::account(core, &one.account).await?;
+    let none = || Failed::refused(format!("{} has no authenticator", one.account));
+    Factors::find(core.store.as_ref(), &account.id).await?.ok_or_else(none)?;
+    let before = desk::revoke(core, Act::Account(account.id.clone()), REASON).await?;
     if !Factors::remove(core.store.as_ref(), &account.id).await? {
-        return Err(Failed::refused(format!("{} has no authenticator", one.account)));
+        return Err(none());
     }
+    let after = desk::revoke(core, Act::Account(account.id.clone()), REASON).await?;
     desk::record(core, What::FactorRemoved, Thing::Account(account.id.clone()), &[]).await?;
-    let ended = desk::revoke(core, Act::Account(account.id.clone()), "authenticator removed by the operator").await?;
-    print::complain(&format!("authenticator removed; sessions ended: {}", ended.len()));
+    print::complain(&format!("authenticator removed; sessions ended: {}", before.len() + after.len()));
     show(&account, one.json)
 }
 

@@ -96,9 +96,7 @@ pub(super) async fn revoke(core: &Core, act: Act, reason: &'static str) -> Resul
 /// Whose sessions `act` ends.
 async fn whose(core: &Core, act: &Act) -> Result<Option<AccountId>, Failed> {
     Ok(match act {
-        Act::SessionOf(account, _) | Act::Others(account, _) | Act::Account(account) | Act::Disable(account) | Act::Outdate(account, _) => {
-            Some(account.clone())
-        }
+        Act::SessionOf(account, _) | Act::Others(account, _) | Act::Account(account) | Act::Disable(account) => Some(account.clone()),
         Act::Session(id) => Sessions::find(core.store.as_ref(), id).await?.map(|session| session.account),
         Act::Token(_) | Act::ApiKey(_) => None,
     })

@@ -170,7 +170,7 @@ impl Endpoints {
             rules: RuleSet::default(),
             method: head.method.to_string(),
             host: call.client.host.clone(),
-            path: head.uri.path().to_owned(),
+            path: self.shown(head.uri.path()).into_owned(),
         });
     }
 

@@ -332,14 +332,14 @@ impl Problem {
             Self::AddressRequired => "An account keeps an e-mail address or a phone number, or nobody could sign in with it.",
             Self::InvalidAccount => {
                 "An account has an address; user names and groups (at most 64, each once) are 1 to 64 letters, digits, '.', '-' and '_'; a \
-                 name is one line of at most 128 characters; custom claims are at most 2 KiB of JSON; only an address that is there is verified."
+                 name is one line of at most 128 characters; custom claims and groups are at most 2 KiB of JSON; only an address that is there is verified."
             }
             Self::ReservedClaim => {
                 "A custom claim cannot have the name of a registered one, nor one of more than 64 characters or with a control character in it."
             }
             Self::InvalidKey => {
                 "A key has a name and groups of 1 to 64 letters, digits, '.', '-' and '_', 1 to 32 scopes (read, admin, app:NAME, \
-                 route:NAME, route:NAME:GET,HEAD), and a life of at least a second."
+                 route:NAME, route:NAME:GET,HEAD), and a life of a second to ten years."
             }
             Self::AlreadyEnabled => "The authenticator of this subject is enabled already. Disable or recover it first.",
             Self::UnknownSubject => "This app has no such subject, or the subject has no authenticator.",

@@ -100,8 +100,6 @@ pub enum Act {
     Disable(AccountId),
     /// Revoke an API key.
     ApiKey(KeyId),
-    /// Tokens of an account that were made when it had a lower revision than this are outdated; its sessions go on.
-    Outdate(AccountId, i64),
 }
 
 /// The truth about revocations.

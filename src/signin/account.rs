@@ -61,16 +61,24 @@ impl Account {
         if self.claims.keys().any(|name| name.chars().count() > 64 || !may_be_custom(name)) {
             return Err(Unfit::ClaimName);
         }
-        let size = serde_json::to_string(&self.claims).map_or(usize::MAX, |text| text.len());
-        if size > MOST_CLAIMS { Err(Unfit::ClaimSize) } else { Ok(()) }
+        if size(&self.claims, &self.groups) > MOST_CLAIMS { Err(Unfit::ClaimSize) } else { Ok(()) }
     }
 }
 
 /// Groups of one account: they travel in one header and in every token.
-const MOST_GROUPS: usize = 64;
+pub(super) const MOST_GROUPS: usize = 64;
 
-/// Custom claims of one account, as JSON, in bytes: they are in the access token, and that is in a cookie.
+/// Custom claims and groups of one account, as JSON, in bytes: they are in the access token, and that is in a cookie, of which no
+/// browser keeps more than 4 KiB (RFC 6265 §6.1).
 pub(super) const MOST_CLAIMS: usize = 2048;
+
+/// How much room they take, as JSON, in bytes.
+pub(super) fn size(claims: &Map<String, Value>, groups: &[String]) -> usize {
+    let length = |text: Result<String, _>| text.map_or(usize::MAX, |text: String| text.len());
+    let claims: usize = length(serde_json::to_string(claims));
+    // An empty list is in no token.
+    claims.saturating_add(if groups.is_empty() { 0 } else { length(serde_json::to_string(groups)) })
+}
 
 /// Why an account cannot be kept as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
@@ -88,7 +96,7 @@ pub enum Unfit {
     #[error("a custom claim has a name of up to 64 characters that is no registered claim")]
     ClaimName,
     /// They would not fit into a cookie.
-    #[error("custom claims are up to 2 KiB of JSON")]
+    #[error("custom claims and groups are up to 2 KiB of JSON")]
     ClaimSize,
     /// Neither address nor number would be left.
     #[error("an account needs an e-mail address or a phone number, or nobody can sign in with it")]

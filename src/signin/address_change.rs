@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::id::AccountId;
 use crate::limits::Quota;
 use crate::outage::Outage;
+use crate::revocation::Entry;
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
 use crate::signin::challenge::{Candidate, Opened};
@@ -104,11 +105,19 @@ pub trait AddressChanges: Send + Sync {
     async fn take_attempt(&self, attempt: &ChangeAttempt, now: Timestamp) -> Result<ChangeTaken, Outage>;
 
     /// Spend the change with this fingerprint, and make `handle` the account's, in place of the one of its sort, verified; give
-    /// back to the budget what the attempt took. All or nothing.
-    async fn settle(&self, id: &str, account: &AccountId, handle: &Handle, now: Timestamp) -> Result<Settled, Outage>;
+    /// back to the budget what the attempt took; forget its half-finished sign-ins, and write the line that makes its tokens
+    /// outdated, which expires at `expires_at`. All or nothing; with the line, where there is one.
+    async fn settle(
+        &self,
+        id: &str,
+        account: &AccountId,
+        handle: &Handle,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(Settled, Vec<Entry>), Outage>;
 
-    /// Take an address away from `account`, unless no other verified one would be left.
-    async fn remove(&self, account: &AccountId, which: Changed) -> Result<Removed, Outage>;
+    /// Take an address away from `account`, unless no other verified one would be left; the rest as for [`AddressChanges::settle`].
+    async fn remove(&self, account: &AccountId, which: Changed, expires_at: Timestamp) -> Result<(Removed, Vec<Entry>), Outage>;
 
     /// Delete what expired before `now`. Returns how many.
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage>;

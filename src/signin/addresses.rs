@@ -12,7 +12,6 @@ use crate::clock::Timestamp;
 use crate::limits::Quota;
 use crate::outage::Outage;
 use crate::random;
-use crate::revocation::Act;
 use crate::secret::{self, Secret};
 use crate::signin::account::Account;
 use crate::signin::address::Handle;
@@ -152,15 +151,17 @@ impl SignIn {
         };
         let Some(right) = self.right(&guess.code, candidates) else { return Err(self.invalid(Outcome::Wrong, told).into()) };
         let handle = self.unsealed(&right)?;
-        match self.address_changes.settle(&right.sent.id, &claims.sub, &handle, now).await? {
+        let (changes, expires_at) = (Arc::clone(&self.address_changes), self.revocations.lines_expire(now));
+        let (id, account, new) = (right.sent.id.clone(), claims.sub.clone(), handle.clone());
+        let act = async move { changes.settle(&id, &account, &new, now, expires_at).await };
+        match self.revocations.carry(act, now).await?.0 {
             Settled::Set(before) => {
                 self.converted(Some(handle.expose()), right.sent.channel, now).await;
                 self.events.otp_verified(Some(right.sent.channel), "verified");
                 self.tell_right(&claims.sub, right.sent.channel, &guess.seen, now);
                 let told = told::by(&claims.sub, What::AddressChanged, &guess.seen, now).detail(changed_word(changed(&handle)));
-                self.audit.record(told).await?;
                 self.tell_changed(&before, Some(&handle), changed(&handle), &guess.seen, now);
-                self.outdate(&before, now).await?;
+                self.audit.record_or_keep(vec![told]).await;
                 Ok(())
             }
             // Who has it meanwhile is nobody's business.
@@ -177,23 +178,18 @@ impl SignIn {
         now: Timestamp,
     ) -> Result<(), AddressRefusal> {
         self.may_change(claims, now).await?;
-        match self.address_changes.remove(&claims.sub, which).await? {
+        let (changes, expires_at, account) = (Arc::clone(&self.address_changes), self.revocations.lines_expire(now), claims.sub.clone());
+        let act = async move { changes.remove(&account, which, expires_at).await };
+        match self.revocations.carry(act, now).await?.0 {
             Removed::Gone(before) => {
-                self.audit.record(told::by(&claims.sub, What::AddressRemoved, seen, now).detail(changed_word(which))).await?;
                 self.tell_changed(&before, None, which, seen, now);
-                self.outdate(&before, now).await?;
+                let told = told::by(&claims.sub, What::AddressRemoved, seen, now).detail(changed_word(which));
+                self.audit.record_or_keep(vec![told]).await;
                 Ok(())
             }
             Removed::Last => Err(AddressRefusal::Last),
             Removed::Nothing => Err(AddressRefusal::Nothing),
         }
-    }
-
-    /// An address was changed, and with it the revision: tokens that speak of the one before are outdated, on every node.
-    async fn outdate(&self, before: &Account, now: Timestamp) -> Result<(), Outage> {
-        let act = Act::Outdate(before.id.clone(), before.revision.saturating_add(1));
-        self.revocations.revoke(act, "address_changed", now).await?;
-        Ok(())
     }
 
     async fn may_change(&self, claims: &Claims, now: Timestamp) -> Result<(), AddressRefusal> {

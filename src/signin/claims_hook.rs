@@ -14,14 +14,11 @@ use serde_json::{Map, Value};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId};
 use crate::outage::{Dependency, Outage};
-use crate::signin::account::Account;
+use crate::signin::account::{self, Account, MOST_CLAIMS, MOST_GROUPS, is_word};
 use crate::token::claims::may_be_custom;
 
 /// What it may say of one person, as JSON, in bytes: it is in the access token, and that is in a cookie.
 pub const MOST: usize = 2048;
-
-/// Groups that it may say.
-const MOST_GROUPS: usize = 64;
 
 /// Names that are logged once; beyond that nobody reads them.
 const MOST_NAMES: usize = 100;
@@ -91,7 +88,7 @@ impl ClaimsHook {
     /// # Errors
     /// An [`Outage`] when there is no answer, and no last one that may count.
     pub(super) async fn ask(&self, account: &Account, session: &SessionId, now: Timestamp) -> Result<Extra, Outage> {
-        let answered = self.source.claims(account, session, now).await.and_then(|extra| self.sound(extra));
+        let answered = self.source.claims(account, session, now).await.and_then(|extra| self.sound(extra)?.fitting(account));
         match answered {
             Ok(extra) => {
                 self.keep(account, &extra, now).await?;
@@ -124,12 +121,8 @@ impl ClaimsHook {
         extra.claims = kept;
         dropped.keys().for_each(|name| self.say_once(name));
         let size = serde_json::to_string(&extra).map_or(usize::MAX, |text| text.len());
-        let word = |group: &String| {
-            let plain = group.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
-            plain && (1..=64).contains(&group.chars().count())
-        };
-        let groups = extra.groups.iter().flatten();
-        if groups.clone().count() > MOST_GROUPS || !groups.clone().all(word) {
+        let mut groups = extra.groups.iter().flatten();
+        if groups.clone().count() > MOST_GROUPS || !groups.all(|group| is_word(group)) {
             return Err(Outage::new(Dependency::ClaimsHook, "its groups are not up to 64 words of letters, digits, '.', '-' and '_'"));
         }
         if size > MOST {
@@ -152,6 +145,19 @@ impl ClaimsHook {
 }
 
 impl Extra {
+    /// The same, where it fits into a cookie together with what the account says.
+    fn fitting(self, account: &Account) -> Result<Self, Outage> {
+        let claims = account.claims.iter().filter(|(name, _)| !self.claims.contains_key(*name)).chain(&self.claims);
+        let claims = claims.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let size = account::size(&claims, self.groups.as_deref().unwrap_or(&account.groups));
+        if size > MOST_CLAIMS {
+            let cause =
+                format!("with what the account says it is {size} bytes of JSON, and more than {MOST_CLAIMS} do not fit into a cookie");
+            return Err(Outage::new(Dependency::ClaimsHook, cause));
+        }
+        Ok(self)
+    }
+
     /// The claims and groups of `account`, with what is said besides.
     pub fn added_to(self, account: &Account) -> (Map<String, Value>, Vec<String>) {
         let mut claims = account.claims.clone();

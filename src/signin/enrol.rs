@@ -132,7 +132,7 @@ impl SignIn {
         self.let_count(&claims.sub, &factor, code, &codes, &told).await?;
         self.pendings.settle(&place, now).await?;
         self.events.second_factor_verified(Means::Totp, "verified");
-        self.audit.record(told::by(&claims.sub, What::FactorAdded, seen, now)).await?;
+        self.audit.record_or_keep(vec![told::by(&claims.sub, What::FactorAdded, seen, now)]).await;
         tracing::info!(audit = "factor_added", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has an authenticator from now on", claims.sub);
         self.notify(&claims.sub, Notice::AuthenticatorAdded, seen.language, now);
@@ -150,7 +150,7 @@ impl SignIn {
             let told = told::shown(proof.means, &proof.seen, now).of(&claims.sub);
             return Err(self.second_invalid(proof.means, Outcome::Nothing, &told).into());
         }
-        self.audit.record(told::by(&claims.sub, What::FactorRemoved, &proof.seen, now)).await?;
+        self.audit.record_or_keep(vec![told::by(&claims.sub, What::FactorRemoved, &proof.seen, now)]).await;
         tracing::warn!(audit = "factor_removed", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has no authenticator any more", claims.sub);
         self.notify(&claims.sub, Notice::AuthenticatorRemoved, proof.seen.language, now);
@@ -173,7 +173,7 @@ impl SignIn {
             let told = told::shown(proof.means, &proof.seen, now).of(&claims.sub);
             return Err(self.second_invalid(proof.means, Outcome::Nothing, &told).into());
         }
-        self.audit.record(told::by(&claims.sub, What::RecoveryCodesRenewed, &proof.seen, now)).await?;
+        self.audit.record_or_keep(vec![told::by(&claims.sub, What::RecoveryCodesRenewed, &proof.seen, now)]).await;
         tracing::info!(audit = "recovery_codes_renewed", account.id = %claims.sub, session.id = %claims.sid,
             "account {} has new recovery codes", claims.sub);
         self.notify(&claims.sub, Notice::RecoveryCodesRenewed, proof.seen.language, now);

@@ -1,11 +1,12 @@
 //! A session begins, and tokens are made for it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::audit::{Thing, What, Who};
+use crate::audit::{Event, Thing, What, Who};
 use crate::client::Seen;
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
@@ -42,9 +43,21 @@ impl FamilyKey {
 
 /// A session that only has to begin: the claims hook has answered. Who asked it too late would have nothing left to come back with.
 pub(super) struct Ready {
+    /// When it began to get ready: how much later it is since then, whatever the hook took.
+    since: Instant,
     account: Account,
     session: Session,
     extra: Extra,
+}
+
+/// A session that has begun, and whose tokens nobody has yet.
+struct Begun {
+    account: Account,
+    session: Session,
+    refresh: Secret<String>,
+    extra: Extra,
+    /// What is told of it.
+    told: Event,
 }
 
 /// How a person has shown who they are, and until when their session may last on that.
@@ -89,9 +102,10 @@ fn first(amr: &[Amr]) -> impl Iterator<Item = Amr> {
 impl SignIn {
     /// Get ready for a session of `account`, before anything is spent or has ended.
     pub(super) async fn ready(&self, account: Account, shown: Shown, seen: &Seen, now: Timestamp) -> Result<Ready, Outage> {
+        let since = Instant::now();
         let session = self.session(&account, shown, seen, now)?;
         let extra = self.extra(&account, &session.id, now).await?;
-        Ok(Ready { account, session, extra })
+        Ok(Ready { since, account, session, extra })
     }
 
     /// The same for an account by its id; `None` when there is no such account.
@@ -103,7 +117,9 @@ impl SignIn {
     }
 
     /// End a session, and begin another in its place, with an id and tokens of its own. `None` when somebody else ended it
-    /// first, or the account may not sign in at this moment: it is over then all the same.
+    /// first, or the account may not sign in at this moment.
+    ///
+    /// The other begins first: who is signed in is so until then, whatever fails. Until the old one is over nobody has its tokens.
     pub(super) async fn exchange(
         self: &Arc<Self>,
         old: &Session,
@@ -112,16 +128,36 @@ impl SignIn {
         seen: &Seen,
         now: Timestamp,
     ) -> Result<Option<Issued>, Outage> {
-        let told = told::ended(Who::Account(old.account.clone()), &old.account, seen, now);
-        if !self.end_by(Act::SessionOf(old.account.clone(), old.id.clone()), reason, &told, None).await? {
-            return Ok(None);
+        let since = ready.since;
+        let Some(begun) = self.start(ready, seen, now).await? else { return Ok(None) };
+        // Who comes with the old one just after is told that it was replaced, so that counts from now.
+        let ended_at = now.plus(since.elapsed());
+        let told = told::ended(Who::Account(old.account.clone()), &old.account, seen, ended_at);
+        let ended = self.end_quietly(Act::SessionOf(old.account.clone(), old.id.clone()), reason, &told).await;
+        match ended {
+            Ok(ended) if !ended.is_empty() => {
+                self.audit.record_or_keep([begun.told.clone()].into_iter().chain(ended).collect()).await;
+                self.hand_over(begun, seen, now).map(Some)
+            }
+            ended => {
+                if let Err(outage) = self.revocations.revoke(Act::Session(begun.session.id.clone()), "never_used", now).await {
+                    tracing::warn!(session.id = %begun.session.id, cause = %outage,
+                        "session {} is nobody's and could not be ended, it runs out by itself", begun.session.id);
+                }
+                ended.map(|_| None)
+            }
         }
-        self.begin(ready, seen, now).await
     }
 
     /// Begin the session; `None` when the account may not sign in at this moment.
     pub(super) async fn begin(self: &Arc<Self>, ready: Ready, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, Outage> {
-        let Ready { account, session, extra } = ready;
+        let Some(begun) = self.start(ready, seen, now).await? else { return Ok(None) };
+        self.audit.record(begun.told.clone()).await?;
+        self.hand_over(begun, seen, now).map(Some)
+    }
+
+    async fn start(&self, ready: Ready, seen: &Seen, now: Timestamp) -> Result<Option<Begun>, Outage> {
+        let Ready { account, session, extra, .. } = ready;
         let key = random::bytes::<32>(self.entropy.as_ref())?;
         let sealed = self.sealer.seal(self.entropy.as_ref(), session.id.as_str(), SEALED_FOR, &key)?;
         let refresh = FamilyKey(MacKey::new(&key)).token(&session.id, FIRST);
@@ -130,11 +166,15 @@ impl SignIn {
             return Ok(None);
         }
         let NewSession { session, .. } = new;
+        let told = told::by(&account.id, What::SessionBegun, seen, now).on(Thing::Session(session.id.clone())).detail(acr(session.acr));
+        Ok(Some(Begun { account, session, refresh, extra, told }))
+    }
+
+    fn hand_over(self: &Arc<Self>, begun: Begun, seen: &Seen, now: Timestamp) -> Result<Issued, Outage> {
+        let Begun { account, session, refresh, extra, .. } = begun;
         tracing::info!(account.id = %account.id, session.id = %session.id, "account {} signed in, session {} begins", account.id, session.id);
-        let begun = told::by(&account.id, What::SessionBegun, seen, now).on(Thing::Session(session.id.clone()));
-        self.audit.record(begun.detail(acr(session.acr))).await?;
         self.meet_device(&account.id, seen, now);
-        self.issue(&account, &session, refresh, extra, now).map(Some)
+        self.issue(&account, &session, refresh, extra, now)
     }
 
     /// What else tokens of this session say.

@@ -4,6 +4,7 @@
 //! after that window is a stolen one, and ends the family.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::audit::{Event, Thing, What, Who};
 use crate::client::Seen;
@@ -67,7 +68,7 @@ impl Fate {
 impl SignIn {
     /// Use the refresh token `token`: new tokens of its session.
     pub async fn refresh(self: &Arc<Self>, token: &Secret<String>, seen: &Seen, now: Timestamp) -> Result<Issued, RefreshRefusal> {
-        let print = secret::fingerprint(token.expose());
+        let (print, since) = (secret::fingerprint(token.expose()), Instant::now());
         let mut extra = None;
         // Losing the race for the rotation shows the token as spent just now: the second look finds it concurrent.
         for _ in 0..3 {
@@ -81,7 +82,7 @@ impl SignIn {
                     // Asked before anything is spent: a session goes on when there is no answer.
                     let told = self.told(&family.session, &mut extra, now).await?;
                     match fate {
-                        Fate::Rotate => self.rotate(&family, told, seen, now).await?,
+                        Fate::Rotate => self.rotate(&family, told, seen, (now, since)).await?,
                         Fate::Concurrent | Fate::Reused | Fate::Ended | Fate::Expired => {
                             Some(self.again(&family, family.newest, told, now)?)
                         }
@@ -128,12 +129,20 @@ impl SignIn {
         self.settings.session.idle.is_some_and(|idle| now.since(session.last_seen_at) >= idle)
     }
 
-    /// Spend the newest token. `None` when another request did so in between.
-    async fn rotate(&self, family: &Family, told: Told, seen: &Seen, now: Timestamp) -> Result<Option<Issued>, RefreshRefusal> {
+    /// Spend the newest token. `None` when another request did so in between. It is spent now, however long it took to come so far:
+    /// who has it still has the whole window to come with it.
+    async fn rotate(
+        &self,
+        family: &Family,
+        told: Told,
+        seen: &Seen,
+        (now, since): (Timestamp, Instant),
+    ) -> Result<Option<Issued>, RefreshRefusal> {
         let number = family.presented.saturating_add(1);
         let key = self.family_key(&family.session.id, &family.family_key)?;
         let successor = secret::fingerprint(key.token(&family.session.id, number).expose());
-        if !self.sessions.rotate(&family.session.id, family.presented, &successor, now, seen.address).await? {
+        let spent_at = now.plus(since.elapsed());
+        if !self.sessions.rotate(&family.session.id, family.presented, &successor, spent_at, seen.address).await? {
             return Ok(None);
         }
         self.again(family, number, told, now).map(Some)

@@ -56,11 +56,13 @@ pub enum Worthless {
 }
 
 impl SignIn {
-    /// Sign out what was presented, as far as it names anything of ours; nonsense names nothing, and is no error.
+    /// Sign out what was presented, as far as it names anything of ours; nonsense names nothing, and is no error. Returns how far
+    /// that went: what is over already ends nothing but itself.
     ///
     /// # Errors
     /// An [`Outage`] when it is not durable: nobody may be told that they are signed out.
-    pub async fn sign_out(&self, presented: &Presented, scope: Scope, seen: &Seen, now: Timestamp) -> Result<(), Outage> {
+    pub async fn sign_out(&self, presented: &Presented, scope: Scope, seen: &Seen, now: Timestamp) -> Result<Scope, Outage> {
+        let mut done = Scope::Local;
         for (account, session) in self.named(presented, now).await? {
             let told = told::ended(Who::Account(account.clone()), &account, seen, now);
             let signed_out = told::by(&account, What::SignedOut, seen, now).on(Thing::Session(session.clone())).detail(scope.as_str());
@@ -68,12 +70,18 @@ impl SignIn {
                 // Who presents what is over may not end anything else; but is told so only when every node knows.
                 Scope::Others | Scope::Global if !self.lives(&session, now).await? => Act::Session(session),
                 Scope::Local => Act::Session(session),
-                Scope::Others => Act::Others(account, session),
-                Scope::Global => Act::Account(account),
+                Scope::Others => {
+                    done = scope;
+                    Act::Others(account, session)
+                }
+                Scope::Global => {
+                    done = scope;
+                    Act::Account(account)
+                }
             };
             self.end_by(act, "signed_out", &told, Some(signed_out)).await?;
         }
-        Ok(())
+        Ok(done)
     }
 
     /// Who is signed in by what was presented; the first token that names us decides.
@@ -118,6 +126,16 @@ impl SignIn {
     /// Do `act`, at the time of `told`, and tell of it: of each that was ended as `told` says, after what was done with it. True
     /// when something was ended.
     pub(super) async fn end_by(&self, act: Act, reason: &'static str, told: &Event, done: Option<Event>) -> Result<bool, Outage> {
+        let ended = self.end_quietly(act, reason, told).await?;
+        if ended.is_empty() {
+            return Ok(false);
+        }
+        self.audit.record_all(done.into_iter().chain(ended).collect()).await?;
+        Ok(true)
+    }
+
+    /// The same, and what is to be told of each that was ended.
+    pub(super) async fn end_quietly(&self, act: Act, reason: &'static str, told: &Event) -> Result<Vec<Event>, Outage> {
         let entries = self.revocations.revoke(act, reason, told.at).await?;
         for entry in &entries {
             tracing::info!(
@@ -131,12 +149,7 @@ impl SignIn {
                 entry.subject.name()
             );
         }
-        if entries.is_empty() {
-            return Ok(false);
-        }
-        let ended = entries.iter().map(|entry| told.clone().on(told::thing(&entry.subject)).detail(reason));
-        self.audit.record_all(done.into_iter().chain(ended).collect()).await?;
-        Ok(true)
+        Ok(entries.iter().map(|entry| told.clone().on(told::thing(&entry.subject)).detail(reason)).collect())
     }
 
     /// The sessions that were presented, each once.

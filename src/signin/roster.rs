@@ -379,8 +379,13 @@ mod tests {
         }
         assert_eq!(claims(&json!({ "": 1 })).applied(&ada()), Err(Unfit::ClaimName));
         let sized = |length: usize| claims(&json!({ "a": "x".repeat(length) }));
-        assert!(sized(MOST_CLAIMS - 8).applied(&ada()).is_ok());
-        assert_eq!(sized(MOST_CLAIMS - 7).applied(&ada()), Err(Unfit::ClaimSize));
+        let nowhere = Account { groups: Vec::new(), ..ada() };
+        assert!(sized(MOST_CLAIMS - 8).applied(&nowhere).is_ok());
+        assert_eq!(sized(MOST_CLAIMS - 7).applied(&nowhere), Err(Unfit::ClaimSize));
+        // With the groups: they are in the same cookie.
+        let groups = r#"["staff"]"#.len();
+        assert!(sized(MOST_CLAIMS - 8 - groups).applied(&ada()).is_ok());
+        assert_eq!(sized(MOST_CLAIMS - 7 - groups).applied(&ada()), Err(Unfit::ClaimSize));
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl SignIn {
         };
         tracing::warn!(audit = "recovery_code_used", account.id = %account, left,
             "a recovery code of account {account} was used, {left} are left");
-        self.audit.record(told::by(account, What::RecoveryCodeUsed, &proof.seen, told.at)).await?;
+        self.audit.record_or_keep(vec![told::by(account, What::RecoveryCodeUsed, &proof.seen, told.at)]).await;
         self.notify(account, Notice::RecoveryCodeUsed { left }, proof.seen.language, told.at);
         Ok(())
     }

@@ -181,13 +181,19 @@ impl Api {
         Ok(reply::json(StatusCode::OK, &factor_view(&factor.ok_or(Problem::NotFound)?)))
     }
 
-    /// Sessions end too: some may be of two factors, and the phone may be in other hands.
+    /// Sessions end too: some may be of two factors, and the phone may be in other hands. They end first, so that who is told of an
+    /// outage can do all of it again, and once more for those that began meanwhile.
     pub(super) async fn remove_factor(&self, received: &Received<'_>, id: &AccountId) -> Result<Reply, No> {
+        self.setup.factors.find(id).await?.ok_or(Problem::NotFound)?;
+        let end = async || {
+            let revocations = &self.setup.registrar.revocations;
+            revocations.revoke(Act::Account(id.clone()), "factor_removed_by_operator", received.call.now).await
+        };
+        end().await?;
         if !self.setup.factors.remove(id).await? {
             return Err(Problem::NotFound.into());
         }
-        let act = Act::Account(id.clone());
-        self.setup.registrar.revocations.revoke(act, "authenticator removed by the operator", received.call.now).await?;
+        end().await?;
         Ok(reply::empty(StatusCode::NO_CONTENT))
     }
 }

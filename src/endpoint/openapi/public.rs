@@ -26,6 +26,14 @@ const TRIED: &[Problem] = &[
     Problem::Refused(Refusal::ConflictingCredentials),
     Problem::Unavailable,
 ];
+/// The same where no address is named.
+const TRIED_SECOND: &[Problem] = &[
+    Problem::InvalidCode,
+    Problem::TooManyAttempts,
+    Problem::LimitReached,
+    Problem::Refused(Refusal::ConflictingCredentials),
+    Problem::Unavailable,
+];
 /// What trying one in a session may be answered, where somebody must have signed in a moment ago.
 const PROVED: &[Problem] = &[
     Problem::Refused(Refusal::SessionEnded),
@@ -111,7 +119,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Say a code of the authenticator: of a sign-in that is half done, or to raise a session.",
         body: Some(json_body("SecondGuess")),
         success: &[TOKENS],
-        problems: TRIED,
+        problems: TRIED_SECOND,
         is_open: true,
         ..PLAIN
     },
@@ -123,7 +131,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Say a recovery code, instead of one of the authenticator; it is spent.",
         body: Some(json_body("SecondGuess")),
         success: &[TOKENS],
-        problems: TRIED,
+        problems: TRIED_SECOND,
         is_open: true,
         ..PLAIN
     },
@@ -173,7 +181,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "endSession",
         tag: "session",
         summary: "End one of one's own sessions.",
-        success: &[no_content("It is over.")],
+        success: &[Success { headers: &[SET_COOKIE], ..no_content("It is over.") }],
         problems: &[Problem::NotFound],
         ..PLAIN
     },
@@ -238,8 +246,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "confirmAddress",
         tag: "addresses",
         summary: "Say that code.",
-        body: Some(json_body("SecondGuess")),
-        success: &[ok("The address is the account's.", "Said")],
+        body: Some(json_body("AddressGuess")),
+        success: &[Success { headers: &[SET_COOKIE], ..ok("The address is the account's.", "Said") }],
         problems: MOVED,
         ..PLAIN
     },
@@ -250,7 +258,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         tag: "addresses",
         summary: "Take an address away.",
         body: Some(json_body("WhichAddress")),
-        success: &[ok("It is taken away.", "Said")],
+        success: &[Success { headers: &[SET_COOKIE], ..ok("It is taken away.", "Said") }],
         problems: MOVED,
         ..PLAIN
     },

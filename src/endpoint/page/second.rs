@@ -39,7 +39,7 @@ impl Endpoints {
         let [code, next] = body::form(received, ["code", "next"])?;
         let next = self.places.next(&next);
         let held = self.cookies.read(&received.head.headers)?.challenge;
-        let entrant = self.entrant(received).await?;
+        let entrant = self.entrant(received).await?.ok();
         if held.is_none() && entrant.is_none() {
             return self.show_second(received, means, &next, Some(Complaint::Expired));
         }

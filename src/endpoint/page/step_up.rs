@@ -63,7 +63,7 @@ impl Endpoints {
     pub(in crate::endpoint) async fn step_up_page(&self, received: &Received<'_>) -> Result<Reply, No> {
         let next = self.places.next(&body::field(received.query(), "next").unwrap_or_default());
         let need = Need::parse(&body::field(received.query(), "need").unwrap_or_default());
-        let Some(entrant) = self.entrant(received).await? else { return self.to_login_for(&next) };
+        let Ok(entrant) = self.entrant(received).await? else { return self.to_login_for(&next) };
         let reply = match self.sign_in.factor_status(&entrant.claims.sub).await {
             Ok(Some(_)) => reply::see_other(&format!("{}/second-factor?next={}", self.table.prefix(), next.encoded())),
             Ok(None) => self.show_step_up(received, &entrant.claims, need, &next, None).await,
@@ -76,7 +76,7 @@ impl Endpoints {
     pub(in crate::endpoint) async fn step_up_form(&self, received: &Received<'_>) -> Result<Reply, No> {
         let [next] = body::form(received, ["next"])?;
         let next = self.places.next(&next);
-        let Some(entrant) = self.entrant(received).await? else { return self.to_login_for(&next) };
+        let Ok(entrant) = self.entrant(received).await? else { return self.to_login_for(&next) };
         let reply = self.send_to_self(received, &entrant.claims, &next).await;
         self.with_renewed(reply, &entrant)
     }

@@ -17,9 +17,9 @@ impl Endpoints {
         let page = Asker::of(&received.head.headers) == Asker::Navigation;
         let pressed = if page { Self::pressed(received)? } else { None };
         let scope = scope(pressed.or_else(|| body::field(received.query(), "scope")).as_deref())?;
-        self.sign_in.sign_out(&self.presented(received)?, scope, &received.seen(), received.call.now).await?;
-        let reply = if page { self.signed_out_page(received)? } else { reply::json(StatusCode::OK, &said(scope)) };
-        Ok(match scope {
+        let done = self.sign_in.sign_out(&self.presented(received)?, scope, &received.seen(), received.call.now).await?;
+        let reply = if page { self.signed_out_page(received)? } else { reply::json(StatusCode::OK, &said(done)) };
+        Ok(match done {
             // This device stays signed in.
             Scope::Others => reply,
             Scope::Local | Scope::Global => reply::with_cookies(reply, self.cleared([Kind::Access, Kind::Refresh, Kind::Challenge])),

@@ -10,13 +10,15 @@ use super::Store;
 use super::accounts;
 use super::challenges::{Kind, Sent, brief, give_back, use_budget, wait};
 use super::fault::Fault;
-use super::indexes::{ACCOUNTS, ADDRESS_CHANGES};
+use super::indexes::{ACCOUNTS, ADDRESS_CHANGES, LEDGER, PENDING_SIGN_INS};
+use super::ledger::Stroke;
 use super::link::Link;
 use super::query::{Query, after, before};
 use super::transact::{Act, End};
 use crate::clock::Timestamp;
 use crate::id::AccountId;
 use crate::outage::Outage;
+use crate::revocation::{Entry, Subject};
 use crate::signin::{Account, AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Changed, Handle, Opened};
 use crate::signin::{Removed, Settled};
 
@@ -36,13 +38,20 @@ impl AddressChanges for Store {
         self.carry_out(&TakeAttempt { attempt, now }).await
     }
 
-    async fn settle(&self, id: &str, account: &AccountId, handle: &Handle, now: Timestamp) -> Result<Settled, Outage> {
-        let settled = self.carry_out_unless_taken(&Settle { id, account, handle, now }).await?;
-        Ok(settled.unwrap_or(Settled::Taken))
+    async fn settle(
+        &self,
+        id: &str,
+        account: &AccountId,
+        handle: &Handle,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(Settled, Vec<Entry>), Outage> {
+        let settled = self.carry_out_unless_taken(&Settle { id, account, handle, now, expires_at }).await?;
+        Ok(settled.unwrap_or((Settled::Taken, Vec::new())))
     }
 
-    async fn remove(&self, account: &AccountId, which: Changed) -> Result<Removed, Outage> {
-        self.carry_out(&Remove { account, which }).await
+    async fn remove(&self, account: &AccountId, which: Changed, expires_at: Timestamp) -> Result<(Removed, Vec<Entry>), Outage> {
+        self.carry_out(&Remove { account, which, expires_at }).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage> {
@@ -147,23 +156,25 @@ struct Settle<'a> {
     account: &'a AccountId,
     handle: &'a Handle,
     now: Timestamp,
+    expires_at: Timestamp,
 }
 
 #[async_trait]
 impl Act for Settle<'_> {
-    type Answer = Settled;
+    type Answer = (Settled, Vec<Entry>);
 
+    /// It moves the ledger's head.
     fn about(&self) -> &str {
-        self.account.as_str()
+        LEDGER
     }
 
-    async fn run(&self, link: &mut Link) -> Result<End<Settled>, Fault> {
+    async fn run(&self, link: &mut Link) -> Result<End<(Settled, Vec<Entry>)>, Fault> {
         let Some(before) = held(link, self.account).await? else {
-            return Ok(End::RollBack(Settled::Nothing));
+            return Ok(End::RollBack((Settled::Nothing, Vec::new())));
         };
         let change = doc! { "_id": self.id, "account_id": self.account.as_str(), "expires_at": after(self.now) };
         if link.delete(ADDRESS_CHANGES, change).await? == 0 {
-            return Ok(End::RollBack(Settled::Nothing));
+            return Ok(End::RollBack((Settled::Nothing, Vec::new())));
         }
         let set = match self.handle {
             Handle::Email(email) => doc! { "email": email, "email_verified": true },
@@ -172,10 +183,11 @@ impl Act for Settle<'_> {
         let set = doc! { "$set": set, "$inc": { "revision": 1_i64 } };
         let enabled = doc! { "_id": self.account.as_str(), "disabled_at": Bson::Null };
         if link.update(ACCOUNTS, enabled, set).await? == 0 {
-            return Ok(End::RollBack(Settled::Nothing));
+            return Ok(End::RollBack((Settled::Nothing, Vec::new())));
         }
         give_back(link, self.account.as_str(), KIND, self.now).await?;
-        Ok(End::Commit(Settled::Set(Box::new(before))))
+        let lines = outdate(link, &before, self.expires_at).await?;
+        Ok(lines.map(|lines| (Settled::Set(Box::new(before)), lines)))
     }
 }
 
@@ -183,34 +195,44 @@ impl Act for Settle<'_> {
 struct Remove<'a> {
     account: &'a AccountId,
     which: Changed,
+    expires_at: Timestamp,
 }
 
 #[async_trait]
 impl Act for Remove<'_> {
-    type Answer = Removed;
+    type Answer = (Removed, Vec<Entry>);
 
+    /// It moves the ledger's head.
     fn about(&self) -> &str {
-        self.account.as_str()
+        LEDGER
     }
 
-    async fn run(&self, link: &mut Link) -> Result<End<Removed>, Fault> {
+    async fn run(&self, link: &mut Link) -> Result<End<(Removed, Vec<Entry>)>, Fault> {
         let Some(before) = held(link, self.account).await? else {
-            return Ok(End::RollBack(Removed::Nothing));
+            return Ok(End::RollBack((Removed::Nothing, Vec::new())));
         };
         let (gone, is_other_left, address, verified) = match self.which {
             Changed::Email => (&before.email, before.phone.is_some() && before.phone_verified, "email", "email_verified"),
             Changed::Phone => (&before.phone, before.email.is_some() && before.email_verified, "phone", "phone_verified"),
         };
         if gone.is_none() {
-            return Ok(End::RollBack(Removed::Nothing));
+            return Ok(End::RollBack((Removed::Nothing, Vec::new())));
         }
         if !is_other_left {
-            return Ok(End::RollBack(Removed::Last));
+            return Ok(End::RollBack((Removed::Last, Vec::new())));
         }
         let change = doc! { "$unset": { address: "" }, "$set": { verified: false }, "$inc": { "revision": 1_i64 } };
         link.update(ACCOUNTS, doc! { "_id": self.account.as_str() }, change).await?;
-        Ok(End::Commit(Removed::Gone(Box::new(before))))
+        let lines = outdate(link, &before, self.expires_at).await?;
+        Ok(lines.map(|lines| (Removed::Gone(Box::new(before)), lines)))
     }
+}
+
+/// Nobody who has come half-way by an address before signs in any more, and tokens from before are outdated.
+async fn outdate(link: &mut Link, before: &Account, expires_at: Timestamp) -> Result<End<Vec<Entry>>, Fault> {
+    link.delete_all(PENDING_SIGN_INS, doc! { "account_id": before.id.as_str() }).await?;
+    let stroke = Stroke { reason: "", now: Timestamp::default(), expires_at };
+    stroke.write(link, vec![Subject::Account(before.id.clone(), before.revision.saturating_add(1))]).await
 }
 
 /// The account, which nobody else changes meanwhile.

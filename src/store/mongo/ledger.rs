@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::api_keys;
 use super::fault::Fault;
-use super::indexes::{ACCOUNTS, LEDGER, REVOCATIONS, SESSIONS};
+use super::indexes::{ACCOUNTS, LEDGER, PENDING_SIGN_INS, REVOCATIONS, SESSIONS};
 use super::link::Link;
 use super::query::{Query, after, before};
 use super::transact::{Act, End};
@@ -108,7 +108,6 @@ impl Act for Deed<'_> {
             revocation::Act::Account(account) => stroke.end_sessions(link, account, None).await,
             revocation::Act::Disable(account) => stroke.disable(link, account).await,
             revocation::Act::ApiKey(id) => stroke.end_key(link, id).await,
-            revocation::Act::Outdate(account, revision) => stroke.write(link, vec![Subject::Account(account.clone(), *revision)]).await,
         }
     }
 }
@@ -143,9 +142,10 @@ impl Stroke<'_> {
         self.write(link, ended.map(Owned::subject).collect()).await
     }
 
-    /// The account is held, so that no session of it begins meanwhile that would be missed.
+    /// The account is held, so that no session of it begins meanwhile that would be missed; none that is half begun does later.
     async fn end_sessions(&self, link: &mut Link, account: &AccountId, kept: Option<&SessionId>) -> Result<End<Vec<Entry>>, Fault> {
         link.hold(ACCOUNTS, account.as_str()).await?;
+        link.delete_all(PENDING_SIGN_INS, doc! { "account_id": account.as_str() }).await?;
         let live = self.live(link, doc! { "account_id": account.as_str() }).await?;
         let ended = live.into_iter().filter(|owned| kept.is_none_or(|kept| kept.as_str() != owned.id));
         self.write(link, ended.map(Owned::subject).collect()).await

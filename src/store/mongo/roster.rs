@@ -6,7 +6,7 @@ use mongodb::bson::{Bson, doc};
 use super::Store;
 use super::accounts::Record;
 use super::fault::Fault;
-use super::indexes::{ACCOUNTS, ADDRESS_CHANGES, CHALLENGES, DEVICES, FACTORS, LEDGER, PENDING_SIGN_INS};
+use super::indexes::{ACCOUNTS, ADDRESS_CHANGES, CHALLENGES, DEVICES, FACTORS, HOOK_CLAIMS, LEDGER, PENDING_SIGN_INS};
 use super::ledger::Stroke;
 use super::link::Link;
 use super::query::Query;
@@ -82,7 +82,7 @@ impl Act for Change<'_> {
             return Err(Fault::Raced);
         }
         if before.email != new.email || before.phone != new.phone {
-            for from in [CHALLENGES, ADDRESS_CHANGES] {
+            for from in [CHALLENGES, ADDRESS_CHANGES, PENDING_SIGN_INS] {
                 link.delete_all(from, doc! { "account_id": new.id.as_str() }).await?;
             }
         }
@@ -112,7 +112,9 @@ impl Act for Remove<'_> {
             return Ok(End::RollBack(Written::Stale));
         }
         let live = self.stroke.live_of(link, self.id).await?;
-        link.delete(FACTORS, doc! { "_id": id }).await?;
+        for from in [FACTORS, HOOK_CLAIMS] {
+            link.delete(from, doc! { "_id": id }).await?;
+        }
         for from in [CHALLENGES, ADDRESS_CHANGES, PENDING_SIGN_INS, DEVICES] {
             link.delete_all(from, doc! { "account_id": id }).await?;
         }

@@ -8,11 +8,13 @@ use super::Store;
 use super::accounts;
 use super::challenges::{self, Kind, use_budget, wait};
 use super::fault::Fault;
+use super::ledger::Stroke;
 use super::link::{Link, Row, Value};
 use super::transact::{Act, End};
 use crate::clock::Timestamp;
 use crate::id::AccountId;
 use crate::outage::Outage;
+use crate::revocation::{Entry, Subject};
 use crate::signin::{Account, AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Changed, Handle, Opened};
 use crate::signin::{Removed, Settled};
 
@@ -32,13 +34,20 @@ impl AddressChanges for Store {
         self.carry_out(&TakeAttempt { attempt, now }).await
     }
 
-    async fn settle(&self, id: &str, account: &AccountId, handle: &Handle, now: Timestamp) -> Result<Settled, Outage> {
-        let settled = self.carry_out_unless_taken(&Settle { id, account, handle, now }).await?;
-        Ok(settled.unwrap_or(Settled::Taken))
+    async fn settle(
+        &self,
+        id: &str,
+        account: &AccountId,
+        handle: &Handle,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(Settled, Vec<Entry>), Outage> {
+        let settled = self.carry_out_unless_taken(&Settle { id, account, handle, now, expires_at }).await?;
+        Ok(settled.unwrap_or((Settled::Taken, Vec::new())))
     }
 
-    async fn remove(&self, account: &AccountId, which: Changed) -> Result<Removed, Outage> {
-        self.carry_out(&Remove { account, which }).await
+    async fn remove(&self, account: &AccountId, which: Changed, expires_at: Timestamp) -> Result<(Removed, Vec<Entry>), Outage> {
+        self.carry_out(&Remove { account, which, expires_at }).await
     }
 
     async fn sweep(&self, now: Timestamp) -> Result<u64, Outage> {
@@ -138,29 +147,31 @@ struct Settle<'a> {
     account: &'a AccountId,
     handle: &'a Handle,
     now: Timestamp,
+    expires_at: Timestamp,
 }
 
 #[async_trait]
 impl Act for Settle<'_> {
-    type Answer = Settled;
+    type Answer = (Settled, Vec<Entry>);
 
-    async fn run(&self, link: &mut Link) -> Result<End<Settled>, Fault> {
+    async fn run(&self, link: &mut Link) -> Result<End<(Settled, Vec<Entry>)>, Fault> {
         let Some(before) = locked(link, self.account).await? else {
-            return Ok(End::RollBack(Settled::Nothing));
+            return Ok(End::RollBack((Settled::Nothing, Vec::new())));
         };
         if link.execute(link.sql.spend_change, &[self.id.into(), self.account.into(), self.now.into()]).await? == 0 {
-            return Ok(End::RollBack(Settled::Nothing));
+            return Ok(End::RollBack((Settled::Nothing, Vec::new())));
         }
         let set = match self.handle {
             Handle::Email(_) => link.sql.set_email,
             Handle::Phone(_) => link.sql.set_phone,
         };
         if link.execute(set, &[self.handle.expose().into(), self.account.into()]).await? == 0 {
-            return Ok(End::RollBack(Settled::Nothing));
+            return Ok(End::RollBack((Settled::Nothing, Vec::new())));
         }
         let back = [self.account.into(), KIND.as_str().into(), self.now.into()];
         link.execute(link.sql.give_back_budget, &back).await?;
-        Ok(End::Commit(Settled::Set(Box::new(before))))
+        let lines = outdate(link, &before, self.expires_at).await?;
+        Ok(lines.map(|lines| (Settled::Set(Box::new(before)), lines)))
     }
 }
 
@@ -168,29 +179,38 @@ impl Act for Settle<'_> {
 struct Remove<'a> {
     account: &'a AccountId,
     which: Changed,
+    expires_at: Timestamp,
 }
 
 #[async_trait]
 impl Act for Remove<'_> {
-    type Answer = Removed;
+    type Answer = (Removed, Vec<Entry>);
 
-    async fn run(&self, link: &mut Link) -> Result<End<Removed>, Fault> {
+    async fn run(&self, link: &mut Link) -> Result<End<(Removed, Vec<Entry>)>, Fault> {
         let Some(before) = locked(link, self.account).await? else {
-            return Ok(End::RollBack(Removed::Nothing));
+            return Ok(End::RollBack((Removed::Nothing, Vec::new())));
         };
         let (gone, is_other_left, drop) = match self.which {
             Changed::Email => (&before.email, before.phone.is_some() && before.phone_verified, link.sql.drop_email),
             Changed::Phone => (&before.phone, before.email.is_some() && before.email_verified, link.sql.drop_phone),
         };
         if gone.is_none() {
-            return Ok(End::RollBack(Removed::Nothing));
+            return Ok(End::RollBack((Removed::Nothing, Vec::new())));
         }
         if !is_other_left {
-            return Ok(End::RollBack(Removed::Last));
+            return Ok(End::RollBack((Removed::Last, Vec::new())));
         }
         link.execute(drop, &[self.account.into()]).await?;
-        Ok(End::Commit(Removed::Gone(Box::new(before))))
+        let lines = outdate(link, &before, self.expires_at).await?;
+        Ok(lines.map(|lines| (Removed::Gone(Box::new(before)), lines)))
     }
+}
+
+/// Nobody who has come half-way by an address before signs in any more, and tokens from before are outdated.
+async fn outdate(link: &mut Link, before: &Account, expires_at: Timestamp) -> Result<End<Vec<Entry>>, Fault> {
+    link.execute(link.sql.drop_pendings, &[(&before.id).into()]).await?;
+    let stroke = Stroke { reason: "", now: Timestamp::default(), expires_at };
+    stroke.write(link, vec![Subject::Account(before.id.clone(), before.revision.saturating_add(1))]).await
 }
 
 /// The account, which nobody else changes meanwhile.

@@ -83,7 +83,6 @@ impl Act for Deed<'_> {
             revocation::Act::Account(account) => stroke.end_sessions(link, account, None).await,
             revocation::Act::Disable(account) => stroke.disable(link, account).await,
             revocation::Act::ApiKey(id) => stroke.end_key(link, id).await,
-            revocation::Act::Outdate(account, revision) => stroke.write(link, vec![Subject::Account(account.clone(), *revision)]).await,
         }
     }
 }
@@ -122,12 +121,14 @@ impl Stroke<'_> {
         self.write(link, ended.map(|(id, _)| Subject::Session(id)).collect()).await
     }
 
-    /// The account is locked, so that no session of it begins meanwhile that would be missed.
+    /// The account is locked, so that no session of it begins meanwhile that would be missed; none that is half begun does later.
     async fn end_sessions(&self, link: &mut Link, account: &AccountId, kept: Option<&SessionId>) -> Result<End<Vec<Entry>>, Fault> {
         link.fetch_one(link.sql.lock_account, &[account.into()]).await?;
+        link.execute(link.sql.drop_pendings, &[account.into()]).await?;
         let live = self.live(link, account).await?;
         let ended = live.into_iter().filter(|id| kept != Some(id));
-        self.write(link, ended.map(Subject::Session).collect()).await
+        let (End::Commit(entries) | End::RollBack(entries)) = self.write(link, ended.map(Subject::Session).collect()).await?;
+        Ok(End::Commit(entries))
     }
 
     async fn disable(&self, link: &mut Link, account: &AccountId) -> Result<End<Vec<Entry>>, Fault> {

@@ -81,8 +81,9 @@ impl Act for Change<'_> {
         ];
         link.execute(link.sql.change_account, &values).await?;
         if old.email != new.email || old.phone != new.phone {
-            link.execute(link.sql.drop_challenges, &[(&new.id).into()]).await?;
-            link.execute(link.sql.drop_changes, &[(&new.id).into()]).await?;
+            for sql in [link.sql.drop_challenges, link.sql.drop_changes, link.sql.drop_pendings] {
+                link.execute(sql, &[(&new.id).into()]).await?;
+            }
         }
         let line = Subject::Account(new.id.clone(), new.revision.saturating_add(1));
         Ok(self.stroke.write(link, vec![line]).await?.map(Written::Done))

@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use doorward::id::AccountId;
 use doorward::limits::Quota;
+use doorward::revocation::{Entry, Ledger, Subject};
 use doorward::signin::{
-    Account, Accounts, AddressChange, AddressChanges, Attempt, Challenge, Challenges, ChangeAttempt, ChangeTaken, Changed, Channel, Handle,
-    Opened, Pointer, Removed, Settled, Taken,
+    Account, Accounts, AddressChange, AddressChanges, Attempt, Bounds, Challenge, Challenges, ChangeAttempt, ChangeTaken, Changed, Channel,
+    Counted, Handle, Opened, Pending, Pendings, Place, Pointer, Removed, Settled, Taken,
 };
+use doorward::token::Amr;
 use serde_json::json;
 
 use super::{Fresh, HOUR, NOW, account, at, at_once, of_accounts, on_each_database};
 
 on_each_database!(
     an_address_becomes_the_accounts_once,
+    tokens_from_before_are_outdated_and_nobody_who_came_half_way_signs_in,
     a_change_is_nobody_elses,
     of_twenty_who_settle_at_once_one_does,
     of_two_accounts_that_want_one_address_one_gets_it,
@@ -31,9 +34,9 @@ on_each_database!(
 );
 
 /// What this suite is about, and what it needs beside it.
-pub(super) trait Promised: Accounts + AddressChanges + Challenges + Clone + 'static {}
+pub(super) trait Promised: Accounts + AddressChanges + Challenges + Ledger + Pendings + Clone + 'static {}
 
-impl<S: Accounts + AddressChanges + Challenges + Clone + 'static> Promised for S {}
+impl<S: Accounts + AddressChanges + Challenges + Ledger + Pendings + Clone + 'static> Promised for S {}
 
 const MINUTE: i64 = 60_000;
 const WAIT: Duration = Duration::from_secs(60);
@@ -84,7 +87,15 @@ impl<S: Promised> Fresh<S> {
     }
 
     async fn settle(&self, id: &str, handle: &Handle, now: i64) -> Settled {
-        self.store.settle(id, &ada(), handle, at(now)).await.unwrap()
+        self.settle_of(id, &ada(), handle, now).await.0
+    }
+
+    async fn settle_of(&self, id: &str, account: &AccountId, handle: &Handle, now: i64) -> (Settled, Vec<Entry>) {
+        AddressChanges::settle(&self.store, id, account, handle, at(now), at(now + HOUR)).await.unwrap()
+    }
+
+    async fn remove(&self, account: &AccountId, which: Changed) -> (Removed, Vec<Entry>) {
+        AddressChanges::remove(&self.store, account, which, at(NOW + HOUR)).await.unwrap()
     }
 
     async fn ada(&self) -> Account {
@@ -116,6 +127,31 @@ async fn an_address_becomes_the_accounts_once<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.store.find_by_handle(&phone("+15005550006")).await.unwrap(), Some(both));
 }
 
+/// In one transaction with the change: nobody can see the one without the other.
+async fn tokens_from_before_are_outdated_and_nobody_who_came_half_way_signs_in<S: Promised>(fresh: &Fresh<S>) {
+    let both = Account { phone: Some("+15005550006".to_owned()), phone_verified: true, ..verified() };
+    fresh.store.add(&both).await.unwrap();
+    let (now, expires_at) = (at(NOW), at(NOW + 10 * MINUTE));
+    let hold = async |id: &str| {
+        let half = Pending { id: id.to_owned(), account: ada(), amr: vec![Amr::Email], created_at: now, expires_at };
+        fresh.store.hold(&half).await.unwrap();
+    };
+    let counted = async |id: &str| {
+        let bounds = Bounds { place: BUDGET, account: BUDGET };
+        fresh.store.count_attempt(&Place::Pending(id.to_owned()), &bounds, now).await.unwrap()
+    };
+    fresh.open_change(&change("one", "new", NOW)).await;
+    let line = |number, revision| Entry { number, subject: Subject::Account(ada(), revision), expires_at: at(NOW + HOUR) };
+
+    hold("a").await;
+    assert_eq!(fresh.settle_of("one", &ada(), &email("ada@new.example"), NOW).await.1, [line(1, 1)]);
+    assert_eq!(counted("a").await, Counted::Nothing);
+    hold("b").await;
+    assert_eq!(fresh.remove(&ada(), Changed::Phone).await.1, [line(2, 2)]);
+    assert_eq!(counted("b").await, Counted::Nothing);
+    assert_eq!(fresh.store.since(0, now, 9).await.unwrap(), [line(1, 1), line(2, 2)]);
+}
+
 async fn a_change_is_nobody_elses<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
     fresh.store.add(&account("bob")).await.unwrap();
@@ -123,9 +159,9 @@ async fn a_change_is_nobody_elses<S: Promised>(fresh: &Fresh<S>) {
 
     assert_eq!(fresh.try_change(Some("one"), "bob", NOW).await, ChangeTaken::Nothing);
     assert_eq!(fresh.try_change(None, "bob", NOW).await, ChangeTaken::Nothing);
-    let settled = fresh.store.settle("one", &AccountId::new("bob"), &email("x@new.example"), at(NOW)).await.unwrap();
+    let settled = fresh.settle_of("one", &AccountId::new("bob"), &email("x@new.example"), NOW).await;
 
-    assert_eq!(settled, Settled::Nothing);
+    assert_eq!(settled, (Settled::Nothing, vec![]));
     assert_eq!(Accounts::find(&fresh.store, &AccountId::new("bob")).await.unwrap(), Some(account("bob")));
     assert_eq!(ids(&fresh.try_change(Some("one"), "ada", NOW).await), ["one"]);
 }
@@ -136,7 +172,10 @@ async fn of_twenty_who_settle_at_once_one_does<S: Promised>(fresh: &Fresh<S>) {
 
     let settled = at_once(20, |number| {
         let store = fresh.store.clone();
-        async move { store.settle("one", &ada(), &email(&format!("ada@{number}.example")), at(NOW)).await.unwrap() }
+        async move {
+            let (now, expires_at) = (at(NOW), at(NOW + HOUR));
+            AddressChanges::settle(&store, "one", &ada(), &email(&format!("ada@{number}.example")), now, expires_at).await.unwrap().0
+        }
     })
     .await;
 
@@ -155,7 +194,10 @@ async fn of_two_accounts_that_want_one_address_one_gets_it<S: Promised>(fresh: &
     let settled = at_once(8, |number| {
         let store = fresh.store.clone();
         let id = format!("id-{number}");
-        async move { store.settle(&id, &AccountId::new(&id), &email("one@example.com"), at(NOW)).await.unwrap() }
+        async move {
+            let (now, expires_at) = (at(NOW), at(NOW + HOUR));
+            AddressChanges::settle(&store, &id, &AccountId::new(&id), &email("one@example.com"), now, expires_at).await.unwrap().0
+        }
     })
     .await;
 
@@ -300,11 +342,11 @@ async fn a_right_code_gives_its_attempt_back<S: Promised>(fresh: &Fresh<S>) {
 
 async fn the_last_verified_address_stays<S: Promised>(fresh: &Fresh<S>) {
     fresh.with_ada().await;
-    let remove = async |which| fresh.store.remove(&ada(), which).await.unwrap();
+    let remove = async |which| fresh.remove(&ada(), which).await.0;
 
     assert_eq!(remove(Changed::Phone).await, Removed::Nothing);
     assert_eq!(remove(Changed::Email).await, Removed::Last);
-    assert_eq!(fresh.store.remove(&AccountId::new("nobody"), Changed::Email).await.unwrap(), Removed::Nothing);
+    assert_eq!(fresh.remove(&AccountId::new("nobody"), Changed::Email).await, (Removed::Nothing, vec![]));
     let number = of_accounts(&json!({ "$set": { "phone": "+15005550006" } }));
     fresh.behind("UPDATE accounts SET phone = '+15005550006'", number).await;
     assert_eq!(remove(Changed::Email).await, Removed::Last, "nobody knows whether the other one works");
@@ -328,7 +370,7 @@ async fn of_two_who_remove_both_addresses_at_once_one_does<S: Promised>(fresh: &
         let removed = at_once(2, |number| {
             let store = fresh.store.clone();
             let which = if number == 0 { Changed::Email } else { Changed::Phone };
-            async move { store.remove(&ada(), which).await.unwrap() }
+            async move { AddressChanges::remove(&store, &ada(), which, at(NOW + HOUR)).await.unwrap().0 }
         })
         .await;
 

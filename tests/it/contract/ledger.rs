@@ -29,7 +29,6 @@ on_each_database!(
     sweeping_forgets_lines_and_no_numbers,
     the_reason_is_kept_with_the_session,
     an_act_may_end_a_thousand_sessions,
-    outdating_an_account_writes_its_line_and_ends_nothing,
 );
 
 /// What this suite is about, and what it needs beside it.
@@ -374,12 +373,4 @@ async fn an_act_may_end_a_thousand_sessions<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(read.into_iter().map(|entry| (entry.number, entry.subject)).collect::<Vec<_>>(), expected);
     assert!(fresh.session_revoked("0999").await);
     assert_eq!(Sessions::sweep(&fresh.store, at(NOW + 1)).await.unwrap(), 1000);
-}
-
-async fn outdating_an_account_writes_its_line_and_ends_nothing<S: Promised>(fresh: &Fresh<S>) {
-    fresh.with_sessions().await;
-    let lines = fresh.commit(Act::Outdate(AccountId::new("ada"), 7)).await;
-
-    assert_eq!(lines, [(1, Subject::Account(AccountId::new("ada"), 7))]);
-    assert_eq!(fresh.commit(Act::Account(AccountId::new("ada"))).await.len(), 3, "her sessions were alive");
 }

@@ -1,8 +1,15 @@
 //! What [`Roster`] promises, and listing sessions page by page.
 
+use std::time::Duration;
+
 use doorward::id::{AccountId, SessionId};
-use doorward::revocation::{Entry, Ids, Ledger, Standing, Subject};
-use doorward::signin::{Account, Accounts, Challenge, Challenges, Channel, Factors, Handle, Roster, Sessions, Sought, Written};
+use doorward::limits::Quota;
+use doorward::revocation::{Act, Entry, Ids, Ledger, Standing, Subject};
+use doorward::signin::{
+    Account, Accounts, Bounds, Challenge, Challenges, Channel, Counted, Factors, Handle, LastClaims, Pending, Pendings, Place, Roster,
+    Sessions, Sought, Written,
+};
+use doorward::token::Amr;
 use serde_json::json;
 
 use super::{Fresh, HOUR, NOW, account, at, at_once, on_each_database, session};
@@ -14,6 +21,7 @@ on_each_database!(
     an_address_that_is_taken_changes_nothing,
     another_address_ends_what_is_under_way_and_another_name_does_not,
     every_change_moves_the_revision_on,
+    who_came_half_way_signs_in_no_more_where_all_or_all_others_are_ended,
     a_removed_account_is_gone_with_its_sessions_and_belongings,
     a_session_that_starts_while_its_account_is_removed_is_refused_or_ended,
     accounts_are_listed_by_what_is_sought,
@@ -22,9 +30,12 @@ on_each_database!(
 );
 
 /// What this suite is about, and what it needs beside it.
-pub(super) trait Promised: Accounts + Challenges + Factors + Ledger + Roster + Sessions + Clone + 'static {}
+pub(super) trait Promised:
+    Accounts + Challenges + Factors + LastClaims + Ledger + Pendings + Roster + Sessions + Clone + 'static
+{
+}
 
-impl<S: Accounts + Challenges + Factors + Ledger + Roster + Sessions + Clone + 'static> Promised for S {}
+impl<S: Accounts + Challenges + Factors + LastClaims + Ledger + Pendings + Roster + Sessions + Clone + 'static> Promised for S {}
 
 fn ada() -> AccountId {
     AccountId::new("ada")
@@ -161,6 +172,22 @@ async fn every_change_moves_the_revision_on<S: Promised>(fresh: &Fresh<S>) {
     assert_eq!(fresh.ada_now().await.revision, 3);
 }
 
+async fn who_came_half_way_signs_in_no_more_where_all_or_all_others_are_ended<S: Promised>(fresh: &Fresh<S>) {
+    fresh.store.add(&full()).await.unwrap();
+    let (now, expires_at) = (at(NOW), at(NOW + HOUR));
+    let others = Act::Others(ada(), SessionId::new("this"));
+    for (id, act, is_over) in [("a", Act::Account(ada()), true), ("b", others, true), ("c", Act::Session(SessionId::new("that")), false)] {
+        let half = Pending { id: id.to_owned(), account: ada(), amr: vec![Amr::Email], created_at: now, expires_at };
+        fresh.store.hold(&half).await.unwrap();
+        // She has no session at all.
+        assert_eq!(fresh.store.commit(&act, "test", now, expires_at).await.unwrap(), []);
+
+        let most = Quota { count: 9, window: Duration::from_secs(3600) };
+        let counted = fresh.store.count_attempt(&Place::Pending(id.to_owned()), &Bounds { place: most, account: most }, now).await.unwrap();
+        assert_eq!(counted == Counted::Nothing, is_over, "{act:?}");
+    }
+}
+
 async fn a_removed_account_is_gone_with_its_sessions_and_belongings<S: Promised>(fresh: &Fresh<S>) {
     for person in [full(), account("grace")] {
         fresh.store.add(&person).await.unwrap();
@@ -169,6 +196,9 @@ async fn a_removed_account_is_gone_with_its_sessions_and_belongings<S: Promised>
         fresh.store.start(&session(id, person)).await.unwrap();
     }
     fresh.store.enrol(&ada(), "sealed", at(NOW)).await.unwrap();
+    for person in ["ada", "grace"] {
+        fresh.store.keep(&AccountId::new(person), "said", at(NOW)).await.unwrap();
+    }
 
     let written = Roster::remove(&fresh.store, &ada(), 0, "test", at(NOW), at(NOW + HOUR)).await.unwrap();
 
@@ -176,6 +206,8 @@ async fn a_removed_account_is_gone_with_its_sessions_and_belongings<S: Promised>
     assert_eq!(written, Written::Done(vec![ended(1, "ada-1"), ended(2, "ada-2"), line(3, 1)]));
     assert_eq!(Accounts::find(&fresh.store, &ada()).await.unwrap(), None);
     assert_eq!(Factors::find(&fresh.store, &ada()).await.unwrap(), None);
+    assert_eq!(fresh.store.last(&ada()).await.unwrap(), None);
+    assert_eq!(fresh.store.last(&AccountId::new("grace")).await.unwrap().as_deref(), Some("said"));
     assert_eq!(fresh.worth("ada-1", 0).await, Standing::Revoked);
     assert_eq!(fresh.worth("other", 0).await, Standing::Outdated);
     assert!(!fresh.store.start(&session("ada-3", "ada")).await.unwrap(), "no session of it begins any more");

@@ -204,6 +204,40 @@ async fn where_it_must_answer_nothing_is_spent_while_it_does_not() {
     assert_eq!(claims(&ada)["department"], "research");
 }
 
+/// The window begins when a token is spent, not when the request came that spent it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reloads_after_a_renewal_that_waited_for_it_is_not_taken_for_a_thief() {
+    let hook = Provider::start();
+    hook.behave(says(&sales()));
+    let sections = vec![("claims_hook", lines(&hook.url(), "")), ("session", "concurrent_refresh_window = \"500ms\"")];
+    let place = Place::with(Wants { sections, ..Wants::default() }).await;
+    let ada = place.sign_in(ADA).await;
+    // As the browser has it before the answer comes.
+    let reloading = ada.copy();
+
+    hook.behave(Manner::Hang);
+    assert_eq!(renew(&ada).await, 200);
+    assert_eq!(renew(&reloading).await, 200);
+    assert_eq!(ada.get("/page").await.status, 200);
+}
+
+/// What it says and what the account says are in one cookie.
+#[tokio::test(flavor = "multi_thread")]
+async fn it_cannot_say_more_than_fits_beside_what_the_account_says() {
+    let hook = Provider::start();
+    hook.behave(says(&json!({ "claims": { "more": "x".repeat(1200) } })));
+    let place = place(&hook.url(), "on_outage = \"refuse\"").await;
+    let ada = place.sign_in(ADA).await;
+
+    let (code, _, complaint) = place.gateway.command(&["account", "set", ADA, "--claim", &format!("own={}", "y".repeat(1200))]);
+    assert_eq!(code, 0, "{complaint}");
+    assert_eq!(renew(&ada).await, 503);
+    hook.behave(says(&json!({ "claims": { "own": "instead" } })));
+    assert_eq!(renew(&ada).await, 200);
+
+    assert_eq!(claims(&ada)["own"], json!("instead"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn fifty_renewals_at_once_sign_nobody_out() {
     let hook = Provider::start();

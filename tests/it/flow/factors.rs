@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use super::place::{ACCESS, CHALLENGE, Database, Place, REFRESH, Wants, code_of, on_each_database, verify};
 use crate::support::authenticator::Authenticator;
 use crate::support::client::{Person, Reply};
+use crate::support::postgres::Postgres;
 use crate::support::{python, wait};
 
 const ADA: &str = "ada@example.com";
@@ -294,6 +295,33 @@ async fn the_operator_takes_a_lost_authenticator_away(database: Database) {
     let fresh = place.sign_in(ADA).await;
     assert_eq!(fresh.get("/page").await.status, 200, "one factor is enough again");
     assert_eq!(fresh.get("/strong").await.status, 401);
+}
+
+/// What a person is shown once, and the session that they have, do not hang on the log.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_takes_nothing_from_who_is_signed_in() {
+    let place = place_on(Database::Postgres).await;
+    let person = place.sign_in(ADA).await;
+    let sql = |sql: &str| drop(Postgres::shared().psql(&place.wants.store, sql));
+    let told = person.request(Method::POST, "/auth/totp/enroll").send().await;
+    let phone = Phone::new(told.json()["secret"].as_str().unwrap());
+
+    sql("ALTER TABLE audit_log RENAME TO gone");
+    let confirmed = post(&person, "/auth/totp/confirm", &phone.code().await).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.text());
+    let code = |reply: &Reply, nth: usize| reply.json()["recovery_codes"][nth].as_str().unwrap().to_owned();
+    let renewed = post(&person, "/auth/recovery-codes", &code(&confirmed, 0)).await;
+    assert_eq!(renewed.status, 200, "{}", renewed.text());
+    let raised = post(&person, "/auth/verify-recovery", &code(&renewed, 0)).await;
+    assert_eq!(raised.status, 200, "{}", raised.text());
+    assert_eq!(person.get("/strong").await.status, 200);
+    sql("ALTER TABLE gone RENAME TO audit_log");
+
+    let written = async || {
+        let (_, printed, _) = place.gateway.command(&["audit", "list", "--json"]);
+        ["factor_added", "recovery_codes_renewed", "recovery_code_used"].iter().all(|what| printed.contains(what)).then_some(())
+    };
+    wait::until_async("the rows that waited", Duration::from_secs(10), written).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -182,6 +182,20 @@ async fn signing_out_everywhere_or_elsewhere_ends_just_that() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_presents_what_is_over_ends_nothing_else_and_is_not_told_so() {
+    let place = Place::on(Database::Sqlite).await;
+    let (here, there) = (place.sign_in("ada@example.com").await, place.sign_in("ada@example.com").await);
+    let over = here.copy();
+    assert_eq!(here.post("/auth/logout", &json!({})).await.json()["message"], "Signed out.");
+
+    for scope in ["global", "others"] {
+        let reply = over.copy().post(&format!("/auth/logout?scope={scope}"), &json!({})).await;
+        assert_eq!((reply.status, reply.json()["message"].clone()), (200, json!("Signed out.")), "{scope}");
+    }
+    assert_eq!(there.get("/").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_sees_their_devices_and_ends_one() {
     let place = Place::on(Database::Sqlite).await;
     let (here, there, other) =

@@ -46,6 +46,18 @@ pub(super) struct Entrant {
     issued: Option<Issued>,
 }
 
+/// Why nobody is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// Nobody is signed in.
+    Nobody,
+    /// The session ended a moment ago, and another tab may have one in its place.
+    Replaced,
+}
+
+/// How often tokens that were made in passing may be outdated at once.
+const TRIES: u32 = 3;
+
 /// What was done, as the query of the overview says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
@@ -106,7 +118,10 @@ struct AccountPage<'a> {
 impl Endpoints {
     /// A page of the account. Who is not signed in is sent to sign in, and comes back.
     pub(in crate::endpoint) async fn account(&self, received: &Received<'_>, desk: Desk) -> Result<Reply, No> {
-        let Some(entrant) = self.entrant(received).await? else { return self.to_sign_in(received) };
+        let entrant = match self.entrant(received).await? {
+            Ok(entrant) => entrant,
+            Err(absent) => return self.to_sign_in(received, absent),
+        };
         let claims = &entrant.claims;
         let reply = match desk {
             Desk::Overview => self.overview(received, claims).await,
@@ -129,21 +144,28 @@ impl Endpoints {
     ///
     /// # Errors
     /// 503 when it cannot be found out.
-    pub(super) async fn entrant(&self, received: &Received<'_>) -> Result<Option<Entrant>, No> {
+    pub(super) async fn entrant(&self, received: &Received<'_>) -> Result<Result<Entrant, Absent>, No> {
         match self.signed_in(received).await {
-            Ok(claims) => return Ok(Some(Entrant { claims, issued: None })),
+            Ok(claims) => return Ok(Ok(Entrant { claims, issued: None })),
             Err(no) if !is_of_nobody(&no) => return Err(no),
             Err(_) => {}
         }
-        let Some(token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(None) };
-        let issued = match self.sign_in.refresh(&token, &received.seen(), received.call.now).await {
-            Ok(issued) => issued,
-            Err(RefreshRefusal::Ended | RefreshRefusal::Replaced) => return Ok(None),
-            Err(RefreshRefusal::Outage(outage)) => return Err(outage.into()),
-        };
-        let presented = Presented { access: vec![issued.access.clone()], refresh: None };
-        let claims = self.sign_in.current(&presented, received.call.now).await?;
-        Ok(claims.map(|claims| Entrant { claims, issued: Some(issued) }))
+        let Some(mut token) = self.cookies.read(&received.head.headers)?.refresh else { return Ok(Err(Absent::Nobody)) };
+        // An account that changes at this very moment makes them outdated: those of the next try say what it is then.
+        for _ in 0..TRIES {
+            let issued = match self.sign_in.refresh(&token, &received.seen(), received.call.now).await {
+                Ok(issued) => issued,
+                Err(RefreshRefusal::Ended) => return Ok(Err(Absent::Nobody)),
+                Err(RefreshRefusal::Replaced) => return Ok(Err(Absent::Replaced)),
+                Err(RefreshRefusal::Outage(outage)) => return Err(outage.into()),
+            };
+            let presented = Presented { access: vec![issued.access.clone()], refresh: None };
+            if let Some(claims) = self.sign_in.current(&presented, received.call.now).await? {
+                return Ok(Ok(Entrant { claims, issued: Some(issued) }));
+            }
+            token = issued.refresh;
+        }
+        Ok(Err(Absent::Replaced))
     }
 
     /// The cookies of a session that was renewed in passing go with the reply, whatever it says, unless it begins another one.
@@ -164,14 +186,17 @@ impl Endpoints {
     }
 
     /// To the sign-in page, and back to the page that was asked for; after a form, to the overview.
-    pub(super) fn to_sign_in(&self, received: &Received<'_>) -> Result<Reply, No> {
+    fn to_sign_in(&self, received: &Received<'_>, absent: Absent) -> Result<Reply, No> {
         let overview = format!("{}/account", self.table.prefix());
         let next = match received.head.uri.path_and_query() {
             Some(path) if received.is_safe() => self.places.next(path.as_str()),
             Some(_) | None => self.places.next(&overview),
         };
         let reply = reply::see_other(&format!("{}/login?next={}", self.table.prefix(), next.encoded()))?;
-        Ok(reply::with_cookies(reply, self.cleared([Kind::Access, Kind::Refresh])))
+        Ok(match absent {
+            Absent::Nobody => reply::with_cookies(reply, self.cleared([Kind::Access, Kind::Refresh])),
+            Absent::Replaced => reply,
+        })
     }
 
     async fn overview(&self, received: &Received<'_>, claims: &Claims) -> Result<Reply, No> {
