@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
 use crate::admission::Refusal;
-use crate::admission::machine::names_key;
+use crate::admission::machine::{KEY_PREFIX, names_key};
 use crate::clock::Timestamp;
 use crate::cookie::{Cookies, Shown};
 use crate::secret::{Secret, SecretStr};
@@ -129,6 +129,25 @@ pub fn key_in(headers: &HeaderMap) -> Option<Secret<String>> {
 /// Does one of the `Authorization` headers hold a token or a key of ours?
 pub(super) fn holds_ours(headers: &HeaderMap, tokens: &dyn Tokens) -> bool {
     headers.get_all(AUTHORIZATION).iter().any(|value| ours(value, tokens).is_some())
+}
+
+/// Is one of ours in `Authorization`, in whatever form? In most it lets nobody in, and would lead in whoever reads it at the app.
+pub(super) fn hides_ours(headers: &HeaderMap, tokens: &dyn Tokens) -> bool {
+    // What a token is made of (RFC 9110 §11.2), without the sign that fills up: `token=...` is two words.
+    let is_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '~' | '+' | '/');
+    headers.get_all(AUTHORIZATION).iter().any(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let mut words = text.split(|c| !is_of_word(c));
+        words.any(|word| names_key(word) || holds_key(word) || (word.matches('.').count() == 2 && tokens.names_us(word)))
+    })
+}
+
+/// Is a key in the midst of a word? What follows must be as long as only a key is: the beginning alone may be anybody's.
+fn holds_key(word: &str) -> bool {
+    const LONG: usize = 40;
+    let starts = word.as_bytes().windows(KEY_PREFIX.len()).enumerate();
+    let mut rests = starts.filter(|(_, piece)| piece.eq_ignore_ascii_case(KEY_PREFIX.as_bytes())).map(|(at, _)| at + KEY_PREFIX.len());
+    rests.any(|at| word.bytes().skip(at).take_while(u8::is_ascii_alphanumeric).count() >= LONG)
 }
 
 /// What of `Authorization` is ours.

@@ -180,7 +180,8 @@ impl Teller<'_> {
         if let Some(live) = permit.live.as_ref().filter(|_| route.forward_token) {
             return Ok(Change::Becomes(secret(&format!("Bearer {}", live.verified.token.secret().expose()))?));
         }
-        Ok(if self.holds_ours(permit, headers) { Change::Goes } else { Change::Stays })
+        let goes = self.holds_ours(permit, headers) || credentials::hides_ours(headers, self.tokens);
+        Ok(if goes { Change::Goes } else { Change::Stays })
     }
 
     /// Is the token in `Authorization` ours? Where credentials were looked at, that is known.

@@ -50,7 +50,7 @@ impl Names {
         let mut told = preset(settings.headers);
         told.push((HeaderName::from_static(ASSERTION), Told::Assertion));
         let own = custom(&settings.custom)?;
-        told.retain(|(name, _)| own.iter().all(|(own, _)| own != name));
+        told.retain(|(name, _)| own.iter().all(|(own, _)| fold(own.as_str()) != fold(name.as_str())));
         told.extend(own);
         let reserved = reserved(told.iter().map(|(name, _)| name.as_str()));
         Ok(Self { told: told.into(), reserved: Arc::new(Reserved::new(reserved)) })
@@ -171,6 +171,9 @@ fn custom(settings: &BTreeMap<String, String>) -> Result<Vec<(HeaderName, Told)>
         match (name, Claim::parse(claim)) {
             (None, _) => note("is no name of a header that can be told apart from those of HTTP itself"),
             (_, None) => note("should name a claim of a person, as \"email\""),
+            (Some(name), Some(_)) if told.iter().any(|(other, _): &(HeaderName, Told)| fold(other.as_str()) == fold(name.as_str())) => {
+                note("is another one's name to an app that folds case and punctuation");
+            }
             (Some(name), Some(claim)) => told.push((name, Told::Claim(claim, ','))),
         }
     }

@@ -42,6 +42,9 @@ impl Rule {
         if settings.email_domains.iter().any(|domain| domain.is_empty() || domain.contains(['@', '*', ' '])) {
             note("email_domains", "should be whole domains, as \"example.com\"");
         }
+        if settings.max_age.is_some_and(|most| most.is_zero()) {
+            note("max_age", "should be at least 1s: nobody could ever sign in that recently");
+        }
         Self {
             path,
             require: settings.require,
@@ -134,6 +137,9 @@ fn claims(settings: &RuleSettings, note: &mut impl FnMut(&str, &str)) -> Vec<(Cl
 }
 
 fn methods(settings: &RuleSettings, note: &mut impl FnMut(&str, &str)) -> Vec<Method> {
+    if settings.methods.iter().any(|text| matches!(text.as_str(), "CONNECT" | "TRACE")) {
+        note("methods", "names CONNECT or TRACE, which nobody may use here");
+    }
     let upper = |text: &String| text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
     let parsed = settings.methods.iter().map(|text| Method::try_from(text.as_str()).ok().filter(|_| upper(text)));
     let methods: Option<Vec<Method>> = parsed.collect();

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::admission::{RouteSettings, Table};
 use crate::app::{App, Judge};
 use crate::clock::Timestamp;
-use crate::config::{Config, Mistake, guest};
+use crate::config::{Config, Mistake, guest, loops_of};
 use crate::gateway::{Tls, Trusts};
 use crate::outage::Outage;
 use crate::store;
@@ -72,6 +72,12 @@ fn take_in(table: &mut Table, app: &App, config: &Config, now: Timestamp) -> Res
     Trusts::read(alone).map_err(renamed)?;
     if route.client_ca.is_some() {
         Tls::read(&config.tls, alone, now).map_err(renamed)?;
+    }
+    if let Ok(guest) = Table::new(alone, &config.prefix) {
+        let loops: Vec<Mistake> = guest.iter().flat_map(|guest| loops_of(config, guest, "route")).collect();
+        if !loops.is_empty() {
+            return Err(loops);
+        }
     }
     table.take_in(&route, config.public_url.host_str())?;
     Ok(route)
@@ -154,6 +160,7 @@ mod tests {
             app("trust", gone),
             app("nonsense", json!(7)),
             app("asking", json!({ "host": "e.example.com", "upstream": ["http://127.0.0.1:2"], "client_ca": "/nowhere" })),
+            app("loop", json!({ "host": "f.example.com", "upstream": ["http://127.0.0.1:2", "http://127.0.0.1:8080"] })),
             app("last", at("c.example.com")),
         ];
 
@@ -168,6 +175,7 @@ mod tests {
             ("trust", "route.upstream_tls.ca_file"),
             ("nonsense", "route"),
             ("asking", "route.client_ca"),
+            ("loop", "route.upstream[1]"),
         ];
         assert_eq!(out, expected);
         assert!(Table::new(&joined.config.routes, "/auth").is_ok());

@@ -12,7 +12,7 @@ use url::{Host, Url};
 
 use super::Config;
 use super::mistake::Mistake;
-use crate::admission::{LONGEST_SOCKET, Names, Place, Table};
+use crate::admission::{LONGEST_SOCKET, Names, Place, Route, Table};
 use crate::clock::{Clock as _, SystemClock};
 use crate::deliver;
 use crate::endpoint::Brand;
@@ -345,13 +345,16 @@ fn routes(config: &Config, notes: &mut Notes) {
 
 /// An upstream that is one of our own public listeners: each request would come back, until nothing is left.
 fn loops(config: &Config, table: &Table, notes: &mut Notes) {
+    notes.0.extend(table.iter().enumerate().flat_map(|(index, route)| loops_of(config, route, &format!("route[{index}]"))));
+}
+
+/// The same of one route, whose settings stand at `key`.
+pub(crate) fn loops_of(config: &Config, route: &Route, key: &str) -> Vec<Mistake> {
     let public = || config.listen.public.iter().chain(&config.listen.redirect);
-    for (index, route) in table.iter().enumerate() {
-        for (nth, address) in route.destination.addresses.iter().enumerate() {
-            let is_ours = public().any(|own| leads_to(&address.place, own));
-            notes.must(!is_ours, &format!("route[{index}].upstream[{nth}]"), "is an address of listen.public or listen.redirect: a loop");
-        }
-    }
+    let leads_here = |place: &Place| public().any(|own| leads_to(place, own));
+    let addresses = route.destination.addresses.iter().enumerate().filter(|(_, address)| leads_here(&address.place));
+    let mistake = |(nth, _)| Mistake::new(format!("{key}.upstream[{nth}]"), "is an address of listen.public or listen.redirect: a loop");
+    addresses.map(mistake).collect()
 }
 
 /// Does a connection to this place end at this listener of ours, as far as the configuration can tell?

@@ -16,6 +16,7 @@ mod place;
 pub mod size;
 mod typed;
 
+pub(crate) use check::loops_of;
 pub use mistake::Mistake;
 
 use serde::Deserialize;

@@ -37,6 +37,11 @@ const SAID_BY_PROXIES: [&str; 14] = [
     "cf-connecting-ip",
     "fastly-client-ip",
 ];
+/// What some servers take for something that it is not: in CGI a field `Proxy` is the variable that says where requests go
+/// (CVE-2016-5385), and another spelling of how the body is framed is that.
+const PROXY: &str = "proxy";
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
 /// And all that begins so.
 const FORWARDED_AS: &str = "x-forwarded-";
 
@@ -165,11 +170,14 @@ fn written(address: IpAddr) -> Vec<u8> {
     text
 }
 
-/// Is this a name that only a proxy may say, however it is spelled?
+/// Is this a name that only a proxy may say, however it is spelled, or one that is taken for something else?
 pub(super) fn is_said_by_proxies(name: &str) -> bool {
     // All of them begin so: most headers are none by their first letter alone.
-    if !matches!(name.as_bytes().first(), Some(b'x' | b'f' | b'c' | b't')) {
+    if !matches!(name.as_bytes().first(), Some(b'x' | b'f' | b'c' | b't' | b'p')) {
         return false;
+    }
+    if name == PROXY || FRAMING.iter().any(|plain| name != *plain && folds_to(name, plain)) {
+        return true;
     }
     let forwarded = name.get(..FORWARDED_AS.len()).is_some_and(|start| folds_to(start, FORWARDED_AS));
     forwarded || SAID_BY_PROXIES.iter().any(|said| folds_to(name, said))
@@ -453,10 +461,16 @@ mod tests {
             ("x-forwarded-port", "1"),
             ("forwarded", "for=1.1.1.1"),
             ("x-forwarded-prefix", "/evil"),
+            ("proxy", "http://evil.example"),
+            ("content_length", "0"),
+            ("transfer.encoding", "chunked"),
             ("accept", "*/*"),
+            ("content-length", "0"),
+            ("transfer-encoding", "chunked"),
         ]);
         let removed: Vec<_> = said.keys().filter(|name| is_said_by_proxies(name.as_str())).collect();
-        assert_eq!((removed.len(), removed.iter().any(|name| *name == "accept")), (8, false));
+        let stays = ["accept", "content-length", "transfer-encoding"];
+        assert_eq!((removed.len(), removed.iter().any(|name| stays.contains(&name.as_str()))), (11, false));
         let mut told = Vec::new();
         let mut tell = |name: &'static str, value: HeaderValue| {
             told.push((name, value.to_str().unwrap().to_owned()));

@@ -1,6 +1,6 @@
 //! What changes in a request on its way to the upstream, and in the response on its way back. All else travels as it came.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, SET_COOKIE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::{Error, ErrorType};
@@ -81,7 +81,10 @@ pub(super) const MOST_INTERIM: usize = 32;
 pub(super) fn is_sound(response: &ResponseHeader) -> bool {
     let length: usize = response.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     let mut codings = response.headers.get_all(TRANSFER_ENCODING).iter();
+    let mut lengths = response.headers.get_all(CONTENT_LENGTH).iter();
+    let first = lengths.next();
     length <= LARGEST_HEAD
+        && lengths.all(|length| Some(length) == first)
         && codings.next().is_none_or(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
         && codings.next().is_none()
 }
@@ -122,6 +125,13 @@ pub(super) fn response(response: &mut ResponseHeader, version: Version, ctx: &Re
     if response.headers.contains_key(TRANSFER_ENCODING) {
         // In our spelling: it is we who frame it.
         response.insert_header(TRANSFER_ENCODING, "chunked")?;
+    }
+    match response.headers.get(CONTENT_LENGTH).cloned() {
+        // There is none (RFC 9110 §8.6).
+        Some(_) if response.status == StatusCode::NO_CONTENT => drop(response.remove_header(&CONTENT_LENGTH)),
+        // Once.
+        Some(length) => response.insert_header(CONTENT_LENGTH, length)?,
+        None => {}
     }
     if version == Version::HTTP_10 {
         // It knows no chunks; the body ends with the connection (RFC 9112 §6.1).

@@ -154,9 +154,10 @@ const fn is_first(revision: &i64) -> bool {
     *revision == 0
 }
 
-/// May a custom claim bear this name?
+/// May a custom claim bear this name? Not one that differs from a registered one by its capitals alone: some readers take them
+/// for one.
 pub fn may_be_custom(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(char::is_control) && !REGISTERED.contains(&name)
+    !name.is_empty() && !name.chars().any(char::is_control) && !REGISTERED.iter().any(|registered| name.eq_ignore_ascii_case(registered))
 }
 
 #[cfg(test)]

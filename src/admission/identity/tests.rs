@@ -167,6 +167,29 @@ async fn our_tokens_stay_here_and_the_apps_travel_on() {
     assert_eq!(told(&received, "cookie"), ["a=1", "b=2"]);
 }
 
+/// It lets nobody in so, and would lead in whoever reads it.
+#[tokio::test]
+async fn what_is_ours_reaches_no_app_in_any_form() {
+    let world = World::new(json!([{}]));
+    let token = world.token(&claims());
+    let long = format!("Bearerdwk_{}", "a1".repeat(30));
+    for hidden in
+        ["dwk_abc", "DWK_abc", "Token dwk_abc", long.as_str(), "Bearer,dwk_abc", "Bearer x, Bearer dwk_abc", "Digest a=\"dwk_abc\""]
+    {
+        let received = world.received(&Asked::get("/").with("authorization", hidden).cookie(ACCESS, &token)).await;
+        assert_eq!(told(&received, "authorization"), Vec::<String>::new(), "{hidden}");
+    }
+    for form in ["{}", "Token {}", "Token token={}", "DPoP {}", "Custom a:\"{}\""] {
+        let hidden = form.replace("{}", token.expose());
+        let received = world.received(&Asked::get("/").with("authorization", &hidden).cookie(ACCESS, &token)).await;
+        assert_eq!(told(&received, "authorization"), Vec::<String>::new(), "{form}");
+    }
+    for theirs in ["Bearer dwk", "Bearer xdwk_machine", "Token abc.def.ghi", "Digest username=\"a\""] {
+        let received = world.received(&Asked::get("/").with("authorization", theirs).cookie(ACCESS, &token)).await;
+        assert_eq!(told(&received, "authorization"), [theirs]);
+    }
+}
+
 #[tokio::test]
 async fn a_cookie_under_another_prefix_is_ours_too() {
     let world = World::new(json!([{}]));

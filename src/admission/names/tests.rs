@@ -111,6 +111,11 @@ fn names_that_mean_something_to_others_cannot_be_taken() {
         assert_eq!(found.iter().map(|mistake| mistake.key.as_str()).collect::<Vec<_>>(), [format!("identity.custom.{header}")]);
     }
     assert!(names(&json!({ "custom": { "X-Forwarded-Preferred-Username": "user", "X-Forwarded-User": "sub" } })).is_ok());
+    // An app that folds would take the two for one.
+    let found = names(&json!({ "custom": { "X-Team": "department", "x_team": "email" } })).unwrap_err();
+    assert_eq!(found[0].key, "identity.custom.x_team");
+    let instead = names(&json!({ "custom": { "remote_user": "email" } })).unwrap();
+    assert!(!instead.headers().any(|name| name == "remote-user"));
 }
 
 #[test]

@@ -52,6 +52,19 @@ async fn what_the_app_says_is_of_its_connection_stays_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_length_is_said_once_and_not_of_what_never_is() {
+    let (app, edge) = open().await;
+    for way in WAYS {
+        let twice = reply(&edge, &app, way, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nok").await;
+        assert_eq!((twice.status, twice.all("Content-Length"), twice.text().as_str()), (200, vec!["2".to_owned()], "ok"), "{way:?}");
+        let none = reply(&edge, &app, way, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\nConnection: close\r\n\r\n").await;
+        assert_eq!((none.status, none.all("Content-Length").len()), (204, 0), "{way:?}");
+        let two = reply(&edge, &app, way, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok").await;
+        assert_eq!(two.status, 502, "{way:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_early_answer_sets_no_cookie_of_ours() {
     let (app, edge) = open().await;
     for way in WAYS {
