@@ -150,7 +150,13 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.ahead.is_empty() {
-            return this.raw.poll_read(context, out);
+            let read = this.raw.poll_read(context, out);
+            if read.is_pending() {
+                // Who waits for the other end has said what there was to say by now: the framework does not let out what it writes of
+                // a body before its end. What cannot be written is told to who writes next.
+                drop(Pin::new(&mut *this).poll_flush(context));
+            }
+            return read;
         }
         let count = this.ahead.len().min(out.remaining());
         out.put_slice(&this.ahead.split_to(count));

@@ -51,6 +51,24 @@ async fn what_the_app_says_is_of_its_connection_stays_there() {
     }
 }
 
+/// However slowly the rest comes, and whether it comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_app_has_written_is_not_held_back() {
+    let (app, edge) = open().await;
+    for way in WAYS {
+        let pieces = app.pieces_next();
+        let mut raw = Raw::connect(edge.address()).await;
+        raw.send(get(way)).await;
+
+        pieces.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n".to_vec()).unwrap();
+        assert_eq!(raw.reply_head().await.unwrap().status, 200, "{way:?}");
+        pieces.send(b"hello".to_vec()).unwrap();
+        assert_eq!(raw.bytes(5).await.unwrap(), b"hello", "{way:?}");
+        pieces.send(b"world".to_vec()).unwrap();
+        assert_eq!(raw.bytes(5).await.unwrap(), b"world", "{way:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_length_is_said_once_and_not_of_what_never_is() {
     let (app, edge) = open().await;
