@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -25,7 +24,7 @@ use crate::boot::{Extras, NotServing, services};
 use crate::config::Config;
 use crate::deliver::{Providers, Queue, QueueParts};
 use crate::endpoint::{Admin, Api, ApiSetup, Desk, Operator, Readiness, Refusals, State, Status, Vitals};
-use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop};
+use crate::gateway::{Bounds, Gateway, Hooks, Leaving, Listeners, Stop, allow_files};
 use crate::random::Drawn;
 use crate::signin::Deliver;
 use crate::token::Ring;
@@ -36,27 +35,12 @@ const LAST_MAIL: Duration = Duration::from_secs(5);
 /// Threads of everything slow.
 const SLOW_THREADS: usize = 2;
 
-/// As many open files as the system allows: each connection is one, and each request has one to its app besides. Where that is
-/// too few, who is over the limit hears nothing, and neither does who asks whether we are well.
-fn allow_files(config: &Config) {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current.is_some() && current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
-        tracing::debug!("The limit of open files stays as it is.");
-    }
-    let wanted = u64::try_from(config.listen.connections).unwrap_or(u64::MAX);
-    if let Some(most) = maximum.filter(|most| *most < wanted) {
-        tracing::warn!(
-            "The system allows {most} open files, and listen.connections is {wanted}: raise the limit (LimitNOFILE) or lower that."
-        );
-    }
-}
-
 /// Run the gateway of `config` until it is told to leave.
 ///
 /// Blocks; must not be called inside a runtime. The runtime of everything slow is owned here, and lives until the last worker
 /// has returned.
 pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
-    allow_files(config);
+    allow_files(config.listen.connections);
     // An address that is taken is found before anything else is done; one that is lent, when all else is done.
     let bound = if extras.upgrade { None } else { Some(Listeners::bind(&config.listen)?) };
     let runtime = slow()?;

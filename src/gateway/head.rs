@@ -85,6 +85,7 @@ fn check(head: Head<'_>) -> Result<(), Problem> {
         && is_method(head.method)
         && has_one_host(head.headers)
         && has_one_length(head.headers)
+        && nominates_soundly(head.headers)
         && is_target(&head)
         && !is_odd_upgrade(head.method, head.version, head.headers);
     if is_sound { Ok(()) } else { Err(Problem::Refused(Refusal::Malformed)) }
@@ -119,6 +120,18 @@ fn is_trimmed(value: &HeaderValue) -> bool {
 /// One length at most: HTTP/2 carries the same one twice, and HTTP/1 must not (RFC 9112 §6.3).
 fn has_one_length(headers: &HeaderMap) -> bool {
     headers.get_all(CONTENT_LENGTH).into_iter().count() <= 1
+}
+
+/// The framework refuses to forward a request that nominates in `Connection` what says for whom it is, what is no token, or too
+/// much. It is refused here, before an app is reached.
+fn nominates_soundly(headers: &HeaderMap) -> bool {
+    const TOO_MANY: usize = 10;
+    const FOR_WHOM: [&[u8]; 4] = [b"host", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"];
+    let is_token = |option: &[u8]| option.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
+    let lines = headers.get_all(CONNECTION).iter();
+    let options = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
+    let mut options = options.filter(|option| !option.is_empty()).enumerate();
+    options.all(|(nth, option)| nth + 1 < TOO_MANY && is_token(option) && !FOR_WHOM.iter().any(|name| option.eq_ignore_ascii_case(name)))
 }
 
 fn has_one_host(headers: &HeaderMap) -> bool {
@@ -226,6 +239,21 @@ mod tests {
     fn tunnels_and_echoes_are_not_forwarded() {
         assert_eq!(verdict("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example\r\n\r\n"), Err(Problem::Refused(Refusal::MethodNotAllowed)));
         assert_eq!(verdict("TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n"), Err(Problem::Refused(Refusal::MethodNotAllowed)));
+    }
+
+    #[test]
+    fn nobody_nominates_for_whom_a_request_is() {
+        let with = |lines: &str| verdict(&format!("GET / HTTP/1.1\r\nHost: a.example\r\n{lines}\r\n"));
+        let most = format!("Connection: {}\r\n", ["a"; 9].join(", "));
+        for lines in ["Connection: close\r\n", "Connection: , X-Hop,,keep-alive\r\n", &most] {
+            assert_eq!(with(lines), Ok(()), "{lines}");
+        }
+        let more = format!("Connection: {}\r\nConnection: b\r\n", ["a"; 9].join(","));
+        for lines in
+            ["Connection: Host\r\n", "Connection: close, X-Forwarded-For\r\n", "Connection: :path\r\n", "Connection: a b\r\n", &more]
+        {
+            assert_eq!(with(lines), MALFORMED, "{lines}");
+        }
     }
 
     #[test]

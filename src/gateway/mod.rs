@@ -18,6 +18,7 @@ mod cord;
 mod demo_app;
 mod edit;
 mod exchange;
+mod files;
 mod flight;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -50,6 +51,7 @@ use crate::telemetry::{Metrics, Spans};
 
 pub use accept::Bounds;
 pub use demo_app::DemoApp;
+pub use files::allow_files;
 pub use listener::{Address, CannotListen, Lent, Listeners};
 pub use live::{Rules, Swap};
 pub use server::{Hooks, Leaving, Stop};

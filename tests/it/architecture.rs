@@ -223,7 +223,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry"]),
     ("tracing_log", &["telemetry"]),
     // What the standard library does not do yet: sockets that travel, and the clock that systemd compares.
-    ("rustix", &["boot::handover", "boot::notify", "gateway::straight"]),
+    ("rustix", &["boot::handover", "boot::notify", "gateway::files", "gateway::straight"]),
     ("rustls*", &["boot", "gateway", "main"]),
     ("tokio_rustls", &["gateway::accept", "gateway::tls"]),
     ("x509_parser", &["gateway::tls", "gateway::upstream"]),
