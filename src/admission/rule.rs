@@ -42,9 +42,6 @@ impl Rule {
         if settings.email_domains.iter().any(|domain| domain.is_empty() || domain.contains(['@', '*', ' '])) {
             note("email_domains", "should be whole domains, as \"example.com\"");
         }
-        if settings.max_age.is_some_and(|most| most.is_zero()) {
-            note("max_age", "should be at least 1s: nobody could ever sign in that recently");
-        }
         Self {
             path,
             require: settings.require,

@@ -41,9 +41,9 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::clock::Timestamp;
 use crate::id::{AccountId, SessionId, TokenId};
@@ -51,6 +51,9 @@ use crate::outage::Outage;
 use crate::revocation::Revocations;
 use crate::revocation::index::{Answer, Feed, Source};
 use crate::revocation::ledger::{Ids, Ledger, Standing};
+
+/// How often it is looked whether a poll has ended that somebody waits for.
+const MOMENT: Duration = Duration::from_millis(10);
 
 /// What the index knows.
 enum Word {
@@ -127,17 +130,27 @@ impl Revocations {
 
     /// The index has all that is known here, it is only not sure that nothing was added: where the ledger does not answer as
     /// fast as a poll must, the database is out, and nobody can commit. After a new connection to the index that alone is not
-    /// enough: what was committed before may be gone from it, so the ledger is waited for until a poll has come to an end.
+    /// enough: what was committed before may be gone from it, so a poll must have come to an end since.
     async fn ask_ledger_briefly(&self, ids: Ids<'_>, marker: Option<i64>, now: Timestamp) -> Result<(Standing, Source), Outage> {
         let mut asking = pin!(self.ask_ledger(ids, now));
+        // A poll that begins now has ended by then, well or badly.
+        let ends = Instant::now() + self.parts.pace.poll + 2 * self.parts.pace.patience;
+        let mut out = None;
         loop {
-            let asked = timeout(self.parts.pace.patience, asking.as_mut()).await;
-            let is_believed = self.suffices(marker) && self.known.look().was_asked_since(self.parts.index.feed());
-            match asked {
-                Ok(Ok(standing)) => return Ok((standing, Source::Ledger)),
-                Ok(Err(_)) | Err(_) if is_believed => return Ok((Standing::Good, self.parts.index.source())),
-                Ok(Err(outage)) => return Err(outage),
-                Err(_) => {}
+            match &out {
+                None => match timeout(self.parts.pace.patience, asking.as_mut()).await {
+                    Ok(Ok(standing)) => return Ok((standing, Source::Ledger)),
+                    Ok(Err(outage)) => out = Some(outage),
+                    Err(_) => {}
+                },
+                Some(_) => sleep(MOMENT).await,
+            }
+            if self.suffices(marker) && self.known.look().was_asked_since(self.parts.index.feed()) {
+                return Ok((Standing::Good, self.parts.index.source()));
+            }
+            match out {
+                Some(outage) if Instant::now() >= ends => return Err(outage),
+                Some(_) | None => self.wake.notify_one(),
             }
         }
     }
