@@ -37,13 +37,13 @@ const SAID_BY_PROXIES: [&str; 14] = [
     "cf-connecting-ip",
     "fastly-client-ip",
 ];
+/// And all that begins so.
+const FORWARDED_AS: &str = "x-forwarded-";
+
 /// What some servers take for something that it is not: in CGI a field `Proxy` is the variable that says where requests go
 /// (CVE-2016-5385), and another spelling of how the body is framed is that.
 const PROXY: &str = "proxy";
 const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
-
-/// And all that begins so.
-const FORWARDED_AS: &str = "x-forwarded-";
 
 /// The longest request id that is kept from a trusted proxy.
 const LONGEST_REQUEST_ID: usize = 64;

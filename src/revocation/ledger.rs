@@ -108,8 +108,8 @@ pub trait Ledger: Send + Sync {
     /// Do `act` in one transaction: mark the sessions ended, disable where asked, write one line for each session that was
     /// live, or that ended by itself within the last five minutes (its last token may still be believed); and for a token;
     /// `Disable` moves the account's revision on, and writes an account line with it. `ApiKey` marks the key revoked, gives its
-    /// name free and writes a token line under its id, if it was not revoked before. `Outdate` writes an account line and nothing else. Lines are numbered in the order of commits.
-    /// `reason` is kept with the sessions.
+    /// name free and writes a token line under its id, if it was not revoked before. `Others` and `Account` forget the account's
+    /// half-finished sign-ins. Lines are numbered in the order of commits. `reason` is kept with the sessions.
     /// The lines returned are durable. Empty when nothing was live: doing it twice is no error.
     async fn commit(&self, act: &Act, reason: &str, now: Timestamp, expires_at: Timestamp) -> Result<Vec<Entry>, Outage>;
 

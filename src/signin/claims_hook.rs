@@ -145,12 +145,13 @@ impl ClaimsHook {
 }
 
 impl Extra {
-    /// The same, where it fits into a cookie together with what the account says.
+    /// The same, where it fits into a cookie together with what the account says. An account that is too large by itself, since it was
+    /// kept before there was a bound, is nobody's fault here.
     fn fitting(self, account: &Account) -> Result<Self, Outage> {
         let claims = account.claims.iter().filter(|(name, _)| !self.claims.contains_key(*name)).chain(&self.claims);
         let claims = claims.map(|(name, value)| (name.clone(), value.clone())).collect();
         let size = account::size(&claims, self.groups.as_deref().unwrap_or(&account.groups));
-        if size > MOST_CLAIMS {
+        if size > MOST_CLAIMS.max(account::size(&account.claims, &account.groups)) {
             let cause =
                 format!("with what the account says it is {size} bytes of JSON, and more than {MOST_CLAIMS} do not fit into a cookie");
             return Err(Outage::new(Dependency::ClaimsHook, cause));
@@ -196,6 +197,23 @@ mod tests {
         }
     }
 
+    fn account() -> Account {
+        Account {
+            id: AccountId::new("ada"),
+            username: None,
+            name: None,
+            email: Some("ada@example.com".to_owned()),
+            email_verified: true,
+            phone: None,
+            phone_verified: false,
+            groups: Vec::new(),
+            claims: Map::new(),
+            disabled_at: None,
+            created_at: Timestamp::default(),
+            revision: 0,
+        }
+    }
+
     fn sound(answer: Value) -> Result<Extra, Outage> {
         ClaimsHook::new(Arc::new(Never), Arc::new(Never), OnOutage::LastKnown).sound(serde_json::from_value(answer).unwrap())
     }
@@ -213,6 +231,20 @@ mod tests {
         let room = MOST - r#"{"claims":{"a":""},"groups":null}"#.len();
         assert!(sound(json!({ "claims": { "a": "x".repeat(room) } })).is_ok());
         assert!(sound(json!({ "claims": { "a": "x".repeat(room + 1) } })).is_err());
+    }
+
+    #[test]
+    fn what_does_not_fit_beside_the_account_is_no_answer() {
+        let with = |length: usize| Account { claims: json!({ "own": "x".repeat(length) }).as_object().cloned().unwrap(), ..account() };
+        let more = |length: usize| Extra { claims: json!({ "more": "x".repeat(length) }).as_object().cloned().unwrap(), groups: None };
+        assert!(more(900).fitting(&with(900)).is_ok());
+        assert!(more(1200).fitting(&with(900)).is_err());
+        // What takes the place of something adds less.
+        let instead = Extra { claims: json!({ "own": "x".repeat(1200) }).as_object().cloned().unwrap(), groups: None };
+        assert!(instead.fitting(&with(1200)).is_ok());
+        // Kept before there was a bound: nobody is refused for it, and nothing is added.
+        assert!(Extra::default().fitting(&with(3000)).is_ok());
+        assert!(more(1).fitting(&with(3000)).is_err());
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl FamilyKey {
 
 /// A session that only has to begin: the claims hook has answered. Who asked it too late would have nothing left to come back with.
 pub(super) struct Ready {
-    /// When it began to get ready: how much later it is since then, whatever the hook took.
+    /// When `now` was: the hook may have taken its time since.
     since: Instant,
     account: Account,
     session: Session,

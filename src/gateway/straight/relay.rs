@@ -357,9 +357,9 @@ impl<'a> Relay<'a> {
             if let Poll::Ready(Err(error)) = Pin::new(&mut *self.wire).poll_flush(context) {
                 return Poll::Ready(Err(unwritten(error)));
             }
-            // Who waits for a stream has nothing else to ask for.
-            let is_deaf = self.ctx.manner.is_patient && self.wire.is_full();
-            if is_deaf || self.wire.poll_gone(context).is_ready() {
+            let is_gone = self.wire.poll_gone(context).is_ready();
+            // Who waits for a stream has nothing else to ask for. Asked last: what has just come counts, and wakes nobody again.
+            if is_gone || (self.ctx.manner.is_patient && self.wire.is_full()) {
                 let gone = Error::explain(ErrorType::ConnectionClosed, "the client has left");
                 return Poll::Ready(Err(gone.into_down().into()));
             }

@@ -23,8 +23,8 @@ pub(in crate::gateway) const KEPT_FOR: Duration = Duration::from_secs(4);
 pub(in crate::gateway) const KEPT_FOR_ONCE: Duration = Duration::from_secs(1);
 /// The same for HTTP/2, whose servers say in time that they are about to close (RFC 9113 §6.8).
 const H2_KEPT_FOR: Duration = Duration::from_secs(60);
-/// When the system asks whether the other end of a silent connection is still there, an app or a client. Not by HTTP/2's own pings: servers of gRPC
-/// take those for an attack when they come oftener than every five minutes.
+/// When the system asks whether the other end of a silent connection is still there, an app or a client. Not by HTTP/2's own
+/// pings: servers of gRPC take those for an attack when they come oftener than every five minutes.
 pub(in crate::gateway) const PROBES: TcpKeepalive =
     TcpKeepalive { idle: Duration::from_secs(60), interval: Duration::from_secs(15), count: 4, user_timeout: Duration::ZERO };
 /// Most requests on one HTTP/2 connection.

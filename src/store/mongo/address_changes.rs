@@ -18,7 +18,7 @@ use super::transact::{Act, End};
 use crate::clock::Timestamp;
 use crate::id::AccountId;
 use crate::outage::Outage;
-use crate::revocation::{Entry, Subject};
+use crate::revocation::Entry;
 use crate::signin::{Account, AddressChange, AddressChanges, ChangeAttempt, ChangeCandidate, ChangeTaken, Changed, Handle, Opened};
 use crate::signin::{Removed, Settled};
 
@@ -231,8 +231,7 @@ impl Act for Remove<'_> {
 /// Nobody who has come half-way by an address before signs in any more, and tokens from before are outdated.
 async fn outdate(link: &mut Link, before: &Account, expires_at: Timestamp) -> Result<End<Vec<Entry>>, Fault> {
     link.delete_all(PENDING_SIGN_INS, doc! { "account_id": before.id.as_str() }).await?;
-    let stroke = Stroke { reason: "", now: Timestamp::default(), expires_at };
-    stroke.write(link, vec![Subject::Account(before.id.clone(), before.revision.saturating_add(1))]).await
+    Stroke::outdating(expires_at).outdate(link, before).await
 }
 
 /// The account, which nobody else changes meanwhile.

@@ -22,6 +22,7 @@ use crate::id::{AccountId, KeyId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random::{self, SystemEntropy};
 use crate::revocation::{self, Entry, Head, Ids, Ledger, Standing, Subject};
+use crate::signin::Account;
 
 /// As much as `tokens.leeway` may be.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
@@ -120,6 +121,16 @@ pub(super) struct Stroke<'a> {
 }
 
 impl Stroke<'_> {
+    /// Of a line that ends no session: it has neither reason nor time.
+    pub(super) fn outdating(expires_at: Timestamp) -> Self {
+        Self { reason: "", now: Timestamp::default(), expires_at }
+    }
+
+    /// An account has changed, which was this before: tokens that tell of it are outdated.
+    pub(super) async fn outdate(&self, link: &mut Link, before: &Account) -> Result<End<Vec<Entry>>, Fault> {
+        self.write(link, vec![Subject::Account(before.id.clone(), before.revision.saturating_add(1))]).await
+    }
+
     async fn end_token(&self, link: &mut Link, id: &TokenId) -> Result<End<Vec<Entry>>, Fault> {
         let subject = Subject::Token(id.clone());
         let known = doc! { "kind": subject.kind(), "name": subject.name(), "expires_at": after(self.now) };

@@ -20,8 +20,7 @@ use crate::signin::{Account, Accounts as _, Roster, Sought, Written, account as 
 #[async_trait]
 impl Roster for Store {
     async fn change(&self, account: &Account, expires_at: Timestamp) -> Result<Written, Outage> {
-        let stroke = Stroke { reason: "", now: Timestamp::default(), expires_at };
-        let done = self.carry_out_unless_taken(&Change { account, stroke }).await?;
+        let done = self.carry_out_unless_taken(&Change { account, stroke: Stroke::outdating(expires_at) }).await?;
         Ok(done.unwrap_or(Written::Taken))
     }
 
@@ -86,8 +85,7 @@ impl Act for Change<'_> {
                 link.delete_all(from, doc! { "account_id": new.id.as_str() }).await?;
             }
         }
-        let line = Subject::Account(new.id.clone(), new.revision.saturating_add(1));
-        Ok(self.stroke.write(link, vec![line]).await?.map(Written::Done))
+        Ok(self.stroke.outdate(link, new).await?.map(Written::Done))
     }
 }
 

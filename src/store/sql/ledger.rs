@@ -17,6 +17,7 @@ use crate::id::{AccountId, KeyId, SessionId, TokenId};
 use crate::outage::Outage;
 use crate::random::{self, SystemEntropy};
 use crate::revocation::{self, Entry, Head, Ids, Ledger, Standing, Subject};
+use crate::signin::Account;
 
 /// As much as `tokens.leeway` may be.
 const MOST_LEEWAY: Duration = Duration::from_mins(5);
@@ -95,6 +96,16 @@ pub(super) struct Stroke<'a> {
 }
 
 impl Stroke<'_> {
+    /// Of a line that ends no session: it has neither reason nor time.
+    pub(super) fn outdating(expires_at: Timestamp) -> Self {
+        Self { reason: "", now: Timestamp::default(), expires_at }
+    }
+
+    /// An account has changed, which was this before: tokens that tell of it are outdated.
+    pub(super) async fn outdate(&self, link: &mut Link, before: &Account) -> Result<End<Vec<Entry>>, Fault> {
+        self.write(link, vec![Subject::Account(before.id.clone(), before.revision.saturating_add(1))]).await
+    }
+
     /// The ledger is locked before it is looked at, so that of two at once one writes the line.
     async fn end_token(&self, link: &mut Link, id: &TokenId) -> Result<End<Vec<Entry>>, Fault> {
         link.fetch_one(link.sql.lock_head, &[]).await?;

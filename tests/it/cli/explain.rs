@@ -344,12 +344,14 @@ async fn a_refused_request_is_looked_up_by_its_id() {
     let (code, text, _) = gateway.command(&["explain", "--request", &id]);
     let found = looked_up(&gateway, &id);
     let own = looked_up(&gateway, &refused_at(&gateway, "/auth/nothing").await);
+    let subject = looked_up(&gateway, &refused_at(&gateway, "/auth/api/otp/ada%40example.com").await);
 
     assert_eq!(code, 0);
     assert!(text.starts_with("refused (401 unauthenticated): route \"app\" (route[0]) refused it"), "{text}");
     assert_eq!((&found["code"], &found["route"], &found["rules"]), (&json!("unauthenticated"), &json!("app"), &json!([0])));
     assert_eq!((&found["path"], &found["method"], &found["status"]), (&json!("/secret"), &json!("GET"), &json!(401)));
     assert!(!format!("{found}{text}").contains("hunter2"));
+    assert_eq!(subject["path"], json!("/auth/api/otp/{subject}"), "whom an app asks about is nobody's business");
     assert_eq!((&own["decision"], &own["code"], &own["path"]), (&json!("own"), &json!("not_found"), &json!("/auth/nothing")));
 }
 

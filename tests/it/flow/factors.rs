@@ -297,6 +297,68 @@ async fn the_operator_takes_a_lost_authenticator_away(database: Database) {
     assert_eq!(fresh.get("/strong").await.status, 401);
 }
 
+/// An insert into this table fails from now on.
+fn refuse_inserts(place: &Place, table: &str) {
+    let sql = format!(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$; \
+         CREATE TRIGGER no BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION no()"
+    );
+    Postgres::shared().psql(&place.wants.store, &sql);
+}
+
+fn allow_inserts(place: &Place) {
+    Postgres::shared().psql(&place.wants.store, "DROP FUNCTION no CASCADE");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_begins_no_session_ends_none_either() {
+    let place = place_on(Database::Postgres).await;
+    let person = place.sign_in(ADA).await;
+    let (phone, recovery) = enrol(&person).await;
+    let before = person.cookie_header();
+
+    refuse_inserts(&place, "sessions");
+    let out = post(&person, "/auth/verify-totp", &phone.code().await).await;
+    assert_eq!((out.status, person.cookie_header()), (503, before));
+    assert_eq!(person.get("/page").await.status, 200, "who is signed in is so still");
+    allow_inserts(&place);
+
+    assert_eq!(post(&person, "/auth/verify-recovery", &recovery[0]).await.status, 200);
+    assert_eq!(person.get("/strong").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn taking_an_authenticator_away_is_done_again_where_no_session_could_be_ended() {
+    let place = place_on(Database::Postgres).await;
+    let person = place.sign_in(ADA).await;
+    enrol(&person).await;
+    let remove = || place.gateway.command(&["account", "remove-factor", ADA]);
+
+    refuse_inserts(&place, "revocations");
+    assert_eq!(remove().0, 1);
+    assert_eq!(person.get("/strong").await.status, 200);
+    allow_inserts(&place);
+
+    let (code, _, complaint) = remove();
+    assert_eq!((code, person.get("/page").await.status), (0, 401), "{complaint}");
+}
+
+/// Another tab of the browser may have the session that came in its place, and its cookies are this one's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_comes_too_late_takes_no_cookies_from_the_session_that_came_in_its_place() {
+    for (window, is_cleared) in [("10s", false), ("0s", true)] {
+        let line = format!("concurrent_refresh_window = \"{window}\"").leak();
+        let place = Place::with(Wants { sections: vec![("session", line)], ..Wants::default() }).await;
+        let person = place.sign_in(ADA).await;
+        let late = person.copy();
+        enrol(&person).await;
+
+        let reply = late.get("/auth/account").await;
+
+        assert_eq!((reply.status, !reply.all("set-cookie").is_empty()), (303, is_cleared), "{window}");
+    }
+}
+
 /// What a person is shown once, and the session that they have, do not hang on the log.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_written_takes_nothing_from_who_is_signed_in() {

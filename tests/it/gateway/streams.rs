@@ -58,6 +58,24 @@ async fn a_frame_that_comes_with_the_upgrade_is_not_lost() {
     assert_eq!(frame, Some((TEXT_FRAME, "eager".to_owned())));
 }
 
+/// Nobody reads on behind so much, and nobody would see such a client leave: it would hold its place for as long as the app is silent.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_events_and_sends_on_is_hung_up_on() {
+    let (app, edge) = impatient().await;
+    let events = app.stream_next();
+    let mut raw = Raw::connect(edge.address()).await;
+
+    raw.send(get("Accept: text/event-stream\r\n")).await;
+    assert_eq!(raw.reply_head().await.unwrap().status, 200);
+    raw.send("x".repeat(60 * 1024)).await;
+    let is_gone_early = raw.is_closed_within(SILENCE).await;
+    raw.send("x".repeat(20 * 1024)).await;
+
+    assert!(!is_gone_early);
+    assert!(raw.is_closed_within(Duration::from_secs(10)).await);
+    drop(events);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_arrive_when_they_are_sent_and_silence_does_not_end_them() {
     let (app, edge) = impatient().await;

@@ -5,6 +5,7 @@ mod changes;
 mod cluster;
 mod database_gone;
 mod faults;
+mod gate;
 mod house;
 mod index;
 mod limits;
