@@ -179,33 +179,3 @@ async fn people_of_a_program_sign_in_and_are_disabled_by_their_id() {
     stop.stop();
     tokio::task::spawn_blocking(move || running.join().expect("no panic").expect("it ran")).await.unwrap();
 }
-
-/// A shell that allows few open files, as many do, lets it have as many as the system allows.
-#[tokio::test(flavor = "multi_thread")]
-async fn open_files_are_as_many_as_the_system_allows() {
-    let app = Upstream::start().await;
-    let (folder, public, admin) = (folder::new("files"), ports::free_address(), ports::free_address());
-    let file = folder.path().join("doorward.toml");
-    let text = format!(
-        "public_url = \"http://{public}\"\n[listen]\npublic = [\"{public}\"]\nadmin = \"{admin}\"\nconnections = 10000000\n[store]\n\
-         url = \"sqlite:{}\"\nencryption_key = \"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\"\n[cookies]\nsecure = false\n\
-         [[delivery.email]]\nkind = \"console\"\n[[route]]\nname = \"app\"\nupstream = [\"{}\"]\n",
-        folder.path().join("doorward.db").display(),
-        app.url()
-    );
-    std::fs::write(&file, text).unwrap();
-    let script = format!("ulimit -Sn 300 && exec {} serve --config {}", env!("CARGO_BIN_EXE_doorward"), file.display());
-    let (output, arguments) = (Output::default(), ["-c".to_owned(), script]);
-    let spawn = Spawn { program: "sh", arguments: &arguments, environment: &[], user: None };
-    let mut process = Process::start_into(spawn, Signal::Term, output.clone());
-    child::await_ready("the gateway", &mut process, || status_of(admin, "/readyz") == Some(200));
-
-    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.pid())).unwrap();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
-    let mut allowed = line.split_whitespace();
-    let (soft, hard) = (allowed.next().unwrap(), allowed.next().unwrap());
-    assert_eq!(soft, hard);
-    // Ten million are more than that, wherever this runs.
-    let is_told = output.text().contains("open files, and listen.connections is 10000000");
-    assert_eq!(is_told, hard.parse::<u64>().is_ok_and(|hard| hard < 10_000_000));
-}

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::{Edge, get, public};
+use crate::support::child::{self, Output, Process, Signal, Spawn};
 use crate::support::client::Raw;
+use crate::support::gateway::status_of;
 use crate::support::upstream::Upstream;
 use crate::support::wait;
 
@@ -98,4 +100,28 @@ async fn the_system_asks_whether_a_silent_client_is_still_there() {
     let held = held(&edge, "").await;
 
     assert_eq!(timer(edge.address(), held.address()).as_deref(), Some("02"));
+}
+
+/// A shell that allows few open files, as many do, lets it have as many as the system allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn open_files_are_as_many_as_the_system_allows() {
+    let app = Upstream::start().await;
+    let mut edge = edge(&app, "connections = 10000000");
+    // Its configuration and its ports, from such a shell.
+    edge.gateway.terminate();
+    let script = format!("ulimit -Sn 300 && exec {} serve --config {}", env!("CARGO_BIN_EXE_doorward"), edge.gateway.config().display());
+    let (output, arguments) = (Output::default(), ["-c".to_owned(), script]);
+    let spawn = Spawn { program: "sh", arguments: &arguments, environment: &[], user: None };
+    let mut process = Process::start_into(spawn, Signal::Term, output.clone());
+    let admin = edge.gateway.admin();
+    child::await_ready("the gateway", &mut process, || status_of(admin, "/readyz") == Some(200));
+
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.pid())).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut allowed = line.split_whitespace();
+    let (soft, hard) = (allowed.next().unwrap(), allowed.next().unwrap());
+    assert_eq!(soft, hard);
+    // Where that is more than ten million, there is nothing to tell.
+    let is_told = output.text().contains("open files, and listen.connections is 10000000");
+    assert_eq!(is_told, hard.parse::<u64>().is_ok_and(|hard| hard < 10_000_000));
 }
