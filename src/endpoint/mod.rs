@@ -100,6 +100,8 @@ pub struct Endpoints {
     places: Places,
     pages: Pages,
     table: Table,
+    /// The path where people sign in.
+    login_url: String,
     document: Bytes,
     inbox: Option<Arc<dyn Inbox>>,
     forward_auth: Option<ForwardAuth>,
@@ -119,6 +121,7 @@ impl Endpoints {
             cookies: setup.cookies,
             places: Places::new(setup.public_url, setup.hosts),
             pages: Pages::new(setup.pages, table.prefix(), setup.development),
+            login_url: format!("{}/login", table.prefix()),
             document: Bytes::from(openapi::public(table.prefix()).to_string()),
             table,
             inbox: setup.inbox,

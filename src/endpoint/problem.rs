@@ -1,7 +1,7 @@
 //! The one place where an error becomes words: status, code, title and sentence (RFC 9457). `docs/errors.md` lists them.
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::admission::Refusal;
 use crate::config::Mistake;
@@ -99,7 +99,7 @@ pub enum Problem {
 #[derive(Debug, Serialize)]
 pub struct Body<'a> {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Kind,
     title: &'static str,
     status: u16,
     detail: &'static str,
@@ -109,6 +109,16 @@ pub struct Body<'a> {
     login_url: Option<&'a str>,
     #[serde(skip_serializing_if = "<[Mistake]>::is_empty")]
     errors: &'a [Mistake],
+}
+
+/// A code as a URI (RFC 9457 §3.1.1).
+#[derive(Debug)]
+struct Kind(&'static str);
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("urn:doorward:error:{}", self.0))
+    }
 }
 
 impl Problem {
@@ -370,7 +380,7 @@ impl Problem {
     /// The body of the reply, as JSON.
     pub fn body<'a>(self, request_id: &'a str, login_url: Option<&'a str>) -> Body<'a> {
         Body {
-            kind: format!("urn:doorward:error:{}", self.code()),
+            kind: Kind(self.code()),
             title: self.title(),
             status: self.status().as_u16(),
             detail: self.detail(),

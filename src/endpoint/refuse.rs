@@ -78,8 +78,7 @@ impl Endpoints {
     }
 
     fn json(&self, problem: Problem, request_id: &str) -> Reply {
-        let login_url = format!("{}/login", self.table.prefix());
-        let login_url = (problem.status() == StatusCode::UNAUTHORIZED).then_some(login_url.as_str());
+        let login_url = (problem.status() == StatusCode::UNAUTHORIZED).then_some(self.login_url.as_str());
         reply::problem(problem, request_id, login_url)
     }
 
@@ -161,12 +160,15 @@ pub(super) const fn page_for(refusal: Refusal) -> Option<&'static str> {
 
 /// RFC 6750 §3: no error code where nothing was presented. RFC 9470 §3: what kind of sign-in is missing.
 fn bearer(refusal: Refusal) -> Option<HeaderValue> {
-    let error = match refusal {
-        Refusal::Unauthenticated => String::new(),
-        Refusal::InvalidToken | Refusal::SessionEnded => ", error=\"invalid_token\"".to_owned(),
-        Refusal::SecondFactorNeeded => ", error=\"insufficient_user_authentication\", acr_values=\"two_factor\"".to_owned(),
-        Refusal::TooLongAgo(seconds) => format!(", error=\"insufficient_user_authentication\", max_age=\"{seconds}\""),
-        Refusal::Forbidden => ", error=\"insufficient_scope\"".to_owned(),
+    let challenge = match refusal {
+        Refusal::Unauthenticated => "Bearer realm=\"doorward\"",
+        Refusal::InvalidToken | Refusal::SessionEnded => "Bearer realm=\"doorward\", error=\"invalid_token\"",
+        Refusal::SecondFactorNeeded => "Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", acr_values=\"two_factor\"",
+        Refusal::TooLongAgo(seconds) => {
+            let challenge = format!("Bearer realm=\"doorward\", error=\"insufficient_user_authentication\", max_age=\"{seconds}\"");
+            return HeaderValue::try_from(challenge).ok();
+        }
+        Refusal::Forbidden => "Bearer realm=\"doorward\", error=\"insufficient_scope\"",
         Refusal::NoRoute
         | Refusal::AmbiguousPath
         | Refusal::Malformed
@@ -177,7 +179,7 @@ fn bearer(refusal: Refusal) -> Option<HeaderValue> {
         | Refusal::MethodNotAllowed
         | Refusal::PreflightRefused => return None,
     };
-    HeaderValue::try_from(format!("Bearer realm=\"doorward\"{error}")).ok()
+    Some(HeaderValue::from_static(challenge))
 }
 
 /// A browser that shows a page would open its own window at `Basic`; gRPC has no place for most headers.

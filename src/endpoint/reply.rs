@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use crate::clock::ceil_secs;
@@ -77,21 +77,28 @@ impl From<Outage> for No {
 
 /// A reply without a body.
 pub(super) fn empty(status: StatusCode) -> Reply {
-    let mut reply = Response::new(Bytes::new());
+    with_room(status, Bytes::new())
+}
+
+/// A reply with room for the headers that most have: a map that grows is filled anew.
+fn with_room(status: StatusCode, body: Bytes) -> Reply {
+    let mut reply = Response::new(body);
     *reply.status_mut() = status;
+    *reply.headers_mut() = HeaderMap::with_capacity(HEADERS);
     reply
 }
 
 /// A reply with a body of one kind.
 pub(super) fn body(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(body.into());
-    *reply.status_mut() = status;
+    let mut reply = with_room(status, body.into());
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     reply
 }
 
 /// Room for a reply in JSON, in bytes: few are longer.
 const ROOM: usize = 512;
+/// So many headers few replies exceed.
+const HEADERS: usize = 12;
 
 /// A reply in JSON.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Reply {

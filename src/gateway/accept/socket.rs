@@ -178,6 +178,7 @@ impl AsyncWrite for Socket {
         let this = self.get_mut();
         let count = pieces.iter().map(|piece| piece.len()).sum();
         if this.has_room_for(count) {
+            this.gathered.reserve(count);
             for piece in pieces {
                 this.gathered.extend_from_slice(piece);
             }
