@@ -40,6 +40,9 @@ const SLOW_THREADS: usize = 2;
 /// Blocks; must not be called inside a runtime. The runtime of everything slow is owned here, and lives until the last worker
 /// has returned.
 pub fn serve(config: &Config, extras: Extras) -> Result<(), NotServing> {
+    for doubt in config.doubts() {
+        tracing::warn!(key = doubt.key, "in the configuration: {doubt}");
+    }
     allow_files(config.listen.connections);
     // An address that is taken is found before anything else is done; one that is lent, when all else is done.
     let bound = if extras.upgrade { None } else { Some(Listeners::bind(&config.listen)?) };

@@ -1,11 +1,12 @@
-//! `doorward check`: every mistake in the configuration at once, each with its key; and the routes of apps that have no place
-//! beside it.
+//! `doorward check`: every mistake in the configuration at once, each with its key; what is allowed and seldom meant; and the routes
+//! of apps that have no place beside it.
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{ConfigFile, Failed, desk, load, print};
 use crate::boot::guests::Joined;
+use crate::config::Mistake;
 
 /// What is checked.
 #[derive(Debug, Args)]
@@ -20,16 +21,19 @@ pub(super) struct Check {
 /// Says `ok`, or fails with every mistake. A route of an app that has no place is no mistake in the file: it is left out when
 /// the gateway runs, and said here.
 pub(super) fn run(check: &Check) -> Result<(), Failed> {
-    let (joined, note, found) = match load(&check.file.config) {
+    let (joined, note, found, doubts) = match load(&check.file.config) {
         Ok(config) => {
             let (joined, note) = desk::beside_apps(&config)?;
-            (Some(joined), note, Vec::new())
+            (Some(joined), note, Vec::new(), config.doubts())
         }
-        Err(Failed::Mistakes(mistakes)) if check.json => (None, None, mistakes),
+        Err(Failed::Mistakes(mistakes)) if check.json => (None, None, mistakes, Vec::new()),
         Err(failed) => return Err(failed),
     };
     let left_out = joined.as_ref().map(left_out).unwrap_or_default();
     if !check.json {
+        for doubt in &doubts {
+            print::complain(&format!("note: {doubt}"));
+        }
         if let Some(note) = &note {
             print::complain(&format!("note: {note}"));
         }
@@ -38,9 +42,12 @@ pub(super) fn run(check: &Check) -> Result<(), Failed> {
         }
         return print::line("ok");
     }
-    let mistakes: Value = found.iter().map(|mistake| json!({ "key": mistake.key, "problem": mistake.problem })).collect();
+    let listed = |all: &[Mistake]| all.iter().map(|one| json!({ "key": one.key, "problem": one.problem })).collect::<Value>();
     let left_out: Value = left_out.iter().map(|(app, key, problem)| json!({ "app": app, "key": key, "problem": problem })).collect();
-    let mut said = json!({ "ok": found.is_empty(), "mistakes": mistakes });
+    let mut said = json!({ "ok": found.is_empty(), "mistakes": listed(&found) });
+    if let Some(said) = said.as_object_mut().filter(|_| !doubts.is_empty()) {
+        said.insert("notes".to_owned(), listed(&doubts));
+    }
     let guests = joined.map_or(0, |joined| joined.guests);
     let is_worth_saying = guests > 0 || note.is_some() || left_out.as_array().is_some_and(|all| !all.is_empty());
     if let Some(said) = said.as_object_mut().filter(|_| is_worth_saying) {

@@ -6,6 +6,7 @@
 //! ```
 
 mod check;
+mod doubt;
 pub mod duration;
 mod environment;
 mod files;

@@ -72,6 +72,22 @@ fn check_tells_programs_as_well() {
 }
 
 #[test]
+fn check_tells_what_is_allowed_and_seldom_meant() {
+    let folder = folder::new("check");
+    assert_eq!(run(&["init", folder.path().to_str().unwrap()]).0, 0);
+    let file = folder.path().join("doorward.toml").display().to_string();
+    let environment = [("DOORWARD_CONFIG".to_owned(), file), ("DOORWARD__SESSION__CONCURRENT_REFRESH_WINDOW".to_owned(), "0s".to_owned())];
+
+    let (code, printed, note) = command(&["check"], &environment);
+    let listed = command(&["check", "--json"], &environment);
+
+    assert_eq!((code, printed.as_str()), (0, "ok\n"));
+    assert!(note.starts_with("note: session.concurrent_refresh_window: is nothing: "), "{note}");
+    let listed: serde_json::Value = serde_json::from_str(&listed.1).unwrap();
+    assert_eq!((&listed["ok"], &listed["notes"][0]["key"]), (&true.into(), &"session.concurrent_refresh_window".into()));
+}
+
+#[test]
 fn serve_refuses_what_check_refuses() {
     let folder = folder::new("check");
     let file = folder.path().join("doorward.toml");

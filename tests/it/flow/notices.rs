@@ -54,6 +54,7 @@ async fn a_new_device_and_a_reused_token_are_told_once_each(database: Database) 
     assert_eq!(mails.len(), 6, "{database:?}");
     assert!(mails.iter().all(|mail| mail.recipients == [ADA]));
     let log = place.gateway.log();
+    assert!(log.contains("in the configuration: session.concurrent_refresh_window: is nothing"), "{log}");
     assert!(log.contains("notified") && log.contains("new_device") && log.contains("refresh_token_reused"), "{log}");
     for secret in [ADA, "Safari", FIREFOX]
         .into_iter()
