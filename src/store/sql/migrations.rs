@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _, MySqlConnection, PgConnection, SqlSafeStr as _, SqliteConnection};
+use tokio::time::Instant;
 
 use super::Store;
 use super::fault::Fault;
@@ -22,22 +24,46 @@ use crate::outage::Outage;
 /// How long bringing a database up to date may take, waiting for another node that does it included.
 const LIMIT: Duration = Duration::from_secs(600);
 
+/// Between two tries to have a SQLite file written ahead.
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// Apply what is missing, on a connection of its own that is closed afterwards, so that no lock stays behind. `patience` is
 /// how long connecting may take.
 pub(super) async fn run(place: &Place, patience: Duration) -> Result<(), Outage> {
-    let connection = tokio::time::timeout(patience, connect(place)).await.map_err(|_| Outage::store(Fault::Late))?;
+    let connection = tokio::time::timeout(patience, connect(place, patience)).await.map_err(|_| Outage::store(Fault::Late))?;
     let work = apply(connection.map_err(Outage::store)?);
     tokio::time::timeout(LIMIT, work).await.map_err(|_| Outage::store(Fault::Late))?.map_err(Outage::store)
 }
 
 type Connection = Each<SqliteConnection, PgConnection, MySqlConnection>;
 
-async fn connect(place: &Place) -> Result<Connection, sqlx::Error> {
+async fn connect(place: &Place, patience: Duration) -> Result<Connection, sqlx::Error> {
     Ok(match place {
-        Place::Sqlite(options) => Each::Sqlite(options.connect().await?),
+        Place::Sqlite(options) => Each::Sqlite(write_ahead(options, patience).await?),
         Place::Postgres(options) => Each::Postgres(options.connect().await?),
         Place::MySql(options) => Each::MySql(options.connect().await?),
     })
+}
+
+/// A connection to a SQLite file that is written ahead (WAL) from now on: the file keeps that, for all later connections.
+///
+/// SQLite waits for its turn at everything but this: of the nodes that begin with one new file at once, some are told at once
+/// that it is locked. One that has waited for its turn and is told so is not sent back again.
+async fn write_ahead(options: &SqliteConnectOptions, patience: Duration) -> Result<SqliteConnection, sqlx::Error> {
+    let options = options.clone().journal_mode(SqliteJournalMode::Wal);
+    let began = Instant::now();
+    loop {
+        match options.connect().await {
+            Err(error) if is_busy(&error) && began.elapsed() < patience / 4 => tokio::time::sleep(PAUSE).await,
+            tried => return tried,
+        }
+    }
+}
+
+/// SQLite's `SQLITE_BUSY` (5), and its finer kinds, which have it in their lowest byte.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 async fn apply(connection: Connection) -> Result<(), MigrateError> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlConnectOptions;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 
 use super::pool::{Each, Pool, Size};
 use crate::outage::Outage;
@@ -65,7 +65,6 @@ fn sqlite(url: &str, patience: Duration) -> Result<SqliteConnectOptions, Outage>
     }
     Ok(options
         .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Wal)
         // FULL and not NORMAL: in WAL mode only this waits for the disk at each commit, so that a sign-out that was
         // acknowledged survives a loss of power.
         .synchronous(SqliteSynchronous::Full)

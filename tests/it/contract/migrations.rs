@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use doorward::revocation::Ledger;
 use doorward::store::Durable;
@@ -54,6 +55,23 @@ async fn eight_nodes_may_start_on_an_empty_database_at_once() {
     }
     #[cfg(feature = "mongodb")]
     eight_nodes_start_at_once(&Fresh::empty_in_mongodb()).await;
+}
+
+/// SQLite turns away at once who changes a file's mode while another writes: two nodes that begin with one new file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_that_another_node_writes_is_waited_for() {
+    let fresh = Fresh::empty(Database::Sqlite);
+    let pool = sqlx::SqlitePool::connect(&fresh.url).await.unwrap();
+    let mut writer = pool.acquire().await.unwrap();
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *writer).await.unwrap();
+
+    let node = fresh.node();
+    let mut migrating = tokio::spawn(async move { node.migrate().await });
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut migrating).await;
+    assert!(early.is_err(), "it waits for its turn: {early:?}");
+
+    sqlx::raw_sql("COMMIT").execute(&mut *writer).await.unwrap();
+    migrating.await.unwrap().unwrap();
 }
 
 async fn eight_nodes_start_at_once<S: Durable + 'static>(fresh: &Fresh<S>) {
