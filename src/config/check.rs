@@ -2,7 +2,6 @@
 //!
 //! A section at a time, every mistake of it; nothing here stops at the first.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -101,8 +100,8 @@ fn front(config: &Config, notes: &mut Notes) {
 fn listen(config: &Config, notes: &mut Notes) {
     let listen = &config.listen;
     notes.must(!listen.public.is_empty(), "listen.public", "should name at least one address, as \"0.0.0.0:8080\"");
-    let fixed = || listen.public.iter().filter(|address| !is_any_port(address));
-    notes.must(fixed().collect::<BTreeSet<_>>().len() == fixed().count(), "listen.public", "names an address twice");
+    notes.0.extend(taken_twice("listen.public", &listen.public));
+    notes.0.extend(taken_twice("listen.redirect", &listen.redirect));
     let twice = listen.redirect.iter().any(|one| listen.public.iter().chain([&listen.admin]).any(|other| collide(one, other)));
     notes.must(!twice, "listen.redirect", "should not be listen.public or listen.admin: it answers nothing but where to go");
     let away = listen.redirect.is_empty() || config.public_url.scheme() == "https";
@@ -149,8 +148,14 @@ fn own_addresses(config: &Config) -> impl Iterator<Item = &Address> {
     config.listen.public.iter().chain(&config.listen.redirect).chain([&config.listen.admin])
 }
 
-const fn is_any_port(address: &Address) -> bool {
-    matches!(address, Address::Tcp(address) if address.port() == 0)
+/// Addresses of one list that cannot be listened on because of an earlier one. `0.0.0.0` and `[::]` get on with each other.
+fn taken_twice(key: &str, addresses: &[Address]) -> Vec<Mistake> {
+    let is_ipv4 = |address: &Address| address.ip().map(|ip| ip.is_ipv4());
+    let takes = |earlier: &Address, later: &Address| is_ipv4(earlier) == is_ipv4(later) && collide(earlier, later);
+    let later = addresses.iter().enumerate();
+    let taken = later.filter_map(|(nth, later)| Some((nth, addresses.iter().take(nth).find(|earlier| takes(earlier, later))?)));
+    let mistake = |(nth, by)| Mistake::new(format!("{key}[{nth}]"), format!("is taken by {by} already; keep the wider of the two"));
+    taken.map(mistake).collect()
 }
 
 fn collide(one: &Address, other: &Address) -> bool {

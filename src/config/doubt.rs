@@ -8,6 +8,12 @@ use crate::gateway::Proxy;
 impl Config {
     /// What is worth a second look, each with its key. Told by `doorward check` and at the start; nothing is refused for it.
     pub fn doubts(&self) -> Vec<Mistake> {
+        let is_behind = self.public_url.scheme() == "https" && self.tls.certificate.is_empty() && self.listen.trusted_proxies.is_empty();
+        let behind = is_behind.then(|| {
+            let problem = "is empty, though public_url is https and there is no tls.certificate: whatever ends TLS in front is taken \
+                           for the client, and limits per network cannot tell people apart";
+            Mistake::new("listen.trusted_proxies", problem)
+        });
         let is_everybody = |proxy: &Proxy| matches!(proxy, Proxy::Network(network) if network.prefix_len() == 0);
         let listen = self.listen.trusted_proxies.iter().enumerate().filter(|(_, proxy)| is_everybody(proxy));
         let listen = listen.map(|(index, _)| {
@@ -22,7 +28,7 @@ impl Config {
             let problem = "is nothing: two tabs that refresh at once are taken for a thief and his victim, and both are signed out";
             Mistake::new("session.concurrent_refresh_window", problem)
         });
-        listen.chain(asking).chain(window).collect()
+        behind.into_iter().chain(listen).chain(asking).chain(window).collect()
     }
 }
 
@@ -49,8 +55,15 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_ends_tls_and_is_not_named_is_asked_about() {
+        assert_eq!(keys(""), ["listen.trusted_proxies"]);
+        assert!(keys("[[tls.certificate]]\ncertificate_file = \"a\"\nkey_file = \"b\"\n").is_empty());
+        let local: Config = toml::from_str("public_url = \"http://127.0.0.1:8080\"").unwrap();
+        assert!(local.doubts().is_empty());
+    }
+
+    #[test]
     fn what_is_usual_raises_no_doubt() {
-        assert!(keys("").is_empty());
         assert!(keys("[listen]\ntrusted_proxies = [\"10.0.0.0/8\", \"unix\"]\n[session]\nconcurrent_refresh_window = \"1s\"\n").is_empty());
     }
 }

@@ -177,7 +177,8 @@ impl Listeners {
         let handed_over = Arc::new(AtomicBool::new(false));
         let mut take = |key, address: &Address| {
             let inherited = lent.iter().position(|(one, _)| one == address).map(|place| lent.swap_remove(place).1);
-            let ear = inherited.map_or_else(|| Ear::bind(address, settings.unix_mode.0), Ear::inherited);
+            let only_v6 = settings.is_only_v6(address);
+            let ear = inherited.map_or_else(|| Ear::bind(address, settings.unix_mode.0, only_v6), |socket| Ear::inherited(socket, only_v6));
             let bound = ear.and_then(|socket| Bound::new(address, socket, &handed_over));
             bound.map_err(|cause| CannotListen { key, address: address.clone(), cause })
         };
@@ -222,11 +223,15 @@ impl Bound {
 }
 
 impl Ear {
-    fn bind(address: &Address, mode: u32) -> io::Result<Self> {
+    /// A new socket of this address. `mode` is a Unix socket's, `only_v6` one of IPv6's.
+    fn bind(address: &Address, mode: u32, only_v6: bool) -> io::Result<Self> {
         match address {
             Address::Tcp(address) => {
                 let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
                 socket.set_reuse_address(true)?;
+                if address.is_ipv6() {
+                    socket.set_only_v6(only_v6)?;
+                }
                 socket.bind(&(*address).into())?;
                 socket.set_tcp_notsent_lowat(MOST_UNSENT)?;
                 listen(&socket)?;
@@ -244,10 +249,15 @@ impl Ear {
         }
     }
 
-    fn inherited(socket: OwnedFd) -> io::Result<Self> {
+    fn inherited(socket: OwnedFd, only_v6: bool) -> io::Result<Self> {
         let socket = Socket::from(socket);
+        let address = socket.local_addr()?;
+        let is_any = address.as_socket_ipv6().is_some_and(|address| address.ip().is_unspecified());
+        if is_any && socket.only_v6()? != only_v6 {
+            return Err(io::Error::new(ErrorKind::AddrInUse, "IPv4 came in here until now, or did not: that takes a restart"));
+        }
         listen(&socket)?;
-        let is_unix = socket.local_addr()?.domain() == Domain::UNIX;
+        let is_unix = address.domain() == Domain::UNIX;
         Ok(if is_unix { Self::Unix(socket.into()) } else { Self::Tcp(socket.into()) })
     }
 
@@ -284,7 +294,7 @@ fn clear(path: &Path) -> io::Result<()> {
 /// Take one TCP address, which stands under `key`; says which it is, where port 0 was asked for.
 pub(super) fn bind(key: &'static str, address: SocketAddr) -> Result<(Bound, SocketAddr), CannotListen> {
     let take = || {
-        let socket = Ear::bind(&Address::Tcp(address), 0)?;
+        let socket = Ear::bind(&Address::Tcp(address), 0, false)?;
         let bound = Bound::new(&Address::Tcp(address), socket, &Arc::default())?;
         let taken = if let Address::Tcp(taken) = bound.address { taken } else { address };
         Ok((bound, taken))
@@ -334,5 +344,21 @@ mod tests {
         assert!(UnixStream::connect(&path).is_ok());
         drop(second);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_lent_hears_the_same_families_or_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = |public| ListenSettings { public, admin: Address::Unix(folder.path().join("a.sock")), ..ListenSettings::default() };
+        let first = Listeners::bind(&settings(vec!["[::]:0".parse().unwrap()])).unwrap();
+        let [both] = first.public().try_into().unwrap();
+        let Address::Tcp(address) = both else { panic!("{both}") };
+        let ipv4 = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], address.port())));
+        let lend = || first.lend().unwrap().sockets;
+
+        let refused = Listeners::inherit(&settings(vec![both.clone(), ipv4]), lend()).unwrap_err();
+
+        assert!(refused.to_string().ends_with("takes a restart"), "{refused}");
+        assert!(Listeners::inherit(&settings(vec![both]), lend()).is_ok());
     }
 }

@@ -69,6 +69,13 @@ impl ListenSettings {
     pub const fn patience(&self) -> Patience {
         Patience { head: self.head_timeout, idle: self.keep_alive, write: self.write_timeout, requests: self.requests_per_connection }
     }
+
+    /// Does IPv4 have an address of its own beside this one? Else `[::]` takes IPv4 too, whatever the machine's own default.
+    pub(super) fn is_only_v6(&self, address: &Address) -> bool {
+        let Address::Tcp(SocketAddr::V6(address)) = address else { return false };
+        let beside = |other: &Address| matches!(other, Address::Tcp(SocketAddr::V4(other)) if other.port() == address.port());
+        address.ip().is_unspecified() && self.public.iter().chain(&self.redirect).chain([&self.admin]).any(beside)
+    }
 }
 
 impl Default for ListenSettings {

@@ -474,6 +474,30 @@ fn sockets_are_where_nobody_else_writes_and_nothing_else_listens() {
 }
 
 #[test]
+fn an_address_that_another_takes_already_is_named() {
+    let said = |public: &str| found(&format!("{MINIMAL}\n[listen]\npublic = {public}"));
+    for (taken, public) in [
+        ("127.0.0.1:80", "[\"127.0.0.1:80\", \"127.0.0.1:80\"]"),
+        ("0.0.0.0:80", "[\"0.0.0.0:80\", \"127.0.0.1:80\"]"),
+        ("127.0.0.1:80", "[\"127.0.0.1:80\", \"0.0.0.0:80\"]"),
+        ("[::]:80", "[\"[::]:80\", \"[::1]:80\"]"),
+        ("unix:/run/d.sock", "[\"unix:/run/d.sock\", \"unix:/run/d.sock\"]"),
+    ] {
+        assert_eq!(said(public), [format!("listen.public[1]: is taken by {taken} already; keep the wider of the two")]);
+    }
+    for public in [
+        "[\"0.0.0.0:80\", \"[::]:80\"]",
+        "[\"192.0.2.7:80\", \"[::]:80\"]",
+        "[\"127.0.0.1:0\", \"127.0.0.1:0\"]",
+        "[\"0.0.0.0:80\", \"127.0.0.1:81\"]",
+    ] {
+        assert_eq!(said(public), Vec::<String>::new(), "{public}");
+    }
+    let redirect = found(&format!("{MINIMAL}\n[listen]\nredirect = [\"0.0.0.0:80\", \"127.0.0.1:80\"]"));
+    assert_eq!(redirect, ["listen.redirect[1]: is taken by 0.0.0.0:80 already; keep the wider of the two"]);
+}
+
+#[test]
 fn an_upstream_that_is_our_own_address_is_a_loop() {
     let said = |public: &str, upstream: &str| {
         let text = MINIMAL.replace("http://127.0.0.1:3000", upstream);

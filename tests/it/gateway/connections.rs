@@ -1,14 +1,15 @@
 //! How many connections there may be: in all, and from one network. Whoever comes on top is closed at once.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Duration;
 
-use super::{Edge, get, public};
+use super::{Edge, configuration, get, public};
 use crate::support::child::{self, Output, Process, Signal, Spawn};
 use crate::support::client::Raw;
-use crate::support::gateway::status_of;
+use crate::support::curl::curl;
+use crate::support::gateway::{Gateway, status_of};
 use crate::support::upstream::Upstream;
-use crate::support::wait;
+use crate::support::{ports, wait};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -124,4 +125,24 @@ async fn open_files_are_as_many_as_the_system_allows() {
     // Where that is more than ten million, there is nothing to tell.
     let is_told = output.text().contains("open files, and listen.connections is 10000000");
     assert_eq!(is_told, hard.parse::<u64>().is_ok_and(|hard| hard < 10_000_000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ipv4_and_ipv6_come_in_at_one_port_by_one_address_or_by_two() {
+    let app = Upstream::start().await;
+    let port = ports::free();
+    for addresses in [format!("\"[::]:{port}\""), format!("\"0.0.0.0:{port}\", \"[::]:{port}\"")] {
+        let _gateway = Gateway::start(|place| {
+            let text = configuration(place, "", &public("app", &[&app.url()], ""));
+            text.replace(&format!("public = [\"{}\"]", place.public), &format!("public = [\"{}\", {addresses}]", place.public))
+        });
+        // A machine without IPv6 has the socket for it all the same, and nobody to come in.
+        let has_v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
+        for (host, client) in [("127.0.0.1", "127.0.0.1"), ("[::1]", "::1")].into_iter().take(if has_v6 { 2 } else { 1 }) {
+            let reply = curl(&[&format!("http://{host}:{port}/")]);
+
+            assert_eq!(reply.status, 200, "{addresses} {host}: {reply:?}");
+            assert_eq!(app.last().header("x-forwarded-for").as_deref(), Some(client), "{addresses}");
+        }
+    }
 }
