@@ -156,7 +156,7 @@ impl Revocations {
     }
 
     /// Is the last known head enough, should the database be out?
-    fn suffices(&self, marker: Option<i64>) -> bool {
+    pub(super) fn suffices(&self, marker: Option<i64>) -> bool {
         self.known.look().covers_without_database(marker, self.parts.index.feed())
     }
 

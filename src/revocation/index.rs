@@ -102,8 +102,9 @@ pub trait Index: Send + Sync {
     /// What it is, for metrics.
     fn source(&self) -> Source;
 
-    /// Does it answer, as far as is known?
-    fn is_whole(&self) -> bool;
+    /// In which of its eras it is, as far as is known: a number that is another one whenever it did not answer in between.
+    /// `None` while it does not.
+    fn era(&self) -> Option<u64>;
 
     /// What of it is in this process, and can be asked at once.
     fn near(&self) -> Option<&dyn Near> {

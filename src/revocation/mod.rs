@@ -14,7 +14,7 @@ pub mod news;
 pub mod revoke;
 pub mod watch;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -106,18 +106,39 @@ pub struct Revocations {
     wake: Notify,
     /// Where the index's marker stood after the last look.
     reached: tokio::sync::watch::Sender<i64>,
+    seen: Mutex<Seen>,
+}
+
+/// What the last look at the index found that could tell.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    /// There was none yet.
+    Nothing,
+    /// The index lacks what the ledger has.
+    Lacking,
+    /// It has all, in this era.
+    WholeIn(u64),
 }
 
 impl Revocations {
     /// Knows nothing yet: every question goes to the ledger until a [`Watch`] has looked at it.
     pub fn new(parts: Parts) -> Arc<Self> {
         let reached = tokio::sync::watch::Sender::new(0);
-        Arc::new(Self { parts, known: Knowledge::default(), wake: Notify::new(), reached })
+        Arc::new(Self { parts, known: Knowledge::default(), wake: Notify::new(), reached, seen: Mutex::new(Seen::Nothing) })
     }
 
-    /// Do checks go to the database because the index is gone? What `/readyz` calls `degraded`.
+    /// Do checks go to the database because the index is gone, or lost what it had? What `/readyz` calls `degraded`.
     pub fn is_degraded(&self) -> bool {
-        !self.parts.index.is_whole()
+        let Some(era) = self.parts.index.era() else { return true };
+        match *self.seen() {
+            Seen::Nothing => false,
+            Seen::Lacking => true,
+            Seen::WholeIn(seen) => seen != era,
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,9 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::clock::{Clock, Timestamp};
 use crate::outage::Outage;
-use crate::revocation::Revocations;
 use crate::revocation::index::Lines;
 use crate::revocation::ledger::Head;
+use crate::revocation::{Revocations, Seen};
 
 /// Lines in one step of a repair.
 const PAGE: u32 = 500;
@@ -82,11 +82,18 @@ impl Revocations {
     /// The marker is read *before* the head: a marker that is larger all the same belongs to a ledger that was set back.
     async fn look(&self, now: Timestamp) -> Looked {
         let before = self.known.keep();
+        let era = self.parts.index.era();
         let marker = match &before.head {
             Some(head) => self.parts.index.marker(&head.ledger).await,
             None => Ok(None),
         };
-        let Some(head) = self.poll(before.head.as_ref()).await else { return Looked::Behind };
+        let polled = self.poll(before.head.as_ref()).await;
+        // A little behind is not lacking: other nodes commit before they write to it.
+        let is_lacking = |marker: &Option<i64>| if polled.is_some() { marker.is_none() } else { !self.suffices(*marker) };
+        if before.head.is_some() && marker.as_ref().is_ok_and(is_lacking) {
+            *self.seen() = Seen::Lacking;
+        }
+        let Some(head) = polled else { return Looked::Behind };
         if before.head.as_ref().is_none_or(|before| before.ledger != head.ledger) {
             self.wake.notify_one();
             return Looked::Behind;
@@ -95,6 +102,9 @@ impl Revocations {
             Ok(marker) => self.bring_up(&head, marker, now).await,
             Err(outage) => Err(outage),
         };
+        if let (Ok(Looked::Covered | Looked::Repaired), Some(era)) = (&looked, era) {
+            *self.seen() = Seen::WholeIn(era);
+        }
         looked.unwrap_or_else(|outage| {
             tracing::debug!("The index was not brought up to the ledger: {outage}.");
             Looked::Behind

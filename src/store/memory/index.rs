@@ -144,8 +144,8 @@ impl Index for MemoryIndex {
         Source::Memory
     }
 
-    fn is_whole(&self) -> bool {
-        true
+    fn era(&self) -> Option<u64> {
+        Some(0)
     }
 
     fn near(&self) -> Option<&dyn Near> {

@@ -9,6 +9,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pass(u64);
 
+impl Pass {
+    /// Another number after each repair.
+    pub(super) const fn era(self) -> u64 {
+        self.0
+    }
+}
+
 /// An even number: closed. An odd one: open. Each change adds one, so a failure that comes late, from before the last
 /// repair, opens nothing.
 #[derive(Debug)]

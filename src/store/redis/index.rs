@@ -16,6 +16,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use redis::Script;
 
+use super::breaker::Pass;
 use super::link::Redis;
 use crate::clock::Timestamp;
 use crate::outage::Outage;
@@ -112,8 +113,8 @@ impl Index for RedisIndex {
         Source::Redis
     }
 
-    fn is_whole(&self) -> bool {
-        self.redis.is_whole()
+    fn era(&self) -> Option<u64> {
+        self.redis.breaker.pass().map(Pass::era)
     }
 }
 

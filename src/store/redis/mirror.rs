@@ -165,8 +165,8 @@ impl Index for Mirror {
         self.strict.source()
     }
 
-    fn is_whole(&self) -> bool {
-        self.strict.is_whole()
+    fn era(&self) -> Option<u64> {
+        self.strict.era()
     }
 
     fn near(&self) -> Option<&dyn Near> {

@@ -110,6 +110,24 @@ async fn with_redis(check: &'static str) {
     stage.goes_on().await;
 }
 
+/// Redis comes back empty, and the database goes as soon as all is said to be well: who is signed in stays so.
+#[tokio::test(flavor = "multi_thread")]
+async fn cve_2026_54762_what_is_said_to_be_well_can_do_without_the_database() {
+    let mut stage = Stage::new(Some("check = \"strict\"")).await;
+    for _ in 0..5 {
+        let redis = stage.redis.as_mut().unwrap();
+        redis.stop(Signal::Kill);
+        until_ready(&stage.place, "degraded").await;
+        redis.start_again();
+        until_ready(&stage.place, "ok").await;
+
+        stage.database.stop();
+        stage.goes_on().await;
+        stage.database.start_again();
+        until_ready(&stage.place, "ok").await;
+    }
+}
+
 async fn until_ready(place: &Place, status: &str) {
     let says = async || (place.gateway.operator().get("/readyz").await.json()["status"] == status).then_some(());
     wait::until_async(&format!("/readyz to say {status}"), SOON, says).await;
