@@ -22,6 +22,10 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Between two sweeps of the ledger, and of what is in memory.
 const SWEEP: Duration = Duration::from_mins(10);
 
+/// Lines are kept for so long after they have expired: a clock that is ahead for an hour must not make everybody forget what is
+/// revoked.
+const SPARE: Duration = Duration::from_hours(24);
+
 /// What a look at the index found, or did.
 enum Looked {
     /// It covered the ledger.
@@ -56,7 +60,7 @@ impl Revocations {
 
     async fn keep_sweeping(&self, clock: &dyn Clock) {
         loop {
-            self.sweep(clock.now()).await;
+            self.sweep(clock.now().minus(SPARE)).await;
             sleep(SWEEP).await;
         }
     }
@@ -178,11 +182,11 @@ impl Revocations {
         }
     }
 
-    async fn sweep(&self, now: Timestamp) {
+    async fn sweep(&self, before: Timestamp) {
         if let Some(near) = self.parts.index.near() {
-            near.sweep(now);
+            near.sweep(before);
         }
-        match self.parts.ledger.sweep(now).await {
+        match self.parts.ledger.sweep(before).await {
             Ok(0) => (),
             Ok(count) => tracing::debug!("{count} lines of the ledger of revocations had expired and were forgotten."),
             Err(outage) => tracing::debug!("The ledger of revocations was not swept: {outage}."),

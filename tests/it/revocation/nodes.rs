@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use doorward::clock::{Clock as _, SystemClock};
-use doorward::revocation::{Act, Source, Standing};
+use doorward::clock::{Clock as _, ManualClock, SystemClock};
+use doorward::revocation::{Act, Pace, Parts, Revocations, Source, Standing, Unobserved};
+use doorward::store::memory::MemoryIndex;
 
-use super::node::{BOUND, Node, Person, SOON};
+use super::node::{BOUND, HOUR, Node, Person, SOON};
 use super::truth::Truth;
 use crate::support::redis::Redis;
 use crate::support::{ports, wait};
@@ -153,4 +154,29 @@ async fn nodes_that_revoke_at_once_leave_an_index_that_is_believed_again() {
     }
     first.until_answered_by(Source::Redis).await;
     second.until_answered_by(Source::Redis).await;
+}
+
+/// It sweeps what everybody believes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_ahead_for_hours_makes_nobody_forget() {
+    let truth = Truth::new().await;
+    let (ledger, now) = (truth.ledger(), SystemClock.now());
+    let (ended, old) = (Person::new("ended"), Person::new("old"));
+    let long_ago = now.minus(49 * HOUR);
+    ledger.commit(&Act::Token(old.token.clone()), "", long_ago, long_ago.plus(HOUR)).await.unwrap();
+    ledger.commit(&Act::Token(ended.token.clone()), "", now, now.plus(HOUR)).await.unwrap();
+    let parts = Parts {
+        index: Arc::new(MemoryIndex::new()),
+        ledger: Arc::clone(&ledger),
+        observer: Arc::new(Unobserved),
+        keep: HOUR,
+        pace: Pace::default(),
+        slow: tokio::runtime::Handle::current(),
+    };
+
+    let _ahead = Revocations::new(parts).watch(Arc::new(ManualClock::at(now.plus(12 * HOUR))));
+
+    let is_swept = async || (ledger.since(0, long_ago, 10).await.unwrap().len() == 1).then_some(());
+    wait::until_async("what is long over to be forgotten", SOON, is_swept).await;
+    assert_eq!(ledger.revoked(ended.ids(), now).await.unwrap(), Standing::Revoked);
 }
