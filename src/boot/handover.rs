@@ -157,11 +157,14 @@ impl Offer {
     /// Nobody is given anything any more, and no socket is kept open here.
     pub(super) fn withdraw(&self, leaving: Leaving) {
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(self.lent.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let (Some(task), Leaving::Stopped) = (task, leaving) {
             task.abort();
-            // Gone already is gone.
-            drop(fs::remove_file(&self.place));
+            // The one that has got them makes its own there.
+            if !lent.is_some_and(|lent| lent.is_given()) {
+                // Gone already is gone.
+                drop(fs::remove_file(&self.place));
+            }
         }
     }
 }
@@ -205,15 +208,17 @@ fn hand_over(stream: &UnixStream, lent: &Mutex<Option<Lent>>) -> io::Result<()> 
     }
     tracing::info!("a new process takes over");
     give(stream, lent)?;
+    let ready = until_ready(stream);
+    if let (Err(_), Some(lent)) = (&ready, lent.lock().unwrap_or_else(PoisonError::into_inner).as_ref()) {
+        lent.returned();
+    }
+    ready
+}
+
+fn until_ready(mut stream: &UnixStream) -> io::Result<()> {
     let mut word = [0; READY.len()];
-    { stream }.read_exact(&mut word)?;
-    if word != READY {
-        return Err(io::ErrorKind::InvalidData.into());
-    }
-    if let Some(lent) = lent.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-        lent.taken();
-    }
-    Ok(())
+    stream.read_exact(&mut word)?;
+    if word == READY { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 fn give(stream: &UnixStream, lent: &Mutex<Option<Lent>>) -> io::Result<()> {
@@ -228,6 +233,8 @@ fn give(stream: &UnixStream, lent: &Mutex<Option<Lent>>) -> io::Result<()> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     sendmsg(stream.as_fd(), &[IoSlice::new(&text)], &mut control, SendFlags::empty())?;
+    // Already: we may be stopped before it says that it listens.
+    lent.given();
     Ok(())
 }
 
@@ -260,6 +267,33 @@ mod tests {
         task.await.unwrap();
         offer.withdraw(Leaving::HandedOver);
         assert!(place.exists(), "it is the successor's by now");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_is_stopped_while_another_takes_over_leaves_the_files_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, admin) = (folder.path().join("upgrade.sock"), folder.path().join("admin.sock"));
+        for is_taking_over in [true, false] {
+            let public = vec!["127.0.0.1:0".parse().unwrap()];
+            let settings = ListenSettings { public, admin: Address::Unix(admin.clone()), ..ListenSettings::default() };
+            let listeners = Listeners::bind(&settings).unwrap();
+            let offer = Offer::new(place.clone(), &listeners, Stop::default(), Handle::current()).unwrap();
+            offer.make();
+            let to = place.clone();
+            let other = tokio::task::spawn_blocking(move || Predecessor::ask(&to).unwrap()).await.unwrap();
+            if !is_taking_over {
+                drop(other);
+                let is_given = || offer.lent.lock().unwrap().as_ref().is_some_and(Lent::is_given);
+                while is_given() {
+                    tokio::task::yield_now().await;
+                }
+            }
+
+            offer.withdraw(Leaving::Stopped);
+            drop((offer, listeners));
+
+            assert_eq!((place.exists(), admin.exists()), (is_taking_over, is_taking_over));
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! A configuration that changes while the server runs: read again at SIGHUP and when its file or a certificate was written,
 //! checked whole, and kept as it was when anything in it is wrong.
 //!
-//! Routes, identity, cookies, codes, sessions, limits, pages and trusted proxies count from the next request on, certificates
+//! Routes, identity, cookies, codes, sessions, the claims hook, limits, pages and trusted proxies count from the next request on, certificates
 //! from the next handshake. What is open already (listeners, stores, keys, providers) stays as it was opened: a change there, of a
 //! secret too, is told, and waits for the next start.
 
@@ -143,23 +143,29 @@ fn tell(mistakes: &[Mistake]) {
     }
 }
 
-/// `read`, as far as it can change while the server runs.
+/// `read`, as far as it can change while the server runs. Section by section, so that none is forgotten.
 fn changeable(started: &Config, read: &Config) -> Config {
+    let stays = started.clone();
     Config {
         tls: if is_tls(read) == is_tls(started) { &read.tls } else { &started.tls }.clone(),
-        listen: ListenSettings {
-            trusted_proxies: read.listen.trusted_proxies.clone(),
-            streams: read.listen.streams,
-            ..started.listen.clone()
-        },
+        listen: ListenSettings { trusted_proxies: read.listen.trusted_proxies.clone(), streams: read.listen.streams, ..stays.listen },
         cookies: read.cookies.clone(),
         otp: read.otp.clone(),
         session: read.session.clone(),
         limits: read.limits.clone(),
         routes: read.routes.clone(),
         identity: read.identity.clone(),
+        forward_auth: read.forward_auth.clone(),
+        claims_hook: read.claims_hook.clone(),
         pages: read.pages.clone(),
-        ..started.clone()
+        public_url: stays.public_url,
+        prefix: stays.prefix,
+        store: stays.store,
+        redis: stays.redis,
+        tokens: stays.tokens,
+        delivery: stays.delivery,
+        telemetry: stays.telemetry,
+        development: stays.development,
     }
 }
 
@@ -225,11 +231,16 @@ mod tests {
     #[test]
     fn what_is_open_stays_and_is_told() {
         let started = config("");
-        let read = config("prefix = \"/door\"\n[otp]\nlength = 8\n[listen]\ntrusted_proxies = [\"10.0.0.0/8\"]\n[pages]\nname = \"New\"");
+        let read = config(
+            "prefix = \"/door\"\n[otp]\nlength = 8\n[listen]\ntrusted_proxies = [\"10.0.0.0/8\"]\n[pages]\nname = \"New\"\n\
+             [forward_auth]\ntrusted_proxies = [\"10.0.0.0/8\"]\n[claims_hook]\nurl = \"https://hook.example.com\"\n\
+             secret = \"0123456789abcdef0123456789abcdef\"",
+        );
         assert_eq!(waiting(&started, &read), ["prefix"]);
         let changed = changeable(&started, &read);
         assert_eq!((changed.prefix.as_str(), changed.otp.length), ("/auth", 8));
         assert_eq!((changed.pages.name.as_str(), changed.listen.trusted_proxies.len()), ("New", 1));
+        assert!(changed.forward_auth.trusted_proxies.len() == 1 && changed.claims_hook.is_some());
         assert!(waiting(&started, &started.clone()).is_empty());
     }
 

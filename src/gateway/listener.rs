@@ -141,9 +141,19 @@ pub struct Lent {
 }
 
 impl Lent {
-    /// The other process listens: the files of Unix sockets are its own from now on.
-    pub fn taken(&self) {
+    /// The other process has them: the files of Unix sockets are its own from now on, whatever becomes of us.
+    pub fn given(&self) {
         self.handed_over.store(true, Ordering::SeqCst);
+    }
+
+    /// It came to nothing: they are ours again.
+    pub fn returned(&self) {
+        self.handed_over.store(false, Ordering::SeqCst);
+    }
+
+    /// Has another process got them?
+    pub fn is_given(&self) -> bool {
+        self.handed_over.load(Ordering::SeqCst)
     }
 }
 
@@ -334,7 +344,7 @@ mod tests {
         let first = Listeners::bind(&settings).unwrap();
         let address = first.public();
         let lent = first.lend().unwrap();
-        lent.taken();
+        lent.given();
 
         let settings = ListenSettings { public: address.clone(), ..settings };
         let second = Listeners::inherit(&settings, lent.sockets).unwrap();
