@@ -189,6 +189,10 @@ impl Endpoints {
         if received.body.len() > body::LARGEST {
             return Err(Problem::BodyTooLarge.into());
         }
+        if !received.is_safe() {
+            // Whether this one needs them or not. Pages stay open to whoever has got into that state.
+            self.cookies.read(&head.headers)?;
+        }
         if found.endpoint.is_told_of_an_address() {
             return pace::at_a_beat(self.carry_out(found, received)).await;
         }
