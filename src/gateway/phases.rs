@@ -108,6 +108,11 @@ impl ProxyHttp for Phases {
         request: &mut RequestHeader,
         ctx: &mut RequestContext,
     ) -> pingora::Result<()> {
+        ctx.sent_on = 0;
+        if let Some(problem) = self.reaches(ctx).await {
+            ctx.instead = Some(problem);
+            return Err(Error::explain(ErrorType::InternalError, "the app is not asked"));
+        }
         let removed = edit::request(request, session.req_header(), ctx)?;
         if removed > 0 {
             self.metrics.reserved_headers_removed(removed);
@@ -471,6 +476,13 @@ impl Phases {
         self.streams.is_over(admitted).await.then_some(Problem::Refused(Refusal::SessionEnded))
     }
 
+    /// There is a connection to the app. Where it was long in coming, is who asked still signed in? If not, what is answered.
+    pub(super) async fn reaches(&self, ctx: &RequestContext) -> Option<Problem> {
+        let admitted = ctx.admitted.as_ref().filter(|admitted| admitted.claims().is_some())?;
+        let is_over = ctx.started.elapsed() > LONG && self.streams.is_over(admitted).await;
+        is_over.then_some(Problem::Refused(Refusal::SessionEnded))
+    }
+
     /// Something of the request or of its response passes: hold it by its session, if it has been under way for long. True after a
     /// silence: its session may have ended meanwhile, and what cuts it looks now and then. So that is asked before anything passes
     /// ([`Phases::is_over`]).
@@ -560,6 +572,12 @@ impl Phases {
             (Problem::Refused(refusal), Some(admitted)) => endpoints.refused(refusal, admitted.route().challenge, head, &ctx.request_id),
             (problem, _) => endpoints.problem(problem, head, &ctx.request_id),
         };
+        if problem == Problem::Refused(Refusal::SessionEnded) {
+            // This comes late: the browser's cookies may be those of the session that took this one's place (step-up), and whoever
+            // has the old ones is told at the next request.
+            reply.headers_mut().remove(SET_COOKIE);
+            return reply;
+        }
         // The old refresh token is spent, whether the app answers or not.
         for cookie in ctx.admitted.iter().filter_map(Admitted::issued).flat_map(|issued| edit::issued_cookies(&ctx.live.cookies, issued)) {
             reply.headers_mut().append(SET_COOKIE, cookie);

@@ -172,6 +172,10 @@ impl<'a> Relay<'a> {
             self.phases.metrics.reserved_headers_removed(forged);
         }
         let mut line = self.line(&endpoint).await?;
+        if let Some(problem) = self.phases.reaches(self.ctx).await {
+            self.ctx.instead = Some(problem);
+            return Err(Error::explain(ErrorType::InternalError, "the app is not asked").into());
+        }
         match self.converse(&mut line, &request).await {
             Ok(keeps_line) => {
                 // Some apps send a body after an answer to HEAD all the same, and it may come later.

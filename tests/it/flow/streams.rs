@@ -1,9 +1,12 @@
 //! Open streams end with their session: over a WebSocket and over server-sent events, here and on another node, with Redis,
 //! without it, and while it is out. Nobody else's stream is touched.
 
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 
 use super::place::{ACCESS, Database, Place, Wants};
 use crate::support::child::Signal;
@@ -283,6 +286,80 @@ async fn a_long_download_is_cut_as_a_stream_is_and_a_late_answer_is_kept_back() 
     is_cut(&mut download).await;
     let reply = late.reply().await.unwrap();
     assert_eq!((reply.status, reply.json()["code"].as_str()), (401, Some("session_ended")), "{}", reply.text());
+}
+
+/// By then another session may have taken its place in the browser (step-up): its cookies are neither cleared nor overwritten.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_kept_back_leaves_the_cookies_alone() {
+    let place = Place::on(Database::Sqlite).await;
+    for is_renewed in [false, true] {
+        let ada = place.sign_in("ada@example.com").await;
+        let (tab, before) = (ada.copy(), place.upstream.count());
+        if is_renewed {
+            tab.forget_cookie(ACCESS);
+        }
+        place.upstream.delay(Duration::from_secs(2));
+        let late = tokio::spawn(async move { tab.visit("/report").await });
+        wait::until_true("the app to be asked", PATIENT, || place.upstream.count() > before);
+
+        signs_out(&ada, "local").await;
+
+        let reply = late.await.unwrap();
+        assert_eq!((reply.status, reply.all("set-cookie")), (302, Vec::new()), "{is_renewed}: {}", reply.text());
+        place.upstream.delay(Duration::ZERO);
+    }
+}
+
+/// An app that takes no connection, until it is told to.
+struct Deaf {
+    listener: Socket,
+    queue: Vec<TcpStream>,
+}
+
+impl Deaf {
+    fn start() -> Self {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let address = listener.local_addr().unwrap().as_socket().unwrap();
+        let fill = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
+        Self { listener, queue: std::iter::from_fn(fill).collect() }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.listener.local_addr().unwrap().as_socket().unwrap())
+    }
+
+    /// What comes after those that fill the queue, and all that it says.
+    fn hears(self) -> Vec<u8> {
+        for _ in &self.queue {
+            self.listener.accept().unwrap();
+        }
+        let (mut next, mut said) = (self.listener.accept().unwrap().0, Vec::new());
+        next.set_read_timeout(Some(PATIENT)).unwrap();
+        next.read_to_end(&mut said).unwrap();
+        said
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_while_the_app_takes_no_connection_does_not_reach_it() {
+    for lines in ["", UPGRADE] {
+        let deaf = Deaf::start();
+        let route = format!("[[route]]\nname = \"deaf\"\npath = \"/live\"\nupstream = [\"{}\"]\nrequire = \"session\"\n", deaf.url());
+        let place = Place::with(Wants { routes: route.leak(), ..Wants::default() }).await;
+        let ada = place.sign_in("ada@example.com").await;
+        let mut raw = Raw::connect(place.gateway.public()).await;
+        raw.send(request(&place.gateway, &ada, lines)).await;
+        assert!(!raw.is_closed_within(Duration::from_millis(500)).await);
+
+        signs_out(&ada, "local").await;
+        let heard = tokio::task::spawn_blocking(|| deaf.hears()).await.unwrap();
+
+        assert!(heard.is_empty(), "{lines}: {}", String::from_utf8_lossy(&heard));
+        let reply = raw.reply().await.unwrap();
+        assert_eq!((reply.status, reply.json()["code"].as_str()), (401, Some("session_ended")), "{lines}: {}", reply.text());
+    }
 }
 
 /// More than passes between two looks of what cuts.

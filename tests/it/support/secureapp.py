@@ -72,15 +72,16 @@ def http2(connection):
         for event in state.receive_data(read):
             if isinstance(event, h2.events.RequestReceived):
                 heads[event.stream_id] = dict(event.headers)
-                if refusals > 0:
-                    refusals -= 1
-                    say("refused")
-                    del heads[event.stream_id]
-                    state.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
             elif isinstance(event, h2.events.DataReceived):
                 state.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             elif isinstance(event, h2.events.StreamEnded) and event.stream_id in heads:
                 head = heads.pop(event.stream_id)
+                # Not before the body is there: who is still writing it does not learn why the stream has ended.
+                if refusals > 0:
+                    refusals -= 1
+                    say("refused")
+                    state.reset_stream(event.stream_id, h2.errors.ErrorCodes.REFUSED_STREAM)
+                    continue
                 body = told(connection, "h2", head[":path"], head[":authority"])
                 state.send_headers(event.stream_id, [(":status", "200"), ("content-length", str(len(body)))])
                 state.send_data(event.stream_id, body, end_stream=True)
