@@ -12,7 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorward::clock::Timestamp;
 use doorward::secret::Secret;
 use doorward::token::ring::Key;
-use doorward::token::{Ring, Verifier};
+use doorward::token::{Ring, Times, Verifier};
 use serde_json::Value;
 
 const SECRET: &str = "a fixed secret of more than 32 characters";
@@ -29,7 +29,8 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
     let key = Key::configured(&Secret::new(SECRET.to_owned()));
     let kid = key.kid.clone();
     let ring = Arc::new(Ring::new(vec![key]));
-    let verifier = Verifier::new(ring, ISSUER, ISSUER, Duration::from_secs(30));
+    let times = Times { leeway: Duration::from_secs(30), lifetime: Duration::from_secs(7200) };
+    let verifier = Verifier::new(ring, ISSUER, ISSUER, times);
     World { kid, hmac: hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), verifier }
 });
 

@@ -22,7 +22,7 @@ use crate::outage::Outage;
 use crate::revocation::{Ids, Standing};
 use crate::secret::{Secret, SecretStr};
 use crate::token::ring::Key;
-use crate::token::{Acr, Amr, Claims, Issued, Lookups, Minter, Remembering, Ring, Verifier};
+use crate::token::{Acr, Amr, Claims, Issued, Lookups, Minter, Remembering, Ring, Times, Verifier};
 
 /// When the tests happen.
 pub(super) const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -212,7 +212,8 @@ impl World {
     pub(super) fn with_identity(routes: Value, identity: &Value) -> Self {
         let ring = Arc::new(Ring::new(vec![Key::configured(&Secret::new("x".repeat(32)))]));
         let behind = Arc::new(Behind::default());
-        let tokens = Verifier::new(Arc::clone(&ring), ISSUER, ISSUER, Duration::from_secs(30));
+        let times = Times { leeway: Duration::from_secs(30), lifetime: Duration::from_secs(7200) };
+        let tokens = Verifier::new(Arc::clone(&ring), ISSUER, ISSUER, times);
         let names = Names::new(&serde_json::from_value(identity.clone()).unwrap()).unwrap();
         let ports = Ports {
             tokens: Arc::new(Remembering::new(tokens, Arc::<Behind>::clone(&behind))),
@@ -238,6 +239,7 @@ impl World {
             access_lifetime: Duration::from_secs(600),
             refresh: Secret::new("next".to_owned()),
             refresh_lifetime: Duration::from_secs(6000),
+            departing: None,
         };
         self.behind.renewals.lock().unwrap().insert(refresh.expose().clone(), issued);
         refresh

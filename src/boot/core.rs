@@ -23,7 +23,7 @@ use crate::store::redis::{Follower, Mirror, Prober, Redis, RedisIndex, RedisLimi
 use crate::store::{self, Check, Durable};
 use crate::telemetry::Metrics;
 use crate::token::rotate::Keymaker;
-use crate::token::{Algorithm, TokenSettings};
+use crate::token::{Algorithm, TokenSettings, UnderWay};
 
 /// Stores, opened, and what looks after them. What it owns ends with it.
 pub struct Core {
@@ -41,6 +41,8 @@ pub struct Core {
     pub root: RootKey,
     /// What seals under it.
     pub sealer: Sealer,
+    /// New refresh tokens whose replies have yet to leave, whatever is reloaded meanwhile.
+    pub under_way: UnderWay,
     /// Where chance comes from.
     pub entropy: Arc<dyn Entropy>,
     /// What time it is.
@@ -89,6 +91,7 @@ impl Core {
             _follower: mirror.map(|mirror| Follower::start(&mirror, Arc::clone(&clock), slow)),
             limits: limits(redis.as_ref()),
             spending: spending(redis.as_ref()),
+            under_way: UnderWay::default(),
             sealer: Sealer::new(&root).map_err(Outage::from)?,
             entropy: Arc::new(SystemEntropy::default()),
             tokens: config.tokens.clone(),

@@ -21,7 +21,7 @@ use crate::gateway::{Lasting, Opened};
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
 use crate::signin::{Accounts, Channel, ClaimsHook, ClaimsSource, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
-use crate::token::{Issued, Minter, Ring, Verifier};
+use crate::token::{Issued, Minter, Ring, Times, Verifier};
 
 /// `public_url` as issuer: without a slash at its end.
 pub fn issuer(config: &Config) -> String {
@@ -32,7 +32,8 @@ pub fn issuer(config: &Config) -> String {
 pub fn verifier(config: &Config, ring: &Arc<Ring>) -> Verifier {
     let issuer = issuer(config);
     let audience = config.tokens.audience.as_deref().unwrap_or(&issuer);
-    Verifier::new(Arc::clone(ring), &issuer, audience, config.tokens.leeway)
+    let times = Times { leeway: config.tokens.leeway, lifetime: config.tokens.access_lifetime };
+    Verifier::new(Arc::clone(ring), &issuer, audience, times)
 }
 
 /// What believes API keys. To be made once, inside the runtime of the store: it remembers.
@@ -93,6 +94,7 @@ pub fn sign_in(
         verifier: verifier(config, ring),
         ring: Arc::clone(ring),
         sealer: core.sealer.clone(),
+        under_way: core.under_way.clone(),
         entropy: Arc::clone(&core.entropy),
         events: Arc::new(Heard::new(&core.metrics)),
         claims_hook,

@@ -164,8 +164,11 @@ fn keep_apps_cookies(response: &mut ResponseHeader) -> pingora::Result<()> {
     Ok(())
 }
 
-/// The cookies of tokens that were made in passing.
+/// The cookies of tokens that were made in passing: for a head that leaves now.
 pub(super) fn issued_cookies(cookies: &Cookies, issued: &Issued) -> impl Iterator<Item = HeaderValue> {
+    if let Some(departing) = &issued.departing {
+        departing.depart();
+    }
     let access = cookies.set(Kind::Access, &issued.access, issued.access_lifetime);
     let refresh = cookies.set(Kind::Refresh, &issued.refresh, issued.refresh_lifetime);
     access.into_iter().chain(refresh)

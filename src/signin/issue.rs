@@ -195,10 +195,10 @@ impl SignIn {
         now: Timestamp,
     ) -> Result<Issued, Outage> {
         let refresh_lifetime = session.expires_at.since(now);
-        let access_lifetime = self.settings.tokens.access_lifetime.min(refresh_lifetime);
+        let access_lifetime = self.settings.access_lifetime().min(refresh_lifetime);
         let claims = self.claims(account, session, extra, (now, now.plus(access_lifetime)))?;
         let access = self.minter.mint(&claims, now)?;
-        Ok(Issued { access, access_lifetime, refresh, refresh_lifetime })
+        Ok(Issued { access, access_lifetime, refresh, refresh_lifetime, departing: None })
     }
 
     pub(super) fn family_key(&self, session: &SessionId, sealed: &str) -> Result<FamilyKey, Outage> {

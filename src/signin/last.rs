@@ -37,7 +37,7 @@ impl SignIn {
     /// An access token's life from `from` on, within the session's own.
     fn until(&self, session: &Session, from: Timestamp, now: Timestamp) -> Option<Timestamp> {
         let idle = self.settings.session.idle.map(|idle| session.last_seen_at.plus(idle));
-        let until = from.plus(self.settings.tokens.access_lifetime).min(session.expires_at);
+        let until = from.plus(self.settings.access_lifetime()).min(session.expires_at);
         let until = idle.map_or(until, |idle| until.min(idle));
         (session.ended_at.is_none() && until > now).then_some(until)
     }

@@ -71,7 +71,7 @@ use crate::outage::Outage;
 use crate::random::Entropy;
 use crate::revocation::Revocations;
 use crate::seal::Sealer;
-use crate::token::{Minter, Ring, TokenSettings, Verifier};
+use crate::token::{Minter, Ring, TokenSettings, UnderWay, Verifier};
 
 /// What the steps of signing in work with.
 pub struct SignIn {
@@ -107,6 +107,8 @@ pub struct SignIn {
     pub ring: Arc<Ring>,
     /// What seals the keys of families and the secrets of authenticators.
     pub sealer: Sealer,
+    /// New refresh tokens whose replies have yet to leave.
+    pub under_way: UnderWay,
     /// Where codes and ids come from.
     pub entropy: Arc<dyn Entropy>,
     /// What is told of what happens.
@@ -142,6 +144,15 @@ pub struct Settings {
     pub channels: HashSet<Channel>,
     /// Every code is zeros, and is told to who asks.
     pub development: bool,
+}
+
+impl Settings {
+    /// How long access tokens live. Where sessions end by not being used, use is seen when a token is renewed: often enough that
+    /// nobody who was here half that time ago is signed out.
+    fn access_lifetime(&self) -> Duration {
+        let own = self.tokens.access_lifetime;
+        self.session.idle.map_or(own, |idle| own.min(idle / 2))
+    }
 }
 
 /// How long a sign-in may stay half done, and the window of attempts in a session.

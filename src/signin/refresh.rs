@@ -114,8 +114,16 @@ impl SignIn {
         match family.spent_at {
             None if family.presented == family.newest => Fate::Rotate,
             Some(spent) if now.since(spent) < self.settings.session.concurrent_refresh_window => Fate::Concurrent,
+            Some(_) if self.is_awaited(family, now) => Fate::Concurrent,
             None | Some(_) => Fate::Reused,
         }
+    }
+
+    /// Is the newest token the successor of what was presented, and does an app keep the reply that it goes with?
+    fn is_awaited(&self, family: &Family, now: Timestamp) -> bool {
+        let window = self.settings.session.concurrent_refresh_window;
+        family.presented.saturating_add(1) == family.newest
+            && self.under_way.may_be_missing(&family.session.id, family.presented, window, now)
     }
 
     /// Why a session that is over gives no tokens.
@@ -163,7 +171,10 @@ impl SignIn {
     fn again(&self, family: &Family, newest: i64, (account, extra): Told, now: Timestamp) -> Result<Issued, RefreshRefusal> {
         let session = &family.session;
         let refresh = self.family_key(&session.id, &family.family_key)?.token(&session.id, newest);
-        Ok(self.issue(&account, session, refresh, extra, now)?)
+        let issued = self.issue(&account, session, refresh, extra, now)?;
+        let window = self.settings.session.concurrent_refresh_window;
+        let departing = self.under_way.begin(&session.id, newest.saturating_sub(1), window, now);
+        Ok(Issued { departing: Some(Arc::new(departing)), ..issued })
     }
 
     /// Over, and its owner is told: who keeps using the session may not be who was given it.

@@ -37,6 +37,16 @@ pub enum Invalid {
     Forged,
 }
 
+/// By which times tokens are believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// By how much clocks may differ.
+    pub leeway: Duration,
+    /// How long a token is good from its `iat`, whatever it says itself: a revocation is remembered no longer. One from before
+    /// the setting was shortened says more.
+    pub lifetime: Duration,
+}
+
 /// Believes, or does not believe, access tokens.
 #[derive(Clone, Debug)]
 pub struct Verifier {
@@ -44,13 +54,15 @@ pub struct Verifier {
     issuer: Arc<str>,
     audience: Arc<str>,
     leeway: i64,
+    lifetime: i64,
 }
 
 impl Verifier {
-    /// Tokens of `issuer` for `audience`, signed with keys of `ring`; clocks may differ by `leeway`.
-    pub fn new(ring: Arc<Ring>, issuer: &str, audience: &str, leeway: Duration) -> Self {
-        let leeway = i64::try_from(leeway.as_secs()).unwrap_or(0);
-        Self { ring, issuer: issuer.into(), audience: audience.into(), leeway }
+    /// Tokens of `issuer` for `audience`, signed with keys of `ring`.
+    pub fn new(ring: Arc<Ring>, issuer: &str, audience: &str, times: Times) -> Self {
+        let leeway = i64::try_from(times.leeway.as_secs()).unwrap_or(0);
+        let lifetime = i64::try_from(times.lifetime.as_secs()).unwrap_or(i64::MAX);
+        Self { ring, issuer: issuer.into(), audience: audience.into(), leeway, lifetime }
     }
 
     /// What `token` says, if it is to be believed at `now`.
@@ -117,7 +129,7 @@ impl Verifier {
         kid.is_some_and(|kid| self.ring.verifier(&kid, Purpose::Access, Timestamp::default()).is_some())
     }
 
-    fn believe(&self, claims: Claims, now: Timestamp) -> Result<Claims, Invalid> {
+    fn believe(&self, mut claims: Claims, now: Timestamp) -> Result<Claims, Invalid> {
         let now = now.as_secs();
         if claims.kind != ACCESS || *claims.iss != *self.issuer || *claims.aud != *self.audience {
             return Err(Invalid::Foreign);
@@ -125,6 +137,7 @@ impl Verifier {
         if claims.jti.as_str().is_empty() || claims.sid.as_str().is_empty() || claims.sub.as_str().is_empty() {
             return Err(Invalid::Foreign);
         }
+        claims.exp = claims.exp.min(claims.iat.saturating_add(self.lifetime));
         if now >= claims.exp.saturating_add(self.leeway) {
             return Err(Invalid::Expired);
         }

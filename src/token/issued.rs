@@ -1,8 +1,10 @@
 //! The tokens that a person holds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::token::Departing;
 
 /// The tokens that a sign-in or a refresh gives.
 #[derive(Debug, Clone)]
@@ -15,4 +17,6 @@ pub struct Issued {
     pub refresh: Secret<String>,
     /// Its remaining life.
     pub refresh_lifetime: Duration,
+    /// Until it has left, whoever has its predecessor alone may come with that. Not with a sign-in: it has none.
+    pub departing: Option<Arc<Departing>>,
 }

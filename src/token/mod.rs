@@ -17,16 +17,18 @@ pub mod mint;
 pub mod ring;
 pub mod rotate;
 mod settings;
+mod under_way;
 
 pub use assertion::Asserter;
 pub use cache::{Lookups, Remembering};
-pub use check::{Invalid, Verifier};
+pub use check::{Invalid, Times, Verifier};
 pub use claims::{Acr, Amr, Claims};
 pub use issued::Issued;
 pub use keys::{Algorithm, Keys, Purpose, StoredKey};
 pub use mint::Minter;
 pub use ring::Ring;
 pub use settings::TokenSettings;
+pub use under_way::{Departing, UnderWay};
 
 #[cfg(test)]
 mod tests;

@@ -69,8 +69,10 @@ impl Bench {
     }
 }
 
+const TIMES: Times = Times { leeway: Duration::from_secs(30), lifetime: Duration::from_secs(7200) };
+
 fn verifier(ring: &Arc<Ring>) -> Verifier {
-    Verifier::new(Arc::clone(ring), "https://door.example", "https://door.example", Duration::from_secs(30))
+    Verifier::new(Arc::clone(ring), "https://door.example", "https://door.example", TIMES)
 }
 
 fn claims() -> Claims {
@@ -111,6 +113,19 @@ async fn what_is_minted_is_believed_with_every_algorithm() {
         assert_eq!(verifier(&ring).check(token.expose(), NOW), Ok(claims()), "{algorithm:?}");
         assert!(verifier(&ring).names_us(token.expose()));
     }
+}
+
+/// The setting was shortened: a revocation is not remembered for as long as the token says it lives.
+#[tokio::test]
+async fn a_token_that_says_it_lives_longer_than_tokens_do_lives_as_long_as_they() {
+    let ring = Bench::new(Algorithm::Hs256).ring(at(-1000)).await;
+    let eternal = Claims { exp: i64::MAX, ..claims() };
+    let token = Minter::new(Arc::clone(&ring)).mint(&eternal, NOW).unwrap();
+
+    assert_eq!(verifier(&ring).check(token.expose(), at(7229)).unwrap().exp, at(7200).as_secs());
+    assert_eq!(verifier(&ring).check(token.expose(), at(7230)).map(drop), Err(Invalid::Expired));
+    let remembered = Verifier::believe_for_a_while(&verifier(&ring), token.expose(), at(7229)).unwrap();
+    assert_eq!(remembered.until, at(7230).as_secs());
 }
 
 #[tokio::test]

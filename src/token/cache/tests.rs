@@ -9,7 +9,7 @@ use crate::id::{AccountId, SessionId, TokenId};
 use crate::secret::Secret;
 use crate::token::claims::{Acr, Amr};
 use crate::token::ring::Key;
-use crate::token::{Minter, Ring};
+use crate::token::{Minter, Ring, Times};
 
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const LEEWAY: i64 = 30;
@@ -42,7 +42,8 @@ impl World {
     fn new(most: usize) -> Self {
         let ring = Arc::new(Ring::new(vec![key("a")]));
         let counted = Arc::new(Counted::default());
-        let verifier = Verifier::new(Arc::clone(&ring), "door", "door", Duration::from_secs(30));
+        let times = Times { leeway: Duration::from_secs(30), lifetime: Duration::from_secs(7200) };
+        let verifier = Verifier::new(Arc::clone(&ring), "door", "door", times);
         let remembering = Remembering::of_at_most(most, verifier, Arc::<Counted>::clone(&counted));
         Self { minter: Minter::new(Arc::clone(&ring)), ring, remembering, counted }
     }

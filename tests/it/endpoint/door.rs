@@ -15,7 +15,7 @@ use doorward::endpoint::{Brand, Call, Endpoints, Inbox, Mail, Reply, Setup};
 use doorward::id::AccountId;
 use doorward::signin::events::Unheard;
 use doorward::signin::{Account, Channel, Content, Deliver, Errand, Keyed, Message, Notice, Settings, SignIn};
-use doorward::token::{Minter, Ring, Verifier};
+use doorward::token::{Minter, Ring, Times, Verifier};
 use http::header::{CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -219,6 +219,7 @@ upstream = ["http://127.0.0.1:1"]
 fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox>, phones: bool) -> Arc<SignIn> {
     let phones = if phones { vec![Channel::Sms, Channel::Whatsapp] } else { Vec::new() };
     let issuer = config.public_url.as_str().trim_end_matches('/').to_owned();
+    let times = Times { leeway: config.tokens.leeway, lifetime: config.tokens.access_lifetime };
     Arc::new(SignIn {
         accounts: core.store.clone(),
         challenges: core.store.clone(),
@@ -233,9 +234,10 @@ fn sign_in(config: &Config, core: &Core, ring: &Arc<Ring>, mailbox: &Arc<Mailbox
         deliver: Arc::<Mailbox>::clone(mailbox),
         revocations: Arc::clone(&core.revocations),
         minter: Minter::new(Arc::clone(ring)),
-        verifier: Verifier::new(Arc::clone(ring), &issuer, &issuer, config.tokens.leeway),
+        verifier: Verifier::new(Arc::clone(ring), &issuer, &issuer, times),
         ring: Arc::clone(ring),
         sealer: core.sealer.clone(),
+        under_way: core.under_way.clone(),
         entropy: Arc::clone(&core.entropy),
         events: Arc::new(Unheard),
         claims_hook: None,

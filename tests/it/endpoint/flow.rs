@@ -151,6 +151,22 @@ async fn a_session_is_renewed_and_a_reused_token_ends_it() {
 }
 
 #[tokio::test]
+async fn a_session_that_is_used_goes_on_and_one_that_idles_ends() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    let door = Door::wished(Wish { lines: "[session]\nidle = \"30m\"", ..Wish::default() }).await;
+    let visitor = door.signed_in("ada@example.com").await;
+    for _ in 0..5 {
+        door.pass(16 * MINUTE);
+        let renewed = visitor.send("POST", "/auth/refresh", None, b"").await;
+        assert_eq!((renewed.status().as_u16(), &json(&renewed)["expires_in"]), (200, &900.into()), "use is seen every 15 minutes");
+    }
+
+    door.pass(30 * MINUTE);
+    let idled = visitor.send("POST", "/auth/refresh", None, b"").await;
+    assert_eq!(problem(&idled), (401, "invalid_refresh".to_owned()));
+}
+
+#[tokio::test]
 async fn a_session_says_who_it_is() {
     let door = Door::open().await;
     let visitor = door.signed_in("ada@example.com").await;

@@ -1,10 +1,15 @@
 //! Many at once: guesses, right codes, refreshes. On each database.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::place::{Database, Place, REFRESH, Wants, ask, code_of, on_each_database, verify, wrong};
+use super::place::{ACCESS, Database, Place, REFRESH, Wants, ask, code_of, on_each_database, verify, wrong};
 use crate::support::client::{Person, Reply};
+use crate::support::wait;
+
+const SOON: Duration = Duration::from_secs(10);
 
 async fn at_once<F>(count: usize, mut one: impl FnMut() -> F) -> Vec<Reply>
 where
@@ -87,6 +92,30 @@ on_each_database! {
     guesses_at_once => sixty_wrong_guesses_evaluate_at_most_five;
     right_codes_at_once => of_twenty_right_codes_one_signs_in;
     refreshes_at_once => two_hundred_refreshes_sign_nobody_out;
+}
+
+/// New cookies come with the app's answer. Until then the browser has the old ones alone, and is right to come with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reloads_while_the_app_takes_its_time_is_not_taken_for_a_thief() {
+    let place = Place::with(Wants { sections: vec![("session", "concurrent_refresh_window = \"1ms\"")], ..Wants::default() }).await;
+    let ada = place.sign_in("ada@example.com").await;
+    ada.forget_cookie(ACCESS);
+    let (waiting, reloading, thief) = (ada.copy(), ada.copy(), ada);
+    place.upstream.delay(Duration::from_secs(2));
+
+    let report = tokio::spawn(async move { (waiting.get("/report").await.status, waiting) });
+    wait::until_true("the app to be asked", SOON, || place.upstream.count() == 1);
+    assert_eq!(reloading.get("/report").await.status, 200);
+    let (status, waiting) = report.await.unwrap();
+
+    assert_eq!(status, 200);
+    assert_eq!(waiting.cookie(REFRESH), reloading.cookie(REFRESH));
+    place.upstream.delay(Duration::ZERO);
+    assert_eq!(waiting.get("/page").await.status, 200, "they are signed in still");
+    // From now on whoever has the old ones alone is somebody else.
+    let is_caught = async || (thief.copy().get("/page").await.status == 401).then_some(());
+    wait::until_async("the thief to be caught", SOON, is_caught).await;
+    assert_eq!(waiting.get("/page").await.status, 401, "the family is ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
