@@ -142,6 +142,9 @@ impl Offer {
 
     /// Make it, in the place of the process before us, which made its own there.
     pub(super) fn make(&self) {
+        if let Some(lent) = self.lent.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            lent.returned();
+        }
         let _in_it = self.slow.enter();
         match listen(&self.place) {
             Ok(control) => {
@@ -284,9 +287,12 @@ mod tests {
             if !is_taking_over {
                 drop(other);
                 let is_given = || offer.lent.lock().unwrap().as_ref().is_some_and(Lent::is_given);
-                while is_given() {
-                    tokio::task::yield_now().await;
-                }
+                let returned = async {
+                    while is_given() {
+                        tokio::task::yield_now().await;
+                    }
+                };
+                tokio::time::timeout(PATIENCE, returned).await.unwrap();
             }
 
             offer.withdraw(Leaving::Stopped);

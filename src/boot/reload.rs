@@ -1,9 +1,9 @@
 //! A configuration that changes while the server runs: read again at SIGHUP and when its file or a certificate was written,
 //! checked whole, and kept as it was when anything in it is wrong.
 //!
-//! Routes, identity, cookies, codes, sessions, the claims hook, limits, pages and trusted proxies count from the next request on, certificates
-//! from the next handshake. What is open already (listeners, stores, keys, providers) stays as it was opened: a change there, of a
-//! secret too, is told, and waits for the next start.
+//! Routes, identity, cookies, codes, sessions, the claims hook, limits, pages and trusted proxies count from the next request on,
+//! certificates from the next handshake. What is open already (listeners, stores, keys, providers) stays as it was opened: a change
+//! there, of a secret too, is told, and waits for the next start.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ use crate::endpoint::ForApps;
 use crate::gateway::{Lasting, Opened};
 use crate::outage::{Dependency, Outage};
 use crate::secret::Secret;
-use crate::signin::{Accounts, Channel, ClaimsHook, ClaimsSource, Deliver, Keyed, RefreshRefusal, Settings, SignIn};
+use crate::signin::{Accounts, Channel, ClaimsHook, ClaimsSource, Deliver, Keyed, RefreshRefusal, Settings, SignIn, access_lifetime};
 use crate::token::{Issued, Minter, Ring, Times, Verifier};
 
 /// `public_url` as issuer: without a slash at its end.
@@ -32,7 +32,7 @@ pub fn issuer(config: &Config) -> String {
 pub fn verifier(config: &Config, ring: &Arc<Ring>) -> Verifier {
     let issuer = issuer(config);
     let audience = config.tokens.audience.as_deref().unwrap_or(&issuer);
-    let times = Times { leeway: config.tokens.leeway, lifetime: config.tokens.access_lifetime };
+    let times = Times { leeway: config.tokens.leeway, lifetime: access_lifetime(&config.tokens, &config.session) };
     Verifier::new(Arc::clone(ring), &issuer, audience, times)
 }
 

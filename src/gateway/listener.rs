@@ -146,7 +146,7 @@ impl Lent {
         self.handed_over.store(true, Ordering::SeqCst);
     }
 
-    /// It came to nothing: they are ours again.
+    /// They are ours alone: the other process has left, or has come to nothing.
     pub fn returned(&self) {
         self.handed_over.store(false, Ordering::SeqCst);
     }
@@ -184,7 +184,8 @@ impl Listeners {
     /// # Errors
     /// [`CannotListen`] with the first that is not to be had.
     pub fn inherit(settings: &ListenSettings, mut lent: Vec<(Address, OwnedFd)>) -> Result<Self, CannotListen> {
-        let handed_over = Arc::new(AtomicBool::new(false));
+        // Until it leaves, the files are the other's: they must outlive us, should we not come to serve.
+        let handed_over = Arc::new(AtomicBool::new(!lent.is_empty()));
         let mut take = |key, address: &Address| {
             let inherited = lent.iter().position(|(one, _)| one == address).map(|place| lent.swap_remove(place).1);
             let only_v6 = settings.is_only_v6(address);
@@ -352,6 +353,7 @@ mod tests {
 
         assert_eq!(second.public(), address);
         assert!(UnixStream::connect(&path).is_ok());
+        second.lend().unwrap().returned();
         drop(second);
         assert!(!path.exists());
     }
@@ -359,16 +361,19 @@ mod tests {
     #[test]
     fn what_is_lent_hears_the_same_families_or_is_not_taken() {
         let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("p.sock");
+        let unix = Address::Unix(file.clone());
         let settings = |public| ListenSettings { public, admin: Address::Unix(folder.path().join("a.sock")), ..ListenSettings::default() };
-        let first = Listeners::bind(&settings(vec!["[::]:0".parse().unwrap()])).unwrap();
-        let [both] = first.public().try_into().unwrap();
+        let first = Listeners::bind(&settings(vec![unix.clone(), "[::]:0".parse().unwrap()])).unwrap();
+        let [_, both] = first.public().try_into().unwrap();
         let Address::Tcp(address) = both else { panic!("{both}") };
         let ipv4 = Address::Tcp(SocketAddr::from(([127, 0, 0, 1], address.port())));
         let lend = || first.lend().unwrap().sockets;
 
-        let refused = Listeners::inherit(&settings(vec![both.clone(), ipv4]), lend()).unwrap_err();
+        let refused = Listeners::inherit(&settings(vec![unix.clone(), both.clone(), ipv4]), lend()).unwrap_err();
 
         assert!(refused.to_string().ends_with("takes a restart"), "{refused}");
-        assert!(Listeners::inherit(&settings(vec![both]), lend()).is_ok());
+        assert!(Listeners::inherit(&settings(vec![unix, both]), lend()).is_ok());
+        assert!(file.exists(), "whoever did not come to serve has taken nothing away");
     }
 }

@@ -92,12 +92,16 @@ impl Revocations {
             None => Ok(None),
         };
         let polled = self.poll(before.head.as_ref()).await;
-        // A little behind is not lacking: other nodes commit before they write to it.
-        let is_lacking = |marker: &Option<i64>| if polled.is_some() { marker.is_none() } else { !self.suffices(*marker) };
-        if before.head.is_some() && marker.as_ref().is_ok_and(is_lacking) {
+        let Some(head) = polled else {
+            if let (Ok(marker), Some(era)) = (&marker, era) {
+                *self.seen() = if self.suffices(*marker) { Seen::WholeIn(era) } else { Seen::Lacking };
+            }
+            return Looked::Behind;
+        };
+        // One that is a little behind lacks nothing: other nodes commit before they write to it.
+        if before.head.is_some() && matches!(marker, Ok(None)) {
             *self.seen() = Seen::Lacking;
         }
-        let Some(head) = polled else { return Looked::Behind };
         if before.head.as_ref().is_none_or(|before| before.ledger != head.ledger) {
             self.wake.notify_one();
             return Looked::Behind;

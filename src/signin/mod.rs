@@ -147,12 +147,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How long access tokens live. Where sessions end by not being used, use is seen when a token is renewed: often enough that
-    /// nobody who was here half that time ago is signed out.
     fn access_lifetime(&self) -> Duration {
-        let own = self.tokens.access_lifetime;
-        self.session.idle.map_or(own, |idle| own.min(idle / 2))
+        access_lifetime(&self.tokens, &self.session)
     }
+}
+
+/// How long access tokens live. Where sessions end by not being used, use is seen when a token is renewed: often enough that nobody
+/// who was here half that time ago is signed out.
+pub fn access_lifetime(tokens: &TokenSettings, session: &SessionSettings) -> Duration {
+    session.idle.map_or(tokens.access_lifetime, |idle| tokens.access_lifetime.min(idle / 2))
 }
 
 /// How long a sign-in may stay half done, and the window of attempts in a session.

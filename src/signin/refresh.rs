@@ -84,7 +84,7 @@ impl SignIn {
                     match fate {
                         Fate::Rotate => self.rotate(&family, told, seen, (now, since)).await?,
                         Fate::Concurrent | Fate::Reused | Fate::Ended | Fate::Expired => {
-                            Some(self.again(&family, family.newest, told, now)?)
+                            Some(self.again(&family, family.newest, told, (now, since))?)
                         }
                     }
                 }
@@ -114,16 +114,16 @@ impl SignIn {
         match family.spent_at {
             None if family.presented == family.newest => Fate::Rotate,
             Some(spent) if now.since(spent) < self.settings.session.concurrent_refresh_window => Fate::Concurrent,
-            Some(_) if self.is_awaited(family, now) => Fate::Concurrent,
+            Some(spent) if self.is_awaited(family, spent, now) => Fate::Concurrent,
             None | Some(_) => Fate::Reused,
         }
     }
 
     /// Is the newest token the successor of what was presented, and does an app keep the reply that it goes with?
-    fn is_awaited(&self, family: &Family, now: Timestamp) -> bool {
+    fn is_awaited(&self, family: &Family, spent_at: Timestamp, now: Timestamp) -> bool {
         let window = self.settings.session.concurrent_refresh_window;
         family.presented.saturating_add(1) == family.newest
-            && self.under_way.may_be_missing(&family.session.id, family.presented, window, now)
+            && self.under_way.may_be_missing(&family.session.id, family.presented, (spent_at, window), now)
     }
 
     /// Why a session that is over gives no tokens.
@@ -153,7 +153,8 @@ impl SignIn {
         if !self.sessions.rotate(&family.session.id, family.presented, &successor, spent_at, seen.address).await? {
             return Ok(None);
         }
-        self.again(family, number, told, now).map(Some)
+        let spent = Family { spent_at: Some(spent_at), ..family.clone() };
+        self.again(&spent, number, told, (now, since)).map(Some)
     }
 
     /// Whose session it is, and what else its tokens say; asked once, however often the race is run.
@@ -168,13 +169,22 @@ impl SignIn {
     }
 
     /// Tokens of a session whose newest refresh token has this number.
-    fn again(&self, family: &Family, newest: i64, (account, extra): Told, now: Timestamp) -> Result<Issued, RefreshRefusal> {
+    fn again(
+        &self,
+        family: &Family,
+        newest: i64,
+        (account, extra): Told,
+        (now, since): (Timestamp, Instant),
+    ) -> Result<Issued, RefreshRefusal> {
         let session = &family.session;
         let refresh = self.family_key(&session.id, &family.family_key)?.token(&session.id, newest);
         let issued = self.issue(&account, session, refresh, extra, now)?;
-        let window = self.settings.session.concurrent_refresh_window;
-        let departing = self.under_way.begin(&session.id, newest.saturating_sub(1), window, now);
-        Ok(Issued { departing: Some(Arc::new(departing)), ..issued })
+        let spent_at = family.spent_at.filter(|_| family.presented.saturating_add(1) == newest);
+        let departing = spent_at.map(|spent_at| {
+            let spent = (spent_at, self.settings.session.concurrent_refresh_window);
+            Arc::new(self.under_way.begin(&session.id, family.presented, spent, now.plus(since.elapsed())))
+        });
+        Ok(Issued { departing, ..issued })
     }
 
     /// Over, and its owner is told: who keeps using the session may not be who was given it.

@@ -17,6 +17,6 @@ pub struct Issued {
     pub refresh: Secret<String>,
     /// Its remaining life.
     pub refresh_lifetime: Duration,
-    /// Until it has left, whoever has its predecessor alone may come with that. Not with a sign-in: it has none.
+    /// Until it has left, whoever has its predecessor alone may come with that. None where there is no predecessor.
     pub departing: Option<Arc<Departing>>,
 }

@@ -321,6 +321,8 @@ impl Deaf {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
         listener.listen(0).unwrap();
+        // For taking connections, too.
+        listener.set_read_timeout(Some(2 * PATIENT)).unwrap();
         let address = listener.local_addr().unwrap().as_socket().unwrap();
         let fill = || TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok();
         Self { listener, queue: std::iter::from_fn(fill).collect() }
