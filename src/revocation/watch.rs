@@ -22,8 +22,7 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Between two sweeps of the ledger, and of what is in memory.
 const SWEEP: Duration = Duration::from_mins(10);
 
-/// Lines are kept for so long after they have expired: a clock that is ahead for an hour must not make everybody forget what is
-/// revoked.
+/// The ledger keeps lines for so long after they have expired: a node whose clock is ahead must not sweep what others still need.
 const SPARE: Duration = Duration::from_hours(24);
 
 /// What a look at the index found, or did.
@@ -60,7 +59,7 @@ impl Revocations {
 
     async fn keep_sweeping(&self, clock: &dyn Clock) {
         loop {
-            self.sweep(clock.now().minus(SPARE)).await;
+            self.sweep(clock.now()).await;
             sleep(SWEEP).await;
         }
     }
@@ -186,11 +185,11 @@ impl Revocations {
         }
     }
 
-    async fn sweep(&self, before: Timestamp) {
+    async fn sweep(&self, now: Timestamp) {
         if let Some(near) = self.parts.index.near() {
-            near.sweep(before);
+            near.sweep(now);
         }
-        match self.parts.ledger.sweep(before).await {
+        match self.parts.ledger.sweep(now.minus(SPARE)).await {
             Ok(0) => (),
             Ok(count) => tracing::debug!("{count} lines of the ledger of revocations had expired and were forgotten."),
             Err(outage) => tracing::debug!("The ledger of revocations was not swept: {outage}."),

@@ -48,7 +48,8 @@ async fn connect(place: &Place, patience: Duration) -> Result<Connection, sqlx::
 /// A connection to a SQLite file that is written ahead (WAL) from now on: the file keeps that, for all later connections.
 ///
 /// SQLite waits for its turn at everything but this: of the nodes that begin with one new file at once, some are told at once
-/// that it is locked. One that has waited for its turn and is told so is not sent back again.
+/// that it is locked, and nothing tells when it no longer is. So it is tried again, for the quarter of `patience` that the wait
+/// for a turn (`busy_timeout`) leaves of it: one that has waited for its turn and is told so is not sent back.
 async fn write_ahead(options: &SqliteConnectOptions, patience: Duration) -> Result<SqliteConnection, sqlx::Error> {
     let options = options.clone().journal_mode(SqliteJournalMode::Wal);
     let began = Instant::now();
